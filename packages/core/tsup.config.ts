@@ -1,0 +1,26 @@
+import { defineConfig } from 'tsup';
+
+// One build for all entries, so that a class shared by two of them exists once (esbuild's splitting puts it in
+// a chunk). '@skep/core/file' and '@skep/core/node' are loaded by the main entry with a dynamic import of the
+// package's own name: kept external, they leave dist/index.js free of Node.
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    'log/index': 'src/log/index.ts',
+    'log/conformance': 'src/log/conformance.ts',
+    'file/index': 'src/file/index.ts',
+    'node/index': 'src/node/index.ts',
+    'driver/index': 'src/driver/index.ts',
+    'driver/conformance': 'src/driver/conformance.ts',
+    'testing/index': 'src/testing/index.ts',
+  },
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  splitting: true,
+  sourcemap: true,
+  clean: true,
+  removeNodeProtocol: false,
+  external: [/^@skep\//, /^node:/],
+  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+});
