@@ -1,0 +1,211 @@
+/** The `deploy` section of a service: how many tasks, where they may stand, what they take, how they are restarted. */
+
+import { checkConstraints, type ServiceSpecInput, type TaskSpecInput } from '@skep/core';
+import { didYouMean } from './did-you-mean.ts';
+import { CONSTRAINTS_MAX } from './limits.ts';
+import {
+  compact,
+  type Place,
+  type Read,
+  type Reading,
+  readBytes,
+  readCount,
+  readCpus,
+  readDurationMs,
+  readField,
+  readFields,
+  readList,
+  readOneOf,
+  readText,
+  readTextRecord,
+  readWord,
+  shown,
+} from './reading.ts';
+
+/** What `deploy` says of a service. */
+export interface Deploy {
+  readonly mode?: NonNullable<ServiceSpecInput['mode']>;
+  readonly replicas?: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly endpointMode?: NonNullable<ServiceSpecInput['endpointMode']>;
+  readonly update?: NonNullable<ServiceSpecInput['update']>;
+  readonly resources?: NonNullable<TaskSpecInput['resources']>;
+  readonly restart?: NonNullable<TaskSpecInput['restart']>;
+  readonly placement?: NonNullable<TaskSpecInput['placement']>;
+}
+
+const ROLLING_FIELDS = { delay: '', failure_action: '', monitor: '', max_failure_ratio: '', order: '' };
+
+export const readDeploy: Read<Deploy> = (reading, place) => {
+  const fields = readFields(reading, place, {
+    read: [
+      'mode',
+      'replicas',
+      'labels',
+      'endpoint_mode',
+      'update_config',
+      'rollback_config',
+      'resources',
+      'restart_policy',
+      'placement',
+    ],
+  });
+  if (fields === undefined) return undefined;
+  const mode = readField(reading, fields.mode, readMode);
+  if (mode === 'global' && fields.replicas !== undefined) {
+    reading.issue(fields.replicas, 'has no meaning for a global service, which has one task on every node');
+  }
+  if (fields.rollback_config !== undefined) {
+    readFields(reading, fields.rollback_config, { read: ['parallelism'], notSupported: ROLLING_FIELDS });
+    reading.warn(
+      fields.rollback_config,
+      'not-supported',
+      'not supported yet and ignored: a rollback goes by update_config',
+    );
+  }
+  return compact({
+    mode,
+    replicas: readField(reading, fields.replicas, readCount),
+    labels: readField(reading, fields.labels, readTextRecord),
+    endpointMode: readField(reading, fields.endpoint_mode, readOneOf(['vip', 'dnsrr'])),
+    update: readField(reading, fields.update_config, readUpdate),
+    resources: readField(reading, fields.resources, readResources),
+    restart: readField(reading, fields.restart_policy, readRestart),
+    placement: readField(reading, fields.placement, readPlacement),
+  });
+};
+
+const MODES = ['replicated', 'global'] as const;
+
+const readMode: Read<(typeof MODES)[number]> = (reading, place) => {
+  const text = readText(reading, place);
+  if (text === undefined) return undefined;
+  if (text === 'replicated-job' || text === 'global-job') {
+    return reading.issue(place, `is ${text}, but jobs are not supported: use replicated or global`);
+  }
+  const found = MODES.find((mode) => mode === text);
+  return (
+    found ??
+    reading.issue(place, `must be replicated or global, not ${shown(place)}${didYouMean(text, MODES)}`)
+  );
+};
+
+const readUpdate: Read<NonNullable<Deploy['update']>> = (reading, place) => {
+  const fields = readFields(reading, place, { read: ['parallelism'], notSupported: ROLLING_FIELDS });
+  return fields && compact({ parallelism: readField(reading, fields.parallelism, readCount) });
+};
+
+const readRestart: Read<NonNullable<Deploy['restart']>> = (reading, place) => {
+  const fields = readFields(reading, place, {
+    read: ['condition', 'delay', 'max_attempts', 'window', 'x-skep-backoff'],
+  });
+  if (fields === undefined) return undefined;
+  return compact({
+    condition: readField(reading, fields.condition, readOneOf(['none', 'on-failure', 'any'])),
+    delayMs: readField(reading, fields.delay, readDurationMs),
+    maxAttempts: readField(reading, fields.max_attempts, readCount),
+    windowMs: readField(reading, fields.window, readDurationMs),
+    backoff: readField(reading, fields['x-skep-backoff'], readOneOf(['exponential', 'fixed'])),
+  });
+};
+
+const readPlacement: Read<NonNullable<Deploy['placement']>> = (reading, place) => {
+  const fields = readFields(reading, place, {
+    read: ['constraints', 'preferences', 'max_replicas_per_node'],
+  });
+  if (fields === undefined) return undefined;
+  return compact({
+    constraints: readField(reading, fields.constraints, readConstraints),
+    preferences: readField(reading, fields.preferences, readPreferences),
+    maxReplicasPerNode: readField(reading, fields.max_replicas_per_node, readCount),
+  });
+};
+
+const readConstraints: Read<string[]> = (reading, place) => {
+  const items: { readonly item: Place; readonly text: string }[] = [];
+  for (const item of readList(reading, place) ?? []) {
+    const text = readText(reading, item);
+    if (text !== undefined) items.push({ item, text });
+  }
+  if (items.length > CONSTRAINTS_MAX)
+    return reading.issue(place, `must be at most ${CONSTRAINTS_MAX} constraints`);
+  const texts = items.map(({ text }) => text);
+  for (const { field, rule } of checkConstraints(texts, '')) {
+    const found = items[Number(field.slice(1, -1))];
+    if (found === undefined) continue;
+    // The rule quotes the constraint; one with variables in it is told as it was written.
+    const hasVariables = items.some(
+      ({ item, text }) => item.node.kind === 'scalar' && item.node.source !== text,
+    );
+    reading.issue(found.item, hasVariables ? `${shown(found.item)} is no constraint that can be met` : rule);
+  }
+  return texts;
+};
+
+const readPreferences: Read<{ spread: string }[]> = (reading, place) => {
+  const preferences: { spread: string }[] = [];
+  for (const item of readList(reading, place) ?? []) {
+    const fields = readFields(reading, item, { read: ['spread'] });
+    if (fields !== undefined && fields.spread === undefined) reading.issue(item, 'must have a spread');
+    const spread = readField(reading, fields?.spread, readWord);
+    if (spread !== undefined) preferences.push({ spread });
+  }
+  return preferences;
+};
+
+const readResources: Read<NonNullable<Deploy['resources']>> = (reading, place) => {
+  const fields = readFields(reading, place, { read: ['limits', 'reservations'] });
+  if (fields === undefined) return undefined;
+  return compact({
+    limits: readField(reading, fields.limits, (_, limits) => {
+      const told = readFields(reading, limits, { read: ['cpus', 'memory', 'pids'] });
+      return (
+        told &&
+        compact({
+          cpus: readField(reading, told.cpus, readCpus),
+          memoryBytes: readField(reading, told.memory, readBytes),
+          pids: readField(reading, told.pids, readCount),
+        })
+      );
+    }),
+    reservations: readField(reading, fields.reservations, (_, reservations) => {
+      const told = readFields(reading, reservations, {
+        read: ['cpus', 'memory', 'generic_resources'],
+        notSupported: { devices: 'name what a node has as generic_resources' },
+      });
+      return (
+        told &&
+        compact({
+          cpus: readField(reading, told.cpus, readCpus),
+          memoryBytes: readField(reading, told.memory, readBytes),
+          generic: readField(reading, told.generic_resources, readGeneric),
+        })
+      );
+    }),
+  });
+};
+
+const readGeneric: Read<Record<string, number>> = (reading, place) => {
+  const generic = new Map<string, number>();
+  for (const item of readList(reading, place) ?? []) {
+    const resource = readGenericResource(reading, item);
+    if (resource === undefined) continue;
+    if (generic.has(resource.kind)) reading.issue(item, `asks for ${resource.kind} a second time`);
+    generic.set(resource.kind, resource.amount);
+  }
+  return Object.fromEntries(generic);
+};
+
+function readGenericResource(reading: Reading, item: Place): { kind: string; amount: number } | undefined {
+  const outer = readFields(reading, item, { read: ['discrete_resource_spec'] });
+  if (outer === undefined) return undefined;
+  const place = outer.discrete_resource_spec;
+  if (place === undefined) return reading.issue(item, 'must have a discrete_resource_spec');
+  const fields = readFields(reading, place, { read: ['kind', 'value'] });
+  if (fields === undefined) return undefined;
+  if (fields.kind === undefined || fields.value === undefined)
+    return reading.issue(place, 'must have kind and value');
+  const kind = readWord(reading, fields.kind);
+  const amount = readCount(reading, fields.value);
+  return kind === undefined || amount === undefined ? undefined : { kind, amount };
+}
