@@ -1,0 +1,56 @@
+/** Waiting with an end: abort signals and deadlines, the same for everything awaitable. */
+
+import { AbortedError, TimeoutError } from '../errors.ts';
+import type { Clock } from './clock.ts';
+
+/** How long a caller is willing to wait, and how the caller gives up. */
+export interface WaitOptions {
+  /** Gives up when aborted: the wait ends with an AbortedError. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which the wait ends with a TimeoutError. Default: no limit. */
+  readonly timeout?: number;
+}
+
+/** Resolves once the signal is aborted. */
+export function waitForAbort(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/**
+ * Runs something that can be aborted under a caller's signal and deadline.
+ *
+ * @param reasons - asked at the time-out, for what stood in the way.
+ * @throws AbortedError, TimeoutError, or what `run` throws.
+ */
+export async function withDeadline<T>(
+  clock: Clock,
+  options: WaitOptions,
+  what: string,
+  run: (signal: AbortSignal) => Promise<T>,
+  reasons: () => readonly string[] = () => [],
+): Promise<T> {
+  const { signal, timeout } = options;
+  if (signal?.aborted) throw new AbortedError(signal.reason);
+  const controller = new AbortController();
+  const ended = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
+  });
+  const onAbort = () => controller.abort(new AbortedError(signal?.reason));
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const cancelTimer =
+    timeout === undefined
+      ? () => {}
+      : clock.setTimer(timeout, () => {
+          controller.abort(new TimeoutError(`${what} did not come within ${timeout} ms`, reasons()));
+        });
+  try {
+    return await Promise.race([run(controller.signal), ended]);
+  } finally {
+    cancelTimer();
+    signal?.removeEventListener('abort', onAbort);
+    ended.catch(() => {});
+  }
+}
