@@ -1,0 +1,31 @@
+/** The rules for names, as the field has them: a service's name becomes a DNS label. */
+
+import * as z from 'zod';
+
+/** Longest name of a service or network. */
+export const NAME_LENGTH_MAX = 63;
+const DNS_LABEL = /^[A-Za-z0-9]+(?:[-_]+[A-Za-z0-9]+)*$/;
+const OBJECT_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+
+/** Name of a service or network. */
+export const dnsName = z
+  .string()
+  .min(1, 'name must be provided')
+  .max(NAME_LENGTH_MAX, `name must be ${NAME_LENGTH_MAX} characters or fewer`)
+  .regex(DNS_LABEL, 'name must be valid as a DNS name component: letters, digits, inner hyphens and underscores');
+
+/** Name of a secret or config. */
+export const objectName = z
+  .string()
+  .min(1, 'name must be provided')
+  .max(64, 'name must be 64 characters or fewer')
+  .regex(OBJECT_NAME, 'name must be letters, digits, and inner dots, hyphens and underscores');
+
+/** Labels: short texts by name. */
+export const labels = z.record(z.string().min(1, 'label name must not be empty'), z.string());
+
+/** A whole number of milliseconds, 0 or more. */
+export const milliseconds = z
+  .number('must be a number of milliseconds')
+  .int('must be a whole number of milliseconds')
+  .min(0, 'must not be negative');

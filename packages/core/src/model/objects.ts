@@ -1,0 +1,196 @@
+/**
+ * The objects of a cluster as state keeps them and as users read them. All immutable: a change makes a new object,
+ * so whoever holds one may keep it.
+ *
+ * One writer per field: users write specs, managers write desired state and endpoints, workers write status.
+ */
+
+import type {
+  ClusterId,
+  ConfigId,
+  NetworkId,
+  NodeId,
+  SecretId,
+  ServiceId,
+  TaskId,
+} from './ids.ts';
+import type { AssignedGeneric, NodeResources } from './resources.ts';
+import type { PortSpec, ServiceSpec } from './service-spec.ts';
+import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from './other-specs.ts';
+import type { TaskSpec } from './task-spec.ts';
+import type { DesiredState, TaskState } from './task-state.ts';
+
+/** What every object carries. */
+export interface Meta {
+  /** Index of the transaction that changed the object last. What optimistic concurrency compares. */
+  readonly version: number;
+  /** Milliseconds since 1970, the leader's clock. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** The cluster itself. There is one. */
+export interface ClusterObject extends Meta {
+  readonly id: ClusterId;
+  readonly spec: ClusterSpec;
+}
+
+/** What a node's agent tells of the node. */
+export interface NodeDescription {
+  readonly hostname: string;
+  readonly platform: { readonly os: string; readonly architecture: string };
+  readonly resources: NodeResources;
+  readonly engine: {
+    /** Name of the runtime driver: `docker`, `process`, `simulated`. */
+    readonly driver: string;
+    readonly version: string;
+    readonly labels: Readonly<Record<string, string>>;
+    /** Plugins, as `type/name`. `undefined` means that the driver does not tell: plugin filters pass. */
+    readonly plugins?: readonly string[];
+  };
+  /** What the driver can do beyond running tasks, and which limits it enforces. */
+  readonly capabilities: {
+    readonly exec: boolean;
+    readonly stats: boolean;
+    readonly limits: { readonly cpus: boolean; readonly memory: boolean; readonly pids: boolean };
+  };
+}
+
+/** `unknown`: a new leader has not heard from it yet. */
+export type NodeState = 'unknown' | 'ready' | 'down';
+
+/** What the dispatcher knows of a node. */
+export interface NodeStatus {
+  readonly state: NodeState;
+  /** Why, in words. */
+  readonly message: string;
+  /** Milliseconds since 1970 of the last change of state. */
+  readonly since: number;
+  /** Address under which the node's ports are reached. */
+  readonly address: string;
+}
+
+/** A machine, or a part of one, that runs tasks. */
+export interface Node extends Meta {
+  readonly id: NodeId;
+  readonly spec: NodeSpec;
+  readonly description: NodeDescription;
+  readonly status: NodeStatus;
+}
+
+/** A port of a service; `published` is filled in by the allocator, and absent in host mode where the node gives one. */
+export type AllocatedPort = PortSpec;
+
+/** How a service is reached. */
+export interface ServiceEndpoint {
+  readonly ports: readonly AllocatedPort[];
+}
+
+/** A service: what users ask for. */
+export interface Service extends Meta {
+  readonly id: ServiceId;
+  readonly spec: ServiceSpec;
+  /** Grows when the tasks would differ; tasks carry the one that they were made from. */
+  readonly specVersion: number;
+  readonly previousSpec?: ServiceSpec;
+  readonly previousSpecVersion?: number;
+  /** Written by the allocator. Absent until it has looked at the service, or after a change of ports. */
+  readonly endpoint?: ServiceEndpoint;
+  /** Why the allocator can't give what the spec asks, if so. */
+  readonly allocationError?: string;
+}
+
+/** One port of a running task, as the node opened it. */
+export interface TaskPort {
+  readonly target: number;
+  readonly protocol: PortSpec['protocol'];
+  /** Port on the node's address. */
+  readonly port: number;
+}
+
+/** What the driver tells of a started task. */
+export interface RuntimeStatus {
+  /** The driver's own name for it: a container id, `pid 4711`. */
+  readonly id: string;
+  readonly ports: readonly TaskPort[];
+}
+
+/** What the agent tells of a task; before it has a node, what the managers tell. */
+export interface TaskStatus {
+  readonly state: TaskState;
+  /** When it came about, by the clock of whoever reported it. Milliseconds since 1970. */
+  readonly at: number;
+  /** What happened, in words. */
+  readonly message: string;
+  /** What went wrong, in words. */
+  readonly error?: string;
+  readonly exitCode?: number;
+  readonly runtime?: RuntimeStatus;
+}
+
+/** Why a task has no node: how many nodes each filter turned away. */
+export interface PlacementExplanation {
+  /** Nodes that were looked at. */
+  readonly nodes: number;
+  /** Nodes rejected by each filter, most first. The first filter that rejects a node is the one counted. */
+  readonly rejected: readonly { readonly filter: string; readonly nodes: number }[];
+  /** The whole in words: `no suitable node (insufficient resources on 2 nodes; …)`. */
+  readonly message: string;
+}
+
+/** What a slot remembers of its restarts. Carried by its newest task, so that no loop has to remember. */
+export interface RestartHistory {
+  /** Failures in a row, which the back-off doubles with. */
+  readonly failures: number;
+  /** When the restarts that count against `maxAttempts` were made, oldest first; milliseconds since 1970. */
+  readonly times: readonly number[];
+}
+
+/** One task: one runtime of a service on one node. Never restarted, always replaced. */
+export interface Task extends Meta {
+  readonly id: TaskId;
+  readonly serviceId: ServiceId;
+  /** Place in a replicated service, from 1. 0 in a global service, whose slot is the node. */
+  readonly slot: number;
+  /** Set by the scheduler; set from the start for a global service. */
+  readonly nodeId?: NodeId;
+  readonly specVersion: number;
+  readonly spec: TaskSpec;
+  /** Ports of the service as they were when the task was made. */
+  readonly ports: readonly AllocatedPort[];
+  readonly desiredState: DesiredState;
+  readonly status: TaskStatus;
+  /** When the leader committed the status. */
+  readonly statusAppliedAt: number;
+  /** Not to be started before this time (restart delay). Milliseconds since 1970; 0 = at once. */
+  readonly startAfter: number;
+  /** The task that this one replaces in its slot. */
+  readonly replaces?: TaskId;
+  /** What its slot remembers of restarts, when this task came of one. */
+  readonly restarts?: RestartHistory;
+  readonly assignedGeneric?: AssignedGeneric;
+  /** While the task has no node: why. */
+  readonly explanation?: PlacementExplanation;
+}
+
+/** A network. Stored and versioned; put to work by the mesh. */
+export interface Network extends Meta {
+  readonly id: NetworkId;
+  readonly spec: NetworkSpec;
+}
+
+/** A secret as anyone may see it: a digest, never the value. */
+export interface Secret extends Meta {
+  readonly id: SecretId;
+  readonly spec: SecretSpec;
+  /** Keyed digest of the value: tells whether it changed, tells nothing of it. */
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+/** A config: a file that services refer to. */
+export interface Config extends Meta {
+  readonly id: ConfigId;
+  readonly spec: ConfigSpec;
+  readonly data: Uint8Array;
+}

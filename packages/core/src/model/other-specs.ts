@@ -1,0 +1,77 @@
+/** Specs of the cluster, nodes, networks, secrets and configs. */
+
+import * as z from 'zod';
+import { dnsName, labels, milliseconds, objectName } from './names.ts';
+
+/** Schema of {@link ClusterSpec}. */
+export const clusterSpecSchema = z.strictObject({
+  labels: labels.default({}),
+  /** Ended tasks kept per slot, the live one included; negative keeps all. Default 5. */
+  taskHistoryLimit: z.number().int().default(5),
+  dispatcher: z
+    .strictObject({
+      /** Between two heartbeats of an agent. Default 1 s. */
+      heartbeatMs: milliseconds.min(10, 'must be at least 10 ms').default(1_000),
+      /** A node that was silent for so long is down. Default 5 s. */
+      silentDownMs: milliseconds.min(10, 'must be at least 10 ms').default(5_000),
+      /** A node whose session closed and was not renewed for so long is down. Default 3.5 s. */
+      closedDownMs: milliseconds.default(3_500),
+      /** Tasks of a node that was down for so long are given up as orphaned. Default 24 h. */
+      orphanAfterMs: milliseconds.default(86_400_000),
+    })
+    .default({ heartbeatMs: 1_000, silentDownMs: 5_000, closedDownMs: 3_500, orphanAfterMs: 86_400_000 }),
+});
+/** Settings of the whole cluster. */
+export type ClusterSpec = z.output<typeof clusterSpecSchema>;
+/** Cluster settings as people write them. */
+export type ClusterSpecInput = z.input<typeof clusterSpecSchema>;
+
+/** Schema of {@link NodeSpec}. */
+export const nodeSpecSchema = z.strictObject({
+  labels: labels.default({}),
+  role: z.enum(['manager', 'worker']).default('worker'),
+  /** `pause`: no new tasks. `drain`: no tasks at all. */
+  availability: z.enum(['active', 'pause', 'drain']).default('active'),
+});
+/** What users ask of a node. */
+export type NodeSpec = z.output<typeof nodeSpecSchema>;
+/** A node spec as people write it. */
+export type NodeSpecInput = z.input<typeof nodeSpecSchema>;
+
+/** Schema of {@link NetworkSpec}. */
+export const networkSpecSchema = z.strictObject({
+  name: dnsName,
+  labels: labels.default({}),
+  driver: z.string().min(1).default('overlay'),
+  options: z.record(z.string(), z.string()).default({}),
+  attachable: z.boolean().default(false),
+  internal: z.boolean().default(false),
+  ingress: z.boolean().default(false),
+  ipv6: z.boolean().default(false),
+  subnets: z
+    .array(z.strictObject({ subnet: z.string(), range: z.string().optional(), gateway: z.string().optional() }))
+    .default([]),
+});
+/** What a network should be. */
+export type NetworkSpec = z.output<typeof networkSpecSchema>;
+/** A network spec as people write it. */
+export type NetworkSpecInput = z.input<typeof networkSpecSchema>;
+
+/** Largest secret, in bytes (exclusive). */
+export const SECRET_BYTES_MAX = 512_000;
+/** Largest config, in bytes (exclusive). */
+export const CONFIG_BYTES_MAX = 1_024_000;
+
+/** Schema of {@link SecretSpec}. */
+export const secretSpecSchema = z.strictObject({ name: objectName, labels: labels.default({}) });
+/** What is public of a secret. */
+export type SecretSpec = z.output<typeof secretSpecSchema>;
+/** A secret spec as people write it. */
+export type SecretSpecInput = z.input<typeof secretSpecSchema>;
+
+/** Schema of {@link ConfigSpec}. */
+export const configSpecSchema = z.strictObject({ name: objectName, labels: labels.default({}) });
+/** What a config should be. */
+export type ConfigSpec = z.output<typeof configSpecSchema>;
+/** A config spec as people write it. */
+export type ConfigSpecInput = z.input<typeof configSpecSchema>;

@@ -1,0 +1,125 @@
+/** The door: turns what people wrote into a spec, or into one typed error that names every broken rule. */
+
+import * as z from 'zod';
+import { InvalidSpecError, type SpecIssue } from '../errors.ts';
+import { checkConstraints, parseConstraintKey } from './constraint.ts';
+import { type ServiceSpec, type ServiceSpecInput, serviceSpecSchema } from './service-spec.ts';
+
+/**
+ * Parses any spec by its schema.
+ *
+ * @throws InvalidSpecError naming each field and rule.
+ */
+export function parseSpec<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw new InvalidSpecError(parsed.error.issues.flatMap(issuesOf));
+}
+
+/**
+ * Parses a service spec: the schema's rules, and those that need more than one field.
+ *
+ * @throws InvalidSpecError naming each field and rule.
+ */
+export function parseServiceSpec(input: ServiceSpecInput): ServiceSpec {
+  const spec = parseSpec(serviceSpecSchema, input);
+  const issues = [
+    ...replicaIssues(spec),
+    ...portIssues(spec),
+    ...mountIssues(spec),
+    ...fileIssues(spec),
+    ...programIssues(spec),
+    ...checkConstraints(spec.task.placement.constraints, 'task.placement.constraints'),
+    ...preferenceIssues(spec),
+  ];
+  if (issues.length > 0) throw new InvalidSpecError(issues);
+  return spec.mode === 'replicated' ? { ...spec, replicas: spec.replicas ?? 1 } : spec;
+}
+
+function replicaIssues(spec: ServiceSpec): SpecIssue[] {
+  return spec.mode === 'global' && spec.replicas !== undefined
+    ? [{ field: 'replicas', rule: 'a global service has one task per node, it takes no replicas' }]
+    : [];
+}
+
+function programIssues(spec: ServiceSpec): SpecIssue[] {
+  return spec.task.image === undefined && spec.task.command === undefined
+    ? [{ field: 'task.image', rule: 'must be provided, unless a command is' }]
+    : [];
+}
+
+function portIssues(spec: ServiceSpec): SpecIssue[] {
+  const issues: SpecIssue[] = [];
+  const seen = new Set<string>();
+  spec.ports.forEach((port, index) => {
+    if (spec.endpointMode === 'dnsrr' && port.mode === 'ingress') {
+      issues.push({ field: `ports[${index}].mode`, rule: 'must be host when endpointMode is dnsrr' });
+    }
+    if (port.published === undefined) return;
+    const key = `${port.published}/${port.protocol}`;
+    if (seen.has(key)) {
+      issues.push({ field: `ports[${index}].published`, rule: `port ${key} is published twice` });
+    }
+    seen.add(key);
+  });
+  return issues;
+}
+
+function mountIssues(spec: ServiceSpec): SpecIssue[] {
+  const issues: SpecIssue[] = [];
+  const seen = new Set<string>();
+  spec.task.mounts.forEach((mount, index) => {
+    const field = `task.mounts[${index}]`;
+    if (seen.has(mount.target)) issues.push({ field: `${field}.target`, rule: `'${mount.target}' is mounted twice` });
+    seen.add(mount.target);
+    if (mount.type === 'bind' && mount.source === undefined) {
+      issues.push({ field: `${field}.source`, rule: 'must be provided for a bind mount' });
+    }
+    if (mount.type === 'tmpfs' && mount.source !== undefined) {
+      issues.push({ field: `${field}.source`, rule: 'must be absent for a tmpfs mount' });
+    }
+  });
+  return issues;
+}
+
+function fileIssues(spec: ServiceSpec): SpecIssue[] {
+  const issues: SpecIssue[] = [];
+  for (const kind of ['secrets', 'configs'] as const) {
+    const seen = new Set<string>();
+    spec.task[kind].forEach((file, index) => {
+      const target = file.target ?? file.name;
+      if (seen.has(target)) issues.push({ field: `task.${kind}[${index}].target`, rule: `'${target}' is used twice` });
+      seen.add(target);
+    });
+  }
+  return issues;
+}
+
+function preferenceIssues(spec: ServiceSpec): SpecIssue[] {
+  return spec.task.placement.preferences.flatMap(({ spread }, index) => {
+    const key = parseConstraintKey(spread);
+    return key && 'label' in key
+      ? []
+      : [
+          {
+            field: `task.placement.preferences[${index}].spread`,
+            rule: `'${spread}' must be node.labels.NAME or engine.labels.NAME`,
+          },
+        ];
+  });
+}
+
+function issuesOf(issue: z.core.$ZodIssue): SpecIssue[] {
+  const field = pathText(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ field: field === '' ? key : `${field}.${key}`, rule: 'unknown field' }));
+  }
+  return [{ field, rule: issue.message }];
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text === '' ? String(part) : `${text}.${String(part)}`;
+  }, '');
+}

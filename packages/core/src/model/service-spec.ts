@@ -1,0 +1,53 @@
+/** What a service should be: how many tasks of which kind, and how they are reached and updated. */
+
+import * as z from 'zod';
+import { dnsName, labels } from './names.ts';
+import { taskSpecSchema } from './task-spec.ts';
+
+/** Most replicas that one service may ask for. */
+export const REPLICAS_MAX = 1_000_000;
+
+const portNumber = z
+  .number()
+  .int('must be a whole number')
+  .min(1, 'must be from 1 to 65535')
+  .max(65_535, 'must be from 1 to 65535');
+
+const port = z.strictObject({
+  /** The port that the task listens on. */
+  target: portNumber,
+  /** The port that people connect to. Absent: given from 30000–32767 in ingress mode, by the node in host mode. */
+  published: portNumber.optional(),
+  protocol: z.enum(['tcp', 'udp', 'sctp']).default('tcp'),
+  /** `ingress`: on every node. `host`: on the task's node alone. */
+  mode: z.enum(['ingress', 'host']).default('ingress'),
+});
+
+/** Schema of {@link ServiceSpec}. */
+export const serviceSpecSchema = z.strictObject({
+  name: dnsName,
+  labels: labels.default({}),
+  /** `replicated`: so many tasks anywhere. `global`: one on every node that may have it. */
+  mode: z.enum(['replicated', 'global']).default('replicated'),
+  /** Tasks of a replicated service. Default 1. */
+  replicas: z
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(0, 'must not be negative')
+    .max(REPLICAS_MAX, `must be at most ${REPLICAS_MAX}`)
+    .optional(),
+  task: taskSpecSchema,
+  ports: z.array(port).default([]),
+  endpointMode: z.enum(['vip', 'dnsrr']).default('vip'),
+  /** How changed tasks are replaced: stop the old one, then start the new one, so many slots at a time. */
+  update: z
+    .strictObject({ parallelism: z.number().int().min(0, 'must not be negative').default(1) })
+    .default({ parallelism: 1 }),
+});
+
+/** What a service should be, complete with defaults. */
+export type ServiceSpec = z.output<typeof serviceSpecSchema>;
+/** A service spec as people write it. */
+export type ServiceSpecInput = z.input<typeof serviceSpecSchema>;
+/** One port of a service. */
+export type PortSpec = ServiceSpec['ports'][number];
