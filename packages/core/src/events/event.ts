@@ -1,0 +1,172 @@
+/**
+ * What can happen in a cluster, in the words of the field. State is what these events say and nothing else; whoever
+ * wants a change proposes events. Ids, times and choices are made before and ride in them, so that applying one
+ * reads no clock and draws no lot.
+ *
+ * Bulk happenings are one event with many rows, so that the log costs bytes, not objects.
+ *
+ * These are the newest versions. What older versions looked like, and how they are read, stands in `versions.ts`.
+ */
+
+import type {
+  ClusterId,
+  CommandId,
+  ConfigId,
+  NetworkId,
+  NodeId,
+  SecretId,
+  ServiceId,
+  TaskId,
+} from '../model/ids.ts';
+import type {
+  NodeDescription,
+  NodeState,
+  PlacementExplanation,
+  RestartHistory,
+  ServiceEndpoint,
+  TaskStatus,
+} from '../model/objects.ts';
+import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from '../model/other-specs.ts';
+import type { AssignedGeneric } from '../model/resources.ts';
+import type { ServiceSpec } from '../model/service-spec.ts';
+import type { DesiredState } from '../model/task-state.ts';
+
+/** Who asked for a transaction. */
+export type Actor =
+  | { readonly kind: 'user'; readonly name?: string }
+  /** A control loop: `orchestrator/replicated`, `scheduler`. */
+  | { readonly kind: 'loop'; readonly name: string }
+  | { readonly kind: 'node'; readonly id: NodeId };
+
+/** One task as the orchestrator makes it. */
+export interface CreatedTask {
+  readonly id: TaskId;
+  /** From 1 in a replicated service; 0 in a global one. */
+  readonly slot: number;
+  /** Given for global services, whose slot is the node. */
+  readonly nodeId?: NodeId;
+  /** The task whose place it takes. */
+  readonly replaces?: TaskId;
+  /** Not to be started before; milliseconds since 1970. Absent: at once. A delayed task begins with desired `ready`. */
+  readonly startAfter?: number;
+  /** The slot's restarts up to and with this one, when this task is a restart. */
+  readonly restarts?: RestartHistory;
+}
+
+/** Tasks given to one node. */
+export interface AssignedTasks {
+  readonly nodeId: NodeId;
+  readonly tasks: readonly TaskId[];
+  /** Named generic resources, for those tasks that asked for any. */
+  readonly generic?: Readonly<Record<string, AssignedGeneric>>;
+}
+
+/** Everything that can happen. */
+export type ClusterEvent =
+  | {
+      readonly type: 'cluster.created';
+      readonly id: ClusterId;
+      readonly spec: ClusterSpec;
+      /** Key of the digests that stand for secret values. Never shown. */
+      readonly digestKey: Uint8Array;
+    }
+  | { readonly type: 'cluster.updated'; readonly spec: ClusterSpec }
+  | {
+      readonly type: 'node.joined';
+      readonly id: NodeId;
+      readonly spec: NodeSpec;
+      readonly description: NodeDescription;
+      readonly address: string;
+    }
+  /** A user changed the spec. */
+  | { readonly type: 'node.updated'; readonly id: NodeId; readonly spec: NodeSpec }
+  /** The agent told something new of the node. */
+  | {
+      readonly type: 'node.described';
+      readonly id: NodeId;
+      readonly description: NodeDescription;
+      readonly address: string;
+    }
+  | {
+      readonly type: 'node.status';
+      readonly state: NodeState;
+      readonly message: string;
+      readonly ids: readonly NodeId[];
+    }
+  | { readonly type: 'node.removed'; readonly id: NodeId }
+  | { readonly type: 'service.created'; readonly id: ServiceId; readonly spec: ServiceSpec }
+  | {
+      readonly type: 'service.updated';
+      readonly id: ServiceId;
+      readonly spec: ServiceSpec;
+      /** The tasks would differ: the service gets a new spec version. */
+      readonly tasksChanged: boolean;
+      /** The ports differ: the allocator must look again. */
+      readonly portsChanged: boolean;
+    }
+  /** The service is gone; its tasks get desired state `remove` by this event. */
+  | { readonly type: 'service.removed'; readonly id: ServiceId }
+  | { readonly type: 'service.allocated'; readonly id: ServiceId; readonly endpoint: ServiceEndpoint }
+  | { readonly type: 'service.unallocated'; readonly id: ServiceId; readonly error: string }
+  /** New tasks of one service, made from its present spec. */
+  | { readonly type: 'task.created'; readonly serviceId: ServiceId; readonly rows: readonly CreatedTask[] }
+  /** The allocator gave them what they need: new → pending, with the service's ports as they are now. */
+  | { readonly type: 'task.allocated'; readonly ids: readonly TaskId[] }
+  /** The scheduler gave them nodes: pending → assigned. */
+  | { readonly type: 'task.assigned'; readonly rows: readonly AssignedTasks[] }
+  /** The scheduler found no node for them, and why. */
+  | {
+      readonly type: 'task.unplaced';
+      readonly ids: readonly TaskId[];
+      readonly explanation: PlacementExplanation;
+    }
+  /** Observed states, from agents or from the loop that owns the state. */
+  | {
+      readonly type: 'task.status';
+      readonly rows: readonly { readonly id: TaskId; readonly status: TaskStatus }[];
+    }
+  | { readonly type: 'task.desired'; readonly state: DesiredState; readonly ids: readonly TaskId[] }
+  | { readonly type: 'task.removed'; readonly ids: readonly TaskId[] }
+  | { readonly type: 'network.created'; readonly id: NetworkId; readonly spec: NetworkSpec }
+  | { readonly type: 'network.updated'; readonly id: NetworkId; readonly spec: NetworkSpec }
+  | { readonly type: 'network.removed'; readonly id: NetworkId }
+  | {
+      readonly type: 'secret.created';
+      readonly id: SecretId;
+      readonly spec: SecretSpec;
+      readonly digest: string;
+      readonly sizeBytes: number;
+    }
+  | { readonly type: 'secret.updated'; readonly id: SecretId; readonly spec: SecretSpec }
+  | { readonly type: 'secret.removed'; readonly id: SecretId }
+  | {
+      readonly type: 'config.created';
+      readonly id: ConfigId;
+      readonly spec: ConfigSpec;
+      readonly data: Uint8Array;
+    }
+  | { readonly type: 'config.updated'; readonly id: ConfigId; readonly spec: ConfigSpec }
+  | { readonly type: 'config.removed'; readonly id: ConfigId }
+  /** A secret value, kept under its digest. History and watches never show this event's data. */
+  | { readonly type: 'vault.stored'; readonly digest: string; readonly data: Uint8Array }
+  /** Nothing refers to these values any more; the log is compacted behind this event. */
+  | { readonly type: 'vault.removed'; readonly digests: readonly string[] };
+
+/** Name of an event. */
+export type EventType = ClusterEvent['type'];
+/** The event of one name. */
+export type EventOf<T extends EventType> = Extract<ClusterEvent, { readonly type: T }>;
+
+/** Events that happen together or not at all: one entry of the log. */
+export interface Transaction {
+  /** Number of the transaction, from 1, dense. Versions of objects and watches count in it. */
+  readonly index: number;
+  /** The leader's wall clock, milliseconds since 1970. */
+  readonly at: number;
+  readonly actor: Actor;
+  /** Index of the transaction that led to this one, where there is one. */
+  readonly cause?: number;
+  /** The command that this carries out: a retry under the same id does nothing. */
+  readonly commandId?: CommandId;
+  readonly events: readonly ClusterEvent[];
+}

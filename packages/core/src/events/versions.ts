@@ -1,0 +1,76 @@
+/**
+ * Versions of the events on disk. An event is written as its name, its version and its body; one of an older version
+ * is brought up to the newest when it is read, for ever. To change an event's shape: raise its version here, add the
+ * function from the old body to the new one, and add an old record to `versions.test.ts`.
+ */
+
+import type { ClusterEvent, EventType } from './event.ts';
+
+/** An event's body as it was written: all of it but the name. */
+export type EventBody = Readonly<Record<string, unknown>>;
+
+/** Brings a body from one version to the next. */
+export type Upcast = (body: EventBody) => EventBody;
+
+/** History of one event's shape: `upcasts[0]` brings version 1 to version 2. The newest version follows from it. */
+export type EventHistory = readonly Upcast[];
+
+/** The history of every event. An event that never changed has an empty one: version 1. */
+export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
+  'cluster.created': [],
+  'cluster.updated': [],
+  'node.joined': [],
+  'node.updated': [],
+  'node.described': [],
+  'node.status': [],
+  'node.removed': [],
+  'service.created': [],
+  'service.updated': [],
+  'service.removed': [],
+  'service.allocated': [],
+  'service.unallocated': [],
+  'task.created': [],
+  'task.allocated': [],
+  'task.assigned': [],
+  'task.unplaced': [],
+  'task.status': [],
+  'task.desired': [],
+  'task.removed': [],
+  'network.created': [],
+  'network.updated': [],
+  'network.removed': [],
+  'secret.created': [],
+  'secret.updated': [],
+  'secret.removed': [],
+  'config.created': [],
+  'config.updated': [],
+  'config.removed': [],
+  'vault.stored': [],
+  'vault.removed': [],
+};
+
+/** A record can't be understood by this version of Skep. Going on would make the state drift from the log. */
+export class UnreadableEventError extends Error {
+  override readonly name = 'UnreadableEventError';
+}
+
+/** The version in which an event is written today. */
+export function newestVersion(type: EventType, histories = EVENT_HISTORY): number {
+  return histories[type].length + 1;
+}
+
+/**
+ * Brings an event as it was written up to its newest version.
+ *
+ * @throws UnreadableEventError if a newer Skep wrote it.
+ */
+export function upcast(type: string, version: number, body: EventBody, histories = EVENT_HISTORY): ClusterEvent {
+  const history = Object.hasOwn(histories, type) ? histories[type as EventType] : undefined;
+  if (!history) throw new UnreadableEventError(`event '${type}' is unknown here: a newer Skep wrote this log`);
+  const newest = history.length + 1;
+  if (!Number.isInteger(version) || version < 1 || version > newest) {
+    throw new UnreadableEventError(`event '${type}' has version ${version}, this Skep reads 1 to ${newest}`);
+  }
+  const current = history.slice(version - 1).reduce((older, step) => step(older), body);
+  return { ...current, type } as ClusterEvent;
+}

@@ -1,0 +1,78 @@
+/** What service events do. */
+
+import { produce } from 'immer';
+import type { ClusterEvent } from '../../events/event.ts';
+import type { TaskId } from '../../model/ids.ts';
+import type { Service } from '../../model/objects.ts';
+import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
+import type { Stamp } from './stamp.ts';
+import { evolveTask } from './evolve-task.ts';
+
+type ServiceEvent = Extract<ClusterEvent, { readonly type: `service.${string}` }>;
+
+export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Stamp): void {
+  switch (event.type) {
+    case 'service.created':
+      draft.putService({
+        id: event.id,
+        version: stamp.index,
+        createdAt: stamp.at,
+        updatedAt: stamp.at,
+        spec: event.spec,
+        specVersion: stamp.index,
+      });
+      return;
+    case 'service.updated': {
+      const before = existing(draft, event.id);
+      draft.putService(
+        produce(before, (service) => {
+          service.version = stamp.index;
+          service.updatedAt = stamp.at;
+          if (event.tasksChanged) {
+            service.previousSpec = before.spec;
+            service.previousSpecVersion = before.specVersion;
+            service.specVersion = stamp.index;
+          }
+          service.spec = event.spec;
+          if (event.portsChanged) {
+            delete service.endpoint;
+            delete service.allocationError;
+          }
+        }),
+      );
+      return;
+    }
+    case 'service.removed': {
+      existing(draft, event.id);
+      const ids: TaskId[] = [];
+      for (const task of draft.tasksOfService(event.id)) ids.push(task.id);
+      evolveTask(draft, { type: 'task.desired', state: 'remove', ids }, stamp);
+      draft.deleteService(event.id);
+      return;
+    }
+    case 'service.allocated':
+      draft.putService(
+        produce(existing(draft, event.id), (service) => {
+          service.version = stamp.index;
+          service.updatedAt = stamp.at;
+          service.endpoint = { ports: [...event.endpoint.ports] };
+          delete service.allocationError;
+        }),
+      );
+      return;
+    case 'service.unallocated':
+      draft.putService(
+        produce(existing(draft, event.id), (service) => {
+          service.version = stamp.index;
+          service.updatedAt = stamp.at;
+          service.allocationError = event.error;
+        }),
+      );
+  }
+}
+
+function existing(draft: StateDraft, id: Service['id']): Service {
+  const service = draft.service(id);
+  if (!service) throw new InconsistentEventError(`service ${id} does not exist`);
+  return service;
+}

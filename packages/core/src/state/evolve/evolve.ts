@@ -1,0 +1,72 @@
+/**
+ * `evolve`: the next state from a state and a transaction. Pure and deterministic; the only meaning that events have.
+ */
+
+import type { ClusterEvent, Transaction } from '../../events/event.ts';
+import type { ChangeSet } from '../change.ts';
+import type { ClusterState } from '../cluster-state.ts';
+import { StateDraft } from '../state-draft.ts';
+import { evolveFiles } from './evolve-files.ts';
+import { evolveNode } from './evolve-node.ts';
+import { evolveService } from './evolve-service.ts';
+import { evolveTask } from './evolve-task.ts';
+import type { Stamp } from './stamp.ts';
+
+/**
+ * Applies a transaction.
+ *
+ * @throws InconsistentEventError if an event does not fit the state: the log and the state have drifted apart.
+ */
+export function evolve(
+  state: ClusterState,
+  transaction: Transaction,
+): { readonly state: ClusterState; readonly changes: ChangeSet } {
+  const draft = new StateDraft(state);
+  const stamp: Stamp = { index: transaction.index, at: transaction.at };
+  for (const event of transaction.events) evolveEvent(draft, event, stamp);
+  if (transaction.commandId !== undefined) draft.noteCommand(transaction.commandId, transaction.index);
+  const next = draft.seal(transaction.index, transaction.at);
+  return {
+    state: next,
+    changes: {
+      index: transaction.index,
+      at: transaction.at,
+      actor: transaction.actor,
+      ...(transaction.cause === undefined ? {} : { cause: transaction.cause }),
+      changes: draft.changes,
+      forgets: draft.forgets,
+    },
+  };
+}
+
+function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void {
+  switch (event.type) {
+    case 'task.created':
+    case 'task.allocated':
+    case 'task.assigned':
+    case 'task.unplaced':
+    case 'task.status':
+    case 'task.desired':
+    case 'task.removed':
+      evolveTask(draft, event, stamp);
+      return;
+    case 'service.created':
+    case 'service.updated':
+    case 'service.removed':
+    case 'service.allocated':
+    case 'service.unallocated':
+      evolveService(draft, event, stamp);
+      return;
+    case 'cluster.created':
+    case 'cluster.updated':
+    case 'node.joined':
+    case 'node.updated':
+    case 'node.described':
+    case 'node.status':
+    case 'node.removed':
+      evolveNode(draft, event, stamp);
+      return;
+    default:
+      evolveFiles(draft, event, stamp);
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The replica: the committed state on one member, fed by the log. It is what every member has, leading or not.
+ * Nothing decides here. It answers reads, tells its listeners of each change set, and gives snapshots in O(1).
+ */
+
+import { decodeTransaction } from '../events/codec.ts';
+import type { Entry, LogStateMachine, Position, StateCapture } from '../log/event-log.ts';
+import type { ChangeSet } from './change.ts';
+import { ClusterState } from './cluster-state.ts';
+import { evolve } from './evolve/evolve.ts';
+import { restoreSnapshot, snapshotChunks } from './snapshot.ts';
+
+/** A transaction that this member decided itself and has applied to its head state already. */
+export interface Prepared {
+  readonly state: ClusterState;
+  readonly changes: ChangeSet;
+}
+
+/** Hears of each committed change set, in order, right after it was applied. */
+export type CommitListener = (changes: ChangeSet, state: ClusterState, position: Position) => void;
+
+/** The committed state of one member. */
+export class Replica implements LogStateMachine {
+  #state = ClusterState.empty;
+  #position: Position = 0;
+  #prepared: ((entry: Entry) => Prepared | undefined) | undefined;
+  readonly #commitListeners = new Set<CommitListener>();
+  readonly #restoreListeners = new Set<() => void>();
+
+  /** The committed state. */
+  get state(): ClusterState {
+    return this.#state;
+  }
+
+  /** Position of the last entry that the state holds. */
+  get position(): Position {
+    return this.#position;
+  }
+
+  /**
+   * Lets the leader hand over what it has evolved already, so that it is not decoded and evolved a second time.
+   * Returns the way to stop.
+   */
+  takePreparedFrom(source: (entry: Entry) => Prepared | undefined): () => void {
+    this.#prepared = source;
+    return () => {
+      if (this.#prepared === source) this.#prepared = undefined;
+    };
+  }
+
+  /** Hears of each commit. Listeners must not throw: one that does breaks the log. Returns the way to stop. */
+  onCommit(listener: CommitListener): () => void {
+    this.#commitListeners.add(listener);
+    return () => this.#commitListeners.delete(listener);
+  }
+
+  /** Hears when the whole state was replaced by a snapshot: whatever was told before has a gap now. */
+  onRestore(listener: () => void): () => void {
+    this.#restoreListeners.add(listener);
+    return () => this.#restoreListeners.delete(listener);
+  }
+
+  apply(entry: Entry): void {
+    const next = this.#prepared?.(entry) ?? evolve(this.#state, decodeTransaction(entry.payload));
+    this.#state = next.state;
+    this.#position = entry.position;
+    for (const listener of this.#commitListeners) listener(next.changes, next.state, entry.position);
+  }
+
+  capture(): StateCapture {
+    const position = this.#position;
+    let held: ClusterState | undefined = this.#state;
+    return {
+      position,
+      async *chunks() {
+        if (held) yield* snapshotChunks(held);
+      },
+      release: () => {
+        held = undefined;
+      },
+    };
+  }
+
+  async restore(position: Position, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const state = await restoreSnapshot(chunks);
+    this.#state = state;
+    this.#position = position;
+    for (const listener of this.#restoreListeners) listener();
+  }
+
+  /** A checksum (FNV-1a, 32 bits) over the whole state: equal for members that hold the same. */
+  digest(): string {
+    let hash = 0x811c9dc5;
+    for (const chunk of snapshotChunks(this.#state)) {
+      for (const byte of chunk) hash = Math.imul(hash ^ byte, 0x01000193);
+    }
+    return `${this.#state.index}-${(hash >>> 0).toString(16).padStart(8, '0')}`;
+  }
+}

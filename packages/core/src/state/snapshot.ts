@@ -1,0 +1,274 @@
+/**
+ * A state as a stream of chunks, and back. Rows keep their numbers, so that a restored state is the same in every
+ * order that anyone can see; indexes are not written but folded again from the rows.
+ */
+
+import { decodeValue, encodeValue, UnreadableEventError } from '../events/codec.ts';
+import type { CommandId, ServiceId } from '../model/ids.ts';
+import type { AllocatedPort, ClusterObject, Task } from '../model/objects.ts';
+import type { TaskSpec } from '../model/task-spec.ts';
+import { ClusterState, type NamedKind, nameKey, type SlotRows, type StateRoots } from './cluster-state.ts';
+import { closeOwner, createOwner, type Owner } from './persistent/owner.ts';
+import { PersistentMap } from './persistent/persistent-map.ts';
+import { PersistentVector } from './persistent/persistent-vector.ts';
+import { RowSet } from './persistent/row-set.ts';
+import { emptyTable, type Table } from './table.ts';
+
+const VERSION = 1;
+/** Rows in one chunk: small enough that making one never holds up the event loop. */
+const ROWS_PER_CHUNK = 1_000;
+
+const PLAIN_TABLES = ['nodes', 'services', 'networks', 'secrets', 'configs'] as const;
+type PlainTable = (typeof PLAIN_TABLES)[number];
+
+/** A task with its spec and ports as numbers in the snapshot's own list of them: thousands of tasks share each. */
+type WrittenTask = Omit<Task, 'spec' | 'ports'> & { readonly spec: number; readonly ports: number };
+
+type Chunk =
+  | {
+      readonly kind: 'head';
+      readonly version: number;
+      readonly index: number;
+      readonly at: number;
+      readonly cluster: ClusterObject | null;
+      readonly digestKey: Uint8Array | null;
+      readonly next: Readonly<Record<PlainTable | 'tasks', number>>;
+    }
+  | { readonly kind: 'rows'; readonly table: PlainTable; readonly rows: readonly (readonly [number, { id: string }])[] }
+  /** Services that are gone while tasks of theirs are not. */
+  | { readonly kind: 'departed'; readonly rows: readonly (readonly [ServiceId, number])[] }
+  | {
+      readonly kind: 'tasks';
+      /** What the list of specs and ports grows by, before these rows are read. */
+      readonly shared: readonly (TaskSpec | readonly AllocatedPort[])[];
+      readonly rows: readonly (readonly [number, WrittenTask])[];
+    }
+  | { readonly kind: 'vault'; readonly rows: readonly (readonly [string, Uint8Array])[] }
+  | { readonly kind: 'commands'; readonly rows: readonly (readonly [number, CommandId, number])[] }
+  | { readonly kind: 'end' };
+
+/** The chunks of a state. Lazy: each is made when it is asked for. */
+export function* snapshotChunks(state: ClusterState): Generator<Uint8Array, undefined, undefined> {
+  for (const chunk of chunksOf(state.roots)) yield encodeValue(chunk);
+}
+
+/**
+ * The state of a stream of chunks.
+ *
+ * @throws UnreadableEventError if the stream is cut short or of another version.
+ */
+export async function restoreSnapshot(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<ClusterState> {
+  const restoring = new Restoring();
+  for await (const chunk of chunks) restoring.take(decodeValue(chunk) as Chunk);
+  return restoring.finish();
+}
+
+function* chunksOf(roots: StateRoots): Generator<Chunk, undefined, undefined> {
+  yield {
+    kind: 'head',
+    version: VERSION,
+    index: roots.index,
+    at: roots.at,
+    cluster: roots.cluster ?? null,
+    digestKey: roots.digestKey ?? null,
+    next: {
+      nodes: roots.nodes.next,
+      services: roots.services.next,
+      networks: roots.networks.next,
+      secrets: roots.secrets.next,
+      configs: roots.configs.next,
+      tasks: roots.tasks.next,
+    },
+  };
+  for (const table of PLAIN_TABLES) {
+    for (const rows of inChunks<readonly [number, { id: string }]>(roots[table].rows.entries())) {
+      yield { kind: 'rows', table, rows };
+    }
+  }
+  const departed = [...roots.services.ids.entries()].filter(([, number]) => !roots.services.rows.get(number));
+  if (departed.length > 0) yield { kind: 'departed', rows: departed };
+  yield* taskChunks(roots);
+  for (const rows of inChunks(roots.vault.entries())) yield { kind: 'vault', rows };
+  for (const part of inChunks(roots.commandOrder.entries())) {
+    yield { kind: 'commands', rows: part.map(([order, id]) => [order, id, roots.commands.get(id) ?? 0]) };
+  }
+  yield { kind: 'end' };
+}
+
+function* taskChunks(roots: StateRoots): Generator<Chunk, undefined, undefined> {
+  const numbers = new Map<object, number>();
+  for (const part of inChunks(roots.tasks.rows.entries())) {
+    const shared: (TaskSpec | readonly AllocatedPort[])[] = [];
+    const numberOf = (value: TaskSpec | readonly AllocatedPort[]): number => {
+      const known = numbers.get(value);
+      if (known !== undefined) return known;
+      const number = numbers.size;
+      numbers.set(value, number);
+      shared.push(value);
+      return number;
+    };
+    const rows = part.map(([number, task]): readonly [number, WrittenTask] => [
+      number,
+      { ...task, spec: numberOf(task.spec), ports: numberOf(task.ports) },
+    ]);
+    yield { kind: 'tasks', shared, rows };
+  }
+}
+
+function* inChunks<T>(items: Iterable<T>): Generator<T[], undefined, undefined> {
+  let chunk: T[] = [];
+  for (const item of items) {
+    chunk.push(item);
+    if (chunk.length === ROWS_PER_CHUNK) {
+      yield chunk;
+      chunk = [];
+    }
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** A state in the course of being read back. */
+class Restoring {
+  readonly #owner: Owner = createOwner();
+  readonly #shared: (TaskSpec | readonly AllocatedPort[])[] = [];
+  #roots: StateRoots | undefined;
+  #ended = false;
+
+  take(chunk: Chunk): void {
+    if (chunk.kind === 'head') {
+      this.#begin(chunk);
+      return;
+    }
+    const roots = this.#begun();
+    switch (chunk.kind) {
+      case 'rows':
+        this.#roots = { ...roots, ...this.#rows(roots, chunk.table, chunk.rows) };
+        return;
+      case 'departed': {
+        let ids = roots.services.ids;
+        for (const [id, number] of chunk.rows) ids = ids.set(id, number, this.#owner);
+        this.#roots = { ...roots, services: { ...roots.services, ids } };
+        return;
+      }
+      case 'tasks':
+        this.#shared.push(...chunk.shared);
+        this.#roots = this.#tasks(roots, chunk.rows);
+        return;
+      case 'vault': {
+        let vault = roots.vault;
+        for (const [digest, data] of chunk.rows) vault = vault.set(digest, new Uint8Array(data), this.#owner);
+        this.#roots = { ...roots, vault };
+        return;
+      }
+      case 'commands': {
+        let { commands, commandOrder } = roots;
+        for (const [order, id, index] of chunk.rows) {
+          commands = commands.set(id, index, this.#owner);
+          commandOrder = commandOrder.set(order, id, this.#owner);
+        }
+        this.#roots = { ...roots, commands, commandOrder };
+        return;
+      }
+      case 'end':
+        this.#ended = true;
+        return;
+      default:
+        throw new UnreadableEventError('this snapshot holds what this Skep does not know');
+    }
+  }
+
+  finish(): ClusterState {
+    const roots = this.#begun();
+    if (!this.#ended) throw new UnreadableEventError('this snapshot is cut short');
+    closeOwner(this.#owner);
+    return new ClusterState(roots);
+  }
+
+  #begin(head: Extract<Chunk, { kind: 'head' }>): void {
+    if (head.version !== VERSION) {
+      throw new UnreadableEventError(`this snapshot has version ${head.version}, this Skep reads ${VERSION}`);
+    }
+    const { next } = head;
+    this.#roots = {
+      index: head.index,
+      at: head.at,
+      cluster: head.cluster ?? undefined,
+      digestKey: head.digestKey ? new Uint8Array(head.digestKey) : undefined,
+      nodes: { ...emptyTable(), next: next.nodes },
+      services: { ...emptyTable(), next: next.services },
+      tasks: { ...emptyTable(), next: next.tasks },
+      networks: { ...emptyTable(), next: next.networks },
+      secrets: { ...emptyTable(), next: next.secrets },
+      configs: { ...emptyTable(), next: next.configs },
+      vault: PersistentMap.empty(),
+      names: PersistentMap.empty(),
+      slots: PersistentVector.empty(),
+      tasksByNode: PersistentVector.empty(),
+      commands: PersistentMap.empty(),
+      commandOrder: PersistentVector.empty(),
+    };
+  }
+
+  #begun(): StateRoots {
+    if (!this.#roots) throw new UnreadableEventError('this snapshot does not begin with its head');
+    return this.#roots;
+  }
+
+  #rows(
+    roots: StateRoots,
+    name: PlainTable,
+    rows: readonly (readonly [number, { readonly id: string }])[],
+  ): Partial<StateRoots> {
+    const kind = NAMED_TABLES[name];
+    const before = roots[name] as Table<string, { readonly id: string }>;
+    let table = before;
+    let names = roots.names;
+    for (const [number, row] of rows) {
+      table = {
+        rows: table.rows.set(number, row, this.#owner),
+        ids: table.ids.set(row.id, number, this.#owner),
+        next: table.next,
+      };
+      const spec = (row as { readonly spec?: { readonly name?: string } }).spec;
+      if (kind && spec?.name !== undefined) names = names.set(nameKey(kind, spec.name), row.id, this.#owner);
+    }
+    return { [name]: table, names };
+  }
+
+  #tasks(roots: StateRoots, rows: readonly (readonly [number, WrittenTask])[]): StateRoots {
+    let { tasks, slots, tasksByNode } = roots;
+    for (const [number, written] of rows) {
+      const task: Task = {
+        ...written,
+        spec: this.#shared[written.spec] as TaskSpec,
+        ports: this.#shared[written.ports] as readonly AllocatedPort[],
+      };
+      tasks = {
+        rows: tasks.rows.set(number, task, this.#owner),
+        ids: tasks.ids.set(task.id, number, this.#owner),
+        next: tasks.next,
+      };
+      const nodeRow = task.nodeId === undefined ? undefined : roots.nodes.ids.get(task.nodeId);
+      if (nodeRow !== undefined) {
+        const onNode = tasksByNode.get(nodeRow) ?? RowSet.empty();
+        tasksByNode = tasksByNode.set(nodeRow, onNode.add(number, this.#owner), this.#owner);
+      }
+      const serviceRow = roots.services.ids.get(task.serviceId);
+      if (serviceRow === undefined) throw new UnreadableEventError(`task ${task.id} is of no service`);
+      const key = task.slot !== 0 ? task.slot : (nodeRow ?? 0);
+      const ofService = slots.get(serviceRow) ?? PersistentVector.empty<SlotRows>();
+      const inSlot = [...(ofService.get(key) ?? []), number];
+      slots = slots.set(serviceRow, ofService.set(key, inSlot, this.#owner), this.#owner);
+    }
+    return { ...roots, tasks, slots, tasksByNode };
+  }
+}
+
+const NAMED_TABLES: Readonly<Partial<Record<PlainTable, NamedKind>>> = {
+  services: 'service',
+  networks: 'network',
+  secrets: 'secret',
+  configs: 'config',
+};
