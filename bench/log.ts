@@ -1,0 +1,230 @@
+/**
+ * Measures the file log: durable, sealed appends in group commit, and the replay of a million entries. Run it with
+ * `node --conditions=@skep/source --import=tsx bench/log.ts`, optionally with `--json`, `--dir DIR`, `--entries N`
+ * and `--seconds N`. The directory decides which disk is measured; the default is the system's for temporary files.
+ */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { FileEventLog } from '@skep/core/file';
+import type { AppendOutcome, Entry, EventLog, LogStateMachine, StateCapture } from '@skep/core/log';
+
+/** What to measure, and how long. */
+export interface LogBenchOptions {
+  /** Where to put the logs. Default: the system's directory for temporary files. */
+  readonly dir?: string;
+  /** How long each round of appends runs, in seconds. Default 3. */
+  readonly seconds?: number;
+  /** Entries to replay. Default 1,000,000. */
+  readonly entries?: number;
+  /** Bytes of each payload. Default 150. */
+  readonly payloadBytes?: number;
+}
+
+/** One line of the result. */
+export interface LogBenchRow {
+  readonly name: string;
+  readonly entriesPerSecond: number;
+  /** From the call of `append` to its outcome, in milliseconds. */
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+  /** Wall time of the whole, in milliseconds. */
+  readonly totalMs: number;
+}
+
+/** The cheapest state there is: how many entries it saw. */
+class Counter implements LogStateMachine {
+  entries = 0;
+  position = 0;
+
+  apply(entry: Entry): void {
+    this.entries += 1;
+    this.position = entry.position;
+  }
+
+  capture(): StateCapture {
+    const { position, entries } = this;
+    return {
+      position,
+      async *chunks() {
+        yield new TextEncoder().encode(String(entries));
+      },
+      release: () => {},
+    };
+  }
+
+  async restore(position: number, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    let text = '';
+    for await (const chunk of chunks) text += new TextDecoder().decode(chunk);
+    this.entries = Number(text);
+    this.position = position;
+  }
+}
+
+/** Runs all rounds, each with a discarded warm-up before it. */
+export async function benchLog(options: LogBenchOptions = {}): Promise<LogBenchRow[]> {
+  const { seconds = 3, entries = 1_000_000, payloadBytes = 150 } = options;
+  const payload = new Uint8Array(payloadBytes).fill(7);
+  const root = await mkdtemp(join(options.dir ?? tmpdir(), 'skep-bench-log-'));
+  try {
+    const rows: LogBenchRow[] = [];
+    for (const appenders of [1, 100, 1000]) {
+      const name = appenders === 1 ? 'append, 1 waiting appender' : `append, ${appenders} waiting appenders`;
+      rows.push(
+        await withLog(join(root, `appenders-${appenders}`), (log) =>
+          waiting(log, name, appenders, seconds, payload),
+        ),
+      );
+    }
+    rows.push(await withLog(join(root, 'pipelined'), (log) => pipelined(log, seconds, payload)));
+    rows.push(await replay(join(root, 'replay'), entries, payload));
+    return rows;
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+async function withLog<T>(dir: string, use: (log: EventLog) => Promise<T>): Promise<T> {
+  const log = new FileEventLog({ dir });
+  await log.open(new Counter());
+  try {
+    return await use(log);
+  } finally {
+    await log.close();
+  }
+}
+
+/** Hands out sequence numbers and refuses to count anything but a committed append. */
+function leaderOf(log: EventLog, payload: Uint8Array): () => Promise<AppendOutcome> {
+  const { epoch } = log.leadership();
+  let sequence = 0;
+  return async () => {
+    sequence += 1;
+    const outcome = await log.append({ at: 0, payload, epoch, sequence });
+    if (outcome.kind !== 'committed')
+      throw new Error(`append ${sequence} was ${outcome.kind}: ${outcome.message}`);
+    return outcome;
+  };
+}
+
+/** Each appender waits for its outcome before it appends again, as callers of an API do. */
+async function waiting(
+  log: EventLog,
+  name: string,
+  appenders: number,
+  seconds: number,
+  payload: Uint8Array,
+): Promise<LogBenchRow> {
+  const append = leaderOf(log, payload);
+  const round = async (lengthMs: number) => {
+    const latencies: number[] = [];
+    const start = performance.now();
+    await Promise.all(
+      Array.from({ length: appenders }, async () => {
+        for (;;) {
+          const from = performance.now();
+          if (from - start >= lengthMs) return;
+          await append();
+          latencies.push(performance.now() - from);
+        }
+      }),
+    );
+    return summary(name, latencies, performance.now() - start);
+  };
+  await round(500);
+  return round(seconds * 1000);
+}
+
+/** One leader that keeps 2000 appends in flight, as control loops do. */
+async function pipelined(log: EventLog, seconds: number, payload: Uint8Array): Promise<LogBenchRow> {
+  const append = leaderOf(log, payload);
+  const round = async (lengthMs: number) => {
+    const latencies: number[] = [];
+    const start = performance.now();
+    let inFlight: Promise<unknown>[] = [];
+    while (performance.now() - start < lengthMs) {
+      const before = inFlight;
+      inFlight = Array.from({ length: 1000 }, () => {
+        const from = performance.now();
+        return append().then(() => latencies.push(performance.now() - from));
+      });
+      await Promise.all(before);
+    }
+    await Promise.all(inFlight);
+    return summary('append, one leader with 2000 in flight', latencies, performance.now() - start);
+  };
+  await round(500);
+  return round(seconds * 1000);
+}
+
+/** Writes `entries` without any snapshot, then times opening on them. */
+async function replay(dir: string, entries: number, payload: Uint8Array): Promise<LogBenchRow> {
+  const options = {
+    dir,
+    snapshotEveryEntries: Number.POSITIVE_INFINITY,
+    snapshotEveryBytes: Number.POSITIVE_INFINITY,
+  };
+  const writer = new FileEventLog(options);
+  await writer.open(new Counter());
+  const append = leaderOf(writer, payload);
+  for (let left = entries; left > 0; left -= 1000) {
+    await Promise.all(Array.from({ length: Math.min(left, 1000) }, append));
+  }
+  await writer.close();
+  let totalMs = 0;
+  // The first opening is the warm-up.
+  for (let round = 0; round < 2; round++) {
+    const log = new FileEventLog(options);
+    const counter = new Counter();
+    const start = performance.now();
+    await log.open(counter);
+    totalMs = performance.now() - start;
+    await log.close();
+    if (counter.entries !== entries) throw new Error(`${counter.entries} of ${entries} entries came back`);
+  }
+  return { name: `replay of ${entries} entries`, entriesPerSecond: (entries / totalMs) * 1000, totalMs };
+}
+
+function summary(name: string, latencies: number[], totalMs: number): LogBenchRow {
+  latencies.sort((a, b) => a - b);
+  const at = (share: number) => latencies[Math.floor((latencies.length - 1) * share)] ?? 0;
+  return {
+    name,
+    entriesPerSecond: (latencies.length / totalMs) * 1000,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    totalMs,
+  };
+}
+
+/** The rows as a table of text. */
+export function formatLogBench(rows: readonly LogBenchRow[]): string {
+  const lines = rows.map(({ name, entriesPerSecond, p50Ms, p99Ms, totalMs }) => {
+    const rate = Math.round(entriesPerSecond).toLocaleString('en-US').padStart(11);
+    const latency = [p50Ms, p99Ms].map((ms) => (ms === undefined ? '' : ms.toFixed(2)).padStart(9)).join('');
+    return `${name.padEnd(42)}${rate}${latency}${Math.round(totalMs).toString().padStart(10)}`;
+  });
+  return [`${''.padEnd(42)}  entries/s   p50 ms   p99 ms  total ms`, ...lines].join('\n');
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      dir: { type: 'string' },
+      seconds: { type: 'string' },
+      entries: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const rows = await benchLog({
+    ...(values.dir === undefined ? {} : { dir: values.dir }),
+    ...(values.seconds === undefined ? {} : { seconds: Number(values.seconds) }),
+    ...(values.entries === undefined ? {} : { entries: Number(values.entries) }),
+  });
+  process.stdout.write(`${values.json ? JSON.stringify(rows, undefined, 2) : formatLogBench(rows)}\n`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
