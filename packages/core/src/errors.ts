@@ -95,7 +95,10 @@ export class VersionConflictError extends SkepError {
   readonly actual: number;
 
   constructor(kind: string, id: string, expected: number, actual: number) {
-    super('VERSION_CONFLICT', `update out of sequence: ${kind} ${id} is at version ${actual}, not ${expected}`);
+    super(
+      'VERSION_CONFLICT',
+      `update out of sequence: ${kind} ${id} is at version ${actual}, not ${expected}`,
+    );
     this.kind = kind;
     this.id = id;
     this.expected = expected;
@@ -153,7 +156,9 @@ export class TimeoutError extends SkepError {
   readonly reasons: readonly string[];
 
   constructor(message: string, reasons: readonly string[] = []) {
-    super('TIMEOUT', reasons.length === 0 ? message : `${message}: ${reasons.join('; ')}`, { retryable: true });
+    super('TIMEOUT', reasons.length === 0 ? message : `${message}: ${reasons.join('; ')}`, {
+      retryable: true,
+    });
     this.reasons = reasons;
   }
 }

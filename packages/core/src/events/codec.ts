@@ -35,7 +35,9 @@ const packr = new Packr({
 
 /** A transaction as one log record. */
 export function encodeTransaction(transaction: Transaction): Uint8Array {
-  const events = transaction.events.map(({ type, ...body }): WrittenEvent => [type, newestVersion(type), body]);
+  const events = transaction.events.map(
+    ({ type, ...body }): WrittenEvent => [type, newestVersion(type), body],
+  );
   const envelope: Envelope = [
     ENVELOPE,
     transaction.index,
@@ -127,7 +129,8 @@ class ProtoKept {
   }
 }
 
-const PROTO_KEPT_EXTENSION = 1;
+/** Of the numbers 1 to 100 that msgpackr leaves to its users, one that nobody else in the process is likely to take. */
+const PROTO_KEPT_EXTENSION = 83;
 
 addExtension({
   Class: ProtoKept,

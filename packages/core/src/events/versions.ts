@@ -64,9 +64,15 @@ export function newestVersion(type: EventType, histories = EVENT_HISTORY): numbe
  *
  * @throws UnreadableEventError if a newer Skep wrote it.
  */
-export function upcast(type: string, version: number, body: EventBody, histories = EVENT_HISTORY): ClusterEvent {
+export function upcast(
+  type: string,
+  version: number,
+  body: EventBody,
+  histories = EVENT_HISTORY,
+): ClusterEvent {
   const history = Object.hasOwn(histories, type) ? histories[type as EventType] : undefined;
-  if (!history) throw new UnreadableEventError(`event '${type}' is unknown here: a newer Skep wrote this log`);
+  if (!history)
+    throw new UnreadableEventError(`event '${type}' is unknown here: a newer Skep wrote this log`);
   const newest = history.length + 1;
   if (!Number.isInteger(version) || version < 1 || version > newest) {
     throw new UnreadableEventError(`event '${type}' has version ${version}, this Skep reads 1 to ${newest}`);

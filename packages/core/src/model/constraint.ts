@@ -51,7 +51,8 @@ export function parseConstraintKey(text: string): ConstraintKey | undefined {
 export function parseConstraint(text: string): Constraint | { readonly rule: string } {
   const match = /^\s*(?<key>[^=!\s]+)\s*(?<operator>==|!=)\s*(?<value>.*?)\s*$/.exec(text);
   const { key: keyText = '', operator = '', value = '' } = match?.groups ?? {};
-  if (operator !== '==' && operator !== '!=') return { rule: `'${text}' must have the form key==value or key!=value` };
+  if (operator !== '==' && operator !== '!=')
+    return { rule: `'${text}' must have the form key==value or key!=value` };
   const key = parseConstraintKey(keyText);
   if (!key) {
     return {
@@ -83,7 +84,10 @@ export function checkConstraints(texts: readonly string[], field: string): SpecI
     const contradicted = seen.find(({ constraint }) => contradict(constraint, parsed));
     if (contradicted) {
       const other = texts[contradicted.index] ?? '';
-      issues.push({ field: `${field}[${index}]`, rule: `'${text}' contradicts '${other}': no node can meet both` });
+      issues.push({
+        field: `${field}[${index}]`,
+        rule: `'${text}' contradicts '${other}': no node can meet both`,
+      });
     }
     seen.push({ index, constraint: parsed });
   });

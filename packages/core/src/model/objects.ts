@@ -5,18 +5,10 @@
  * One writer per field: users write specs, managers write desired state and endpoints, workers write status.
  */
 
-import type {
-  ClusterId,
-  ConfigId,
-  NetworkId,
-  NodeId,
-  SecretId,
-  ServiceId,
-  TaskId,
-} from './ids.ts';
+import type { ClusterId, ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId } from './ids.ts';
+import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from './other-specs.ts';
 import type { AssignedGeneric, NodeResources } from './resources.ts';
 import type { PortSpec, ServiceSpec } from './service-spec.ts';
-import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from './other-specs.ts';
 import type { TaskSpec } from './task-spec.ts';
 import type { DesiredState, TaskState } from './task-state.ts';
 

@@ -19,6 +19,10 @@ export const clusterSpecSchema = z.strictObject({
       /** Tasks of a node that was down for so long are given up as orphaned. Default 24 h. */
       orphanAfterMs: milliseconds.default(86_400_000),
     })
+    .refine(({ heartbeatMs, silentDownMs }) => silentDownMs > heartbeatMs, {
+      path: ['silentDownMs'],
+      error: 'must be longer than heartbeatMs, or every node would be down between two heartbeats',
+    })
     .default({ heartbeatMs: 1_000, silentDownMs: 5_000, closedDownMs: 3_500, orphanAfterMs: 86_400_000 }),
 });
 /** Settings of the whole cluster. */
@@ -39,19 +43,26 @@ export type NodeSpec = z.output<typeof nodeSpecSchema>;
 export type NodeSpecInput = z.input<typeof nodeSpecSchema>;
 
 /** Schema of {@link NetworkSpec}. */
-export const networkSpecSchema = z.strictObject({
-  name: dnsName,
-  labels: labels.default({}),
-  driver: z.string().min(1).default('overlay'),
-  options: z.record(z.string(), z.string()).default({}),
-  attachable: z.boolean().default(false),
-  internal: z.boolean().default(false),
-  ingress: z.boolean().default(false),
-  ipv6: z.boolean().default(false),
-  subnets: z
-    .array(z.strictObject({ subnet: z.string(), range: z.string().optional(), gateway: z.string().optional() }))
-    .default([]),
-});
+export const networkSpecSchema = z
+  .strictObject({
+    name: dnsName,
+    labels: labels.default({}),
+    driver: z.string().min(1).default('overlay'),
+    options: z.record(z.string(), z.string()).default({}),
+    attachable: z.boolean().default(false),
+    internal: z.boolean().default(false),
+    ingress: z.boolean().default(false),
+    ipv6: z.boolean().default(false),
+    subnets: z
+      .array(
+        z.strictObject({ subnet: z.string(), range: z.string().optional(), gateway: z.string().optional() }),
+      )
+      .default([]),
+  })
+  .refine(({ ingress, attachable }) => !(ingress && attachable), {
+    path: ['attachable'],
+    error: 'must be false for the ingress network',
+  });
 /** What a network should be. */
 export type NetworkSpec = z.output<typeof networkSpecSchema>;
 /** A network spec as people write it. */

@@ -1,6 +1,6 @@
 /** The door: turns what people wrote into a spec, or into one typed error that names every broken rule. */
 
-import * as z from 'zod';
+import type * as z from 'zod';
 import { InvalidSpecError, type SpecIssue } from '../errors.ts';
 import { checkConstraints, parseConstraintKey } from './constraint.ts';
 import { type ServiceSpec, type ServiceSpecInput, serviceSpecSchema } from './service-spec.ts';
@@ -11,6 +11,8 @@ import { type ServiceSpec, type ServiceSpecInput, serviceSpecSchema } from './se
  * @throws InvalidSpecError naming each field and rule.
  */
 export function parseSpec<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+  const refused = protoNames(input, []);
+  if (refused.length > 0) throw new InvalidSpecError(refused);
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   throw new InvalidSpecError(parsed.error.issues.flatMap(issuesOf));
@@ -28,6 +30,7 @@ export function parseServiceSpec(input: ServiceSpecInput): ServiceSpec {
     ...portIssues(spec),
     ...mountIssues(spec),
     ...fileIssues(spec),
+    ...networkIssues(spec),
     ...programIssues(spec),
     ...checkConstraints(spec.task.placement.constraints, 'task.placement.constraints'),
     ...preferenceIssues(spec),
@@ -70,7 +73,8 @@ function mountIssues(spec: ServiceSpec): SpecIssue[] {
   const seen = new Set<string>();
   spec.task.mounts.forEach((mount, index) => {
     const field = `task.mounts[${index}]`;
-    if (seen.has(mount.target)) issues.push({ field: `${field}.target`, rule: `'${mount.target}' is mounted twice` });
+    if (seen.has(mount.target))
+      issues.push({ field: `${field}.target`, rule: `'${mount.target}' is mounted twice` });
     seen.add(mount.target);
     if (mount.type === 'bind' && mount.source === undefined) {
       issues.push({ field: `${field}.source`, rule: 'must be provided for a bind mount' });
@@ -88,11 +92,21 @@ function fileIssues(spec: ServiceSpec): SpecIssue[] {
     const seen = new Set<string>();
     spec.task[kind].forEach((file, index) => {
       const target = file.target ?? file.name;
-      if (seen.has(target)) issues.push({ field: `task.${kind}[${index}].target`, rule: `'${target}' is used twice` });
+      if (seen.has(target))
+        issues.push({ field: `task.${kind}[${index}].target`, rule: `'${target}' is used twice` });
       seen.add(target);
     });
   }
   return issues;
+}
+
+function networkIssues(spec: ServiceSpec): SpecIssue[] {
+  const names = spec.task.networks.map(({ name }) => name.toLowerCase());
+  return names.flatMap((name, index) =>
+    names.indexOf(name) < index
+      ? [{ field: `task.networks[${index}].name`, rule: `network '${name}' is named twice` }]
+      : [],
+  );
 }
 
 function preferenceIssues(spec: ServiceSpec): SpecIssue[] {
@@ -109,11 +123,29 @@ function preferenceIssues(spec: ServiceSpec): SpecIssue[] {
   });
 }
 
+/** Deeper than any spec goes; what refers to itself has no end. */
+const DEPTH_MAX = 10;
+
+/** The schemas would drop a label or variable of this name without a word. */
+function protoNames(value: unknown, path: readonly PropertyKey[]): SpecIssue[] {
+  if (typeof value !== 'object' || value === null || path.length > DEPTH_MAX) return [];
+  if (Array.isArray(value)) return value.flatMap((item, index) => protoNames(item, [...path, index]));
+  return Object.entries(value).flatMap(([key, item]) =>
+    key === '__proto__'
+      ? [{ field: pathText([...path, key]), rule: `'__proto__' can't be used as a name` }]
+      : protoNames(item, [...path, key]),
+  );
+}
+
 function issuesOf(issue: z.core.$ZodIssue): SpecIssue[] {
   const field = pathText(issue.path);
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ field: field === '' ? key : `${field}.${key}`, rule: 'unknown field' }));
+    return issue.keys.map((key) => ({
+      field: field === '' ? key : `${field}.${key}`,
+      rule: 'unknown field',
+    }));
   }
+  if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => ({ field, rule: message }));
   return [{ field, rule: issue.message }];
 }
 

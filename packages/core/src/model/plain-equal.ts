@@ -1,14 +1,21 @@
-/** Equality of plain data: objects, arrays and primitives, as descriptions and statuses are made of. */
+/** Equality of plain data: objects, arrays, bytes and primitives, as specs, descriptions and statuses are made of. */
 
-/** True when both say the same. A property that is `undefined` counts as absent. */
+/** True when both say the same. A property that is `undefined` counts as absent; order does not count. */
 export function plainEqual(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const left = Object.entries(a).filter(([, value]) => value !== undefined);
-  const right = new Map(Object.entries(b).filter(([, value]) => value !== undefined));
+  if (isList(a) || isList(b)) {
+    if (!isList(a) || !isList(b) || a.length !== b.length) return false;
+    for (let index = 0; index < a.length; index++) if (!plainEqual(a[index], b[index])) return false;
+    return true;
+  }
+  const told = Object.entries(a).filter(([, value]) => value !== undefined);
   return (
-    left.length === right.size &&
-    left.every(([key, value]) => right.has(key) && plainEqual(value, right.get(key)))
+    told.length === Object.values(b).filter((value) => value !== undefined).length &&
+    told.every(([key, value]) => Object.hasOwn(b, key) && plainEqual(value, Reflect.get(b, key)))
   );
+}
+
+function isList(value: object): value is ArrayLike<unknown> & object {
+  return Array.isArray(value) || value instanceof Uint8Array;
 }

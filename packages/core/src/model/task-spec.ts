@@ -4,7 +4,7 @@
  */
 
 import * as z from 'zod';
-import { labels, milliseconds, objectName } from './names.ts';
+import { labels, milliseconds, objectName, programText } from './names.ts';
 
 /** Least memory that a reservation or limit may name: 4 MiB. */
 export const MEMORY_BYTES_MIN = 4 * 1024 * 1024;
@@ -12,16 +12,34 @@ export const MEMORY_BYTES_MIN = 4 * 1024 * 1024;
 export const CPUS_MIN = 0.001;
 
 const cpus = z.number().min(CPUS_MIN, `must be at least ${CPUS_MIN}`);
-const memoryBytes = z.number().int('must be a whole number of bytes').min(MEMORY_BYTES_MIN, 'must be at least 4 MiB');
-const port = z.number().int('must be a whole number').min(1, 'must be from 1 to 65535').max(65_535, 'must be from 1 to 65535');
+const memoryBytes = z
+  .number()
+  .int('must be a whole number of bytes')
+  .min(MEMORY_BYTES_MIN, 'must be at least 4 MiB');
+const port = z
+  .number()
+  .int('must be a whole number')
+  .min(1, 'must be from 1 to 65535')
+  .max(65_535, 'must be from 1 to 65535');
 const text = z.string().min(1, 'must not be empty');
 
 /** One command line: program and arguments, never a shell's text. */
-const commandLine = z.array(z.string()).min(1, 'must name a program');
+const commandLine = z
+  .array(programText)
+  .min(1, 'must name a program')
+  .refine(([program]) => program !== '', 'must name a program');
+const environment = z.record(
+  programText.min(1, 'must not be empty').refine((name) => !name.includes('='), 'must not hold ='),
+  programText,
+);
 
 const healthTest = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('exec'), command: commandLine }),
-  z.strictObject({ kind: z.literal('http'), port, path: z.string().startsWith('/', 'must begin with /').default('/') }),
+  z.strictObject({
+    kind: z.literal('http'),
+    port,
+    path: z.string().startsWith('/', 'must begin with /').default('/'),
+  }),
   z.strictObject({ kind: z.literal('tcp'), port }),
 ]);
 
@@ -96,7 +114,9 @@ const placement = z.strictObject({
   /** Spread over the values of a label first, in this order. */
   preferences: z.array(z.strictObject({ spread: text })).default([]),
   /** Any of these will do; none = all. */
-  platforms: z.array(z.strictObject({ os: z.string().default(''), architecture: z.string().default('') })).default([]),
+  platforms: z
+    .array(z.strictObject({ os: z.string().default(''), architecture: z.string().default('') }))
+    .default([]),
   /** Most tasks of the service on one node; 0 = no limit. */
   maxReplicasPerNode: z.number().int().min(0, 'must not be negative').default(0),
 });
@@ -108,8 +128,8 @@ export const taskSpecSchema = z.strictObject({
   /** Replaces the program that the image would run. */
   command: commandLine.optional(),
   /** Arguments for the program. */
-  args: z.array(z.string()).optional(),
-  env: z.record(text, z.string()).default({}),
+  args: z.array(programText).optional(),
+  env: environment.default({}),
   /** Working directory. */
   dir: text.optional(),
   user: text.optional(),
@@ -117,7 +137,10 @@ export const taskSpecSchema = z.strictObject({
   labels: labels.default({}),
   tty: z.boolean().default(false),
   readOnly: z.boolean().default(false),
-  stopSignal: z.string().regex(/^SIG[A-Z0-9+]+$/, 'must be a signal name such as SIGTERM').optional(),
+  stopSignal: z
+    .string()
+    .regex(/^SIG[A-Z0-9+]+$/, 'must be a signal name such as SIGTERM')
+    .optional(),
   /** Between the stop signal and the kill. Default 10 s. */
   stopGraceMs: milliseconds.default(10_000),
   health: health.optional(),

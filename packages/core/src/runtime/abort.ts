@@ -2,6 +2,7 @@
 
 import { AbortedError, TimeoutError } from '../errors.ts';
 import type { Clock } from './clock.ts';
+import type { Lifetime } from './lifetime.ts';
 
 /** How long a caller is willing to wait, and how the caller gives up. */
 export interface WaitOptions {
@@ -22,15 +23,15 @@ export function waitForAbort(signal: AbortSignal): Promise<void> {
 /**
  * Runs something that can be aborted under a caller's signal and deadline.
  *
- * @param reasons - asked at the time-out, for what stood in the way.
- * @throws AbortedError, TimeoutError, or what `run` throws.
+ * @param parts - `reasons` is asked at the time-out for what stood in the way; the end of `lifetime` ends the wait.
+ * @throws AbortedError, TimeoutError, the lifetime's reason, or what `run` throws.
  */
 export async function withDeadline<T>(
   clock: Clock,
   options: WaitOptions,
   what: string,
   run: (signal: AbortSignal) => Promise<T>,
-  reasons: () => readonly string[] = () => [],
+  parts: { readonly reasons?: () => readonly string[]; readonly lifetime?: Lifetime } = {},
 ): Promise<T> {
   const { signal, timeout } = options;
   if (signal?.aborted) throw new AbortedError(signal.reason);
@@ -40,17 +41,22 @@ export async function withDeadline<T>(
   });
   const onAbort = () => controller.abort(new AbortedError(signal?.reason));
   signal?.addEventListener('abort', onAbort, { once: true });
+  const stopLiving = parts.lifetime?.onEnd((reason) => controller.abort(reason));
   const cancelTimer =
     timeout === undefined
       ? () => {}
       : clock.setTimer(timeout, () => {
-          controller.abort(new TimeoutError(`${what} did not come within ${timeout} ms`, reasons()));
+          controller.abort(
+            new TimeoutError(`${what} did not come within ${timeout} ms`, parts.reasons?.() ?? []),
+          );
         });
   try {
     return await Promise.race([run(controller.signal), ended]);
   } finally {
     cancelTimer();
+    stopLiving?.();
     signal?.removeEventListener('abort', onAbort);
+    // Nobody listens any more, and an end that comes later is no fault.
     ended.catch(() => {});
   }
 }

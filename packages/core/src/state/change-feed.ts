@@ -17,11 +17,14 @@ export interface FeedEntry {
   readonly state: ClusterState;
 }
 
+/** Hears of each advance; without an entry when the whole state was replaced, or the feed closed. */
+export type AdvanceListener = (entry: FeedEntry | undefined) => void;
+
 /** The newest change sets of one member. */
 export class ChangeFeed {
   readonly #replica: Replica;
   readonly #most: number;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<AdvanceListener>();
   readonly #stop: readonly (() => void)[];
   /** Sets by index; a map keeps its order of insertion, so the oldest comes first. */
   readonly #sets = new Map<number, FeedEntry>();
@@ -52,7 +55,7 @@ export class ChangeFeed {
   }
 
   /** Calls back after each commit. Returns the way to stop. */
-  onAdvance(listener: () => void): () => void {
+  onAdvance(listener: AdvanceListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -73,7 +76,7 @@ export class ChangeFeed {
       this.#sets.delete(index);
       this.#held -= weight(oldest);
     }
-    this.#tell();
+    this.#tell(entry);
   }
 
   #reset(): void {
@@ -82,8 +85,8 @@ export class ChangeFeed {
     this.#tell();
   }
 
-  #tell(): void {
-    for (const listener of this.#listeners) listener();
+  #tell(entry?: FeedEntry): void {
+    for (const listener of this.#listeners) listener(entry);
   }
 }
 

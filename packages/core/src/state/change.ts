@@ -43,3 +43,14 @@ export interface ChangeSet {
   /** Secret values were dropped: what is durable must forget them too. */
   readonly forgets: boolean;
 }
+
+/** Whether a change set has anything of a service: itself, its tasks, or a node, on which its tasks may stand. */
+export function concernsService(changes: ChangeSet, id: string): boolean {
+  for (const { kind, before, after } of changes.changes) {
+    if (kind === 'node') return true;
+    const object = after ?? before;
+    if (kind === 'task' && object && (object as Task).serviceId === id) return true;
+    if (kind === 'service' && object?.id === id) return true;
+  }
+  return false;
+}

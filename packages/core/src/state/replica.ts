@@ -4,7 +4,7 @@
  */
 
 import { decodeTransaction } from '../events/codec.ts';
-import type { Entry, LogStateMachine, Position, StateCapture } from '../log/event-log.ts';
+import type { Entry, Epoch, LogStateMachine, Position, StateCapture } from '../log/event-log.ts';
 import type { ChangeSet } from './change.ts';
 import { ClusterState } from './cluster-state.ts';
 import { evolve } from './evolve/evolve.ts';
@@ -23,6 +23,7 @@ export type CommitListener = (changes: ChangeSet, state: ClusterState, position:
 export class Replica implements LogStateMachine {
   #state = ClusterState.empty;
   #position: Position = 0;
+  #last: { readonly epoch: Epoch; readonly sequence: number } = { epoch: 0, sequence: 0 };
   #prepared: ((entry: Entry) => Prepared | undefined) | undefined;
   readonly #commitListeners = new Set<CommitListener>();
   readonly #restoreListeners = new Set<() => void>();
@@ -35,6 +36,11 @@ export class Replica implements LogStateMachine {
   /** Position of the last entry that the state holds. */
   get position(): Position {
     return this.#position;
+  }
+
+  /** Number of the last entry of this epoch that the state holds; 0 when there is none. */
+  sequenceIn(epoch: Epoch): number {
+    return this.#last.epoch === epoch ? this.#last.sequence : 0;
   }
 
   /**
@@ -64,6 +70,7 @@ export class Replica implements LogStateMachine {
     const next = this.#prepared?.(entry) ?? evolve(this.#state, decodeTransaction(entry.payload));
     this.#state = next.state;
     this.#position = entry.position;
+    this.#last = entry;
     for (const listener of this.#commitListeners) listener(next.changes, next.state, entry.position);
   }
 

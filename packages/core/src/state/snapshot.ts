@@ -15,8 +15,9 @@ import { RowSet } from './persistent/row-set.ts';
 import { emptyTable, type Table } from './table.ts';
 
 const VERSION = 1;
-/** Rows in one chunk: small enough that making one never holds up the event loop. */
+/** Rows and bytes of files in one chunk: small enough that making one never holds up the event loop. */
 const ROWS_PER_CHUNK = 1_000;
+const FILE_BYTES_PER_CHUNK = 1024 * 1024;
 
 const PLAIN_TABLES = ['nodes', 'services', 'networks', 'secrets', 'configs'] as const;
 type PlainTable = (typeof PLAIN_TABLES)[number];
@@ -34,7 +35,11 @@ type Chunk =
       readonly digestKey: Uint8Array | null;
       readonly next: Readonly<Record<PlainTable | 'tasks', number>>;
     }
-  | { readonly kind: 'rows'; readonly table: PlainTable; readonly rows: readonly (readonly [number, { id: string }])[] }
+  | {
+      readonly kind: 'rows';
+      readonly table: PlainTable;
+      readonly rows: readonly (readonly [number, { id: string }])[];
+    }
   /** Services that are gone while tasks of theirs are not. */
   | { readonly kind: 'departed'; readonly rows: readonly (readonly [ServiceId, number])[] }
   | {
@@ -45,23 +50,40 @@ type Chunk =
     }
   | { readonly kind: 'vault'; readonly rows: readonly (readonly [string, Uint8Array])[] }
   | { readonly kind: 'commands'; readonly rows: readonly (readonly [number, CommandId, number])[] }
-  | { readonly kind: 'end' };
+  /** How many chunks came before, so that one lost on the way is missed. */
+  | { readonly kind: 'end'; readonly chunks: number };
 
-/** The chunks of a state. Lazy: each is made when it is asked for. */
+/**
+ * The chunks of a state. Lazy: each is made when it is asked for. States that say the same give the same chunks, also
+ * when one of them came out of a snapshot itself.
+ */
 export function* snapshotChunks(state: ClusterState): Generator<Uint8Array, undefined, undefined> {
-  for (const chunk of chunksOf(state.roots)) yield encodeValue(chunk);
+  let chunks = 0;
+  for (const chunk of chunksOf(state.roots)) {
+    yield encodeValue(chunk);
+    chunks += 1;
+  }
+  yield encodeValue({ kind: 'end', chunks } satisfies Chunk);
 }
 
 /**
  * The state of a stream of chunks.
  *
- * @throws UnreadableEventError if the stream is cut short or of another version.
+ * @throws UnreadableEventError if the stream is garbled, incomplete or of another version.
  */
 export async function restoreSnapshot(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<ClusterState> {
   const restoring = new Restoring();
-  for await (const chunk of chunks) restoring.take(decodeValue(chunk) as Chunk);
+  for await (const chunk of chunks) {
+    const value = decodeValue(chunk);
+    try {
+      restoring.take(value as Chunk);
+    } catch (cause) {
+      if (cause instanceof UnreadableEventError) throw cause;
+      throw new UnreadableEventError('this snapshot is garbled', { cause });
+    }
+  }
   return restoring.finish();
 }
 
@@ -83,30 +105,41 @@ function* chunksOf(roots: StateRoots): Generator<Chunk, undefined, undefined> {
     },
   };
   for (const table of PLAIN_TABLES) {
-    for (const rows of inChunks<readonly [number, { id: string }]>(roots[table].rows.entries())) {
-      yield { kind: 'rows', table, rows };
+    const rows: Iterable<readonly [number, { readonly id: string; readonly data?: Uint8Array }]> =
+      roots[table].rows.entries();
+    for (const part of inChunks(rows, ([, row]) => row.data?.length ?? 0)) {
+      yield { kind: 'rows', table, rows: part };
     }
   }
   const departed = [...roots.services.ids.entries()].filter(([, number]) => !roots.services.rows.get(number));
-  if (departed.length > 0) yield { kind: 'departed', rows: departed };
+  if (departed.length > 0) yield { kind: 'departed', rows: departed.sort(([, a], [, b]) => a - b) };
   yield* taskChunks(roots);
-  for (const rows of inChunks(roots.vault.entries())) yield { kind: 'vault', rows };
+  // Maps have no order of their own that two members would share.
+  const vault = [...roots.vault.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const rows of inChunks(vault, ([, data]) => data.length)) yield { kind: 'vault', rows };
   for (const part of inChunks(roots.commandOrder.entries())) {
     yield { kind: 'commands', rows: part.map(([order, id]) => [order, id, roots.commands.get(id) ?? 0]) };
   }
-  yield { kind: 'end' };
 }
 
 function* taskChunks(roots: StateRoots): Generator<Chunk, undefined, undefined> {
+  // Whether two tasks hold one spec or two that are alike depends on how this member came by them, so equal ones
+  // share a number: the first map is quick, the second is right.
   const numbers = new Map<object, number>();
+  const numbersByContent = new Map<string, number>();
   for (const part of inChunks(roots.tasks.rows.entries())) {
     const shared: (TaskSpec | readonly AllocatedPort[])[] = [];
     const numberOf = (value: TaskSpec | readonly AllocatedPort[]): number => {
       const known = numbers.get(value);
       if (known !== undefined) return known;
-      const number = numbers.size;
+      const content = JSON.stringify(value);
+      let number = numbersByContent.get(content);
+      if (number === undefined) {
+        number = numbersByContent.size;
+        numbersByContent.set(content, number);
+        shared.push(value);
+      }
       numbers.set(value, number);
-      shared.push(value);
       return number;
     };
     const rows = part.map(([number, task]): readonly [number, WrittenTask] => [
@@ -117,13 +150,19 @@ function* taskChunks(roots: StateRoots): Generator<Chunk, undefined, undefined> 
   }
 }
 
-function* inChunks<T>(items: Iterable<T>): Generator<T[], undefined, undefined> {
+function* inChunks<T>(
+  items: Iterable<T>,
+  fileBytes: (item: T) => number = () => 0,
+): Generator<T[], undefined, undefined> {
   let chunk: T[] = [];
+  let bytes = 0;
   for (const item of items) {
     chunk.push(item);
-    if (chunk.length === ROWS_PER_CHUNK) {
+    bytes += fileBytes(item);
+    if (chunk.length === ROWS_PER_CHUNK || bytes >= FILE_BYTES_PER_CHUNK) {
       yield chunk;
       chunk = [];
+      bytes = 0;
     }
   }
   if (chunk.length > 0) yield chunk;
@@ -134,14 +173,17 @@ class Restoring {
   readonly #owner: Owner = createOwner();
   readonly #shared: (TaskSpec | readonly AllocatedPort[])[] = [];
   #roots: StateRoots | undefined;
+  #taken = 0;
   #ended = false;
 
   take(chunk: Chunk): void {
-    if (chunk.kind === 'head') {
-      this.#begin(chunk);
-      return;
-    }
-    const roots = this.#begun();
+    if (this.#ended) throw new UnreadableEventError('this snapshot goes on behind its end');
+    if (chunk.kind === 'head') this.#begin(chunk);
+    else this.#takeInto(this.#begun(), chunk);
+    this.#taken += 1;
+  }
+
+  #takeInto(roots: StateRoots, chunk: Exclude<Chunk, { readonly kind: 'head' }>): void {
     switch (chunk.kind) {
       case 'rows':
         this.#roots = { ...roots, ...this.#rows(roots, chunk.table, chunk.rows) };
@@ -158,7 +200,7 @@ class Restoring {
         return;
       case 'vault': {
         let vault = roots.vault;
-        for (const [digest, data] of chunk.rows) vault = vault.set(digest, new Uint8Array(data), this.#owner);
+        for (const [digest, data] of chunk.rows) vault = vault.set(digest, data, this.#owner);
         this.#roots = { ...roots, vault };
         return;
       }
@@ -172,6 +214,7 @@ class Restoring {
         return;
       }
       case 'end':
+        if (chunk.chunks !== this.#taken) throw new UnreadableEventError('this snapshot is incomplete');
         this.#ended = true;
         return;
       default:
@@ -187,6 +230,7 @@ class Restoring {
   }
 
   #begin(head: Extract<Chunk, { kind: 'head' }>): void {
+    if (this.#roots) throw new UnreadableEventError('this snapshot begins twice');
     if (head.version !== VERSION) {
       throw new UnreadableEventError(`this snapshot has version ${head.version}, this Skep reads ${VERSION}`);
     }
@@ -195,7 +239,7 @@ class Restoring {
       index: head.index,
       at: head.at,
       cluster: head.cluster ?? undefined,
-      digestKey: head.digestKey ? new Uint8Array(head.digestKey) : undefined,
+      digestKey: head.digestKey ?? undefined,
       nodes: { ...emptyTable(), next: next.nodes },
       services: { ...emptyTable(), next: next.services },
       tasks: { ...emptyTable(), next: next.tasks },
@@ -240,11 +284,10 @@ class Restoring {
   #tasks(roots: StateRoots, rows: readonly (readonly [number, WrittenTask])[]): StateRoots {
     let { tasks, slots, tasksByNode } = roots;
     for (const [number, written] of rows) {
-      const task: Task = {
-        ...written,
-        spec: this.#shared[written.spec] as TaskSpec,
-        ports: this.#shared[written.ports] as readonly AllocatedPort[],
-      };
+      const spec = this.#shared[written.spec];
+      const ports = this.#shared[written.ports];
+      if (!spec || !ports) throw new UnreadableEventError(`task ${written.id} is without its spec or ports`);
+      const task: Task = { ...written, spec: spec as TaskSpec, ports: ports as readonly AllocatedPort[] };
       tasks = {
         rows: tasks.rows.set(number, task, this.#owner),
         ids: tasks.ids.set(task.id, number, this.#owner),

@@ -113,7 +113,10 @@ export class StateDraft {
    */
   deleteService(id: ServiceId): void {
     const [number, before] = this.#existing(this.#roots.services, id, 'service');
-    this.#roots.services = { ...this.#roots.services, rows: this.#roots.services.rows.delete(number, this.#owner) };
+    this.#roots.services = {
+      ...this.#roots.services,
+      rows: this.#roots.services.rows.delete(number, this.#owner),
+    };
     this.#roots.names = this.#roots.names.delete(nameKey('service', before.spec.name), this.#owner);
     this.#forgetServiceWithoutTasks(id, number);
     this.changes.push({ kind: 'service', before, after: undefined });
@@ -121,19 +124,32 @@ export class StateDraft {
 
   insertTask(after: Task): void {
     const number = this.#roots.tasks.next;
-    if (this.#roots.tasks.ids.has(after.id)) throw new InconsistentEventError(`task ${after.id} exists already`);
+    if (this.#roots.tasks.ids.has(after.id))
+      throw new InconsistentEventError(`task ${after.id} exists already`);
     this.#roots.tasks = tableInsert(this.#roots.tasks, after.id, after, this.#owner);
     this.#changeSlot(after, (rows) => [...rows, number]);
     if (after.nodeId !== undefined) this.#indexOnNode(after.nodeId, number);
     this.changes.push({ kind: 'task', before: undefined, after });
   }
 
-  /** Replaces a task's row. `before` is what the caller read from this draft. */
-  replaceTask(before: Task, after: Task): void {
-    const number = this.#roots.tasks.ids.get(after.id);
-    if (number === undefined) throw new InconsistentEventError(`task ${after.id} does not exist`);
-    this.#roots.tasks = tableReplace(this.#roots.tasks, number, after, this.#owner);
-    if (after.nodeId !== undefined && before.nodeId === undefined) this.#indexOnNode(after.nodeId, number);
+  /** The number of a task's row, for {@link taskAt} and {@link replaceTask}. */
+  taskRow(id: TaskId): number {
+    const row = this.#roots.tasks.ids.get(id);
+    if (row === undefined) throw new InconsistentEventError(`task ${id} does not exist`);
+    return row;
+  }
+
+  /** The task in a row that {@link taskRow} gave. */
+  taskAt(row: number): Task {
+    const task = this.#roots.tasks.rows.get(row);
+    if (task === undefined) throw new InconsistentEventError(`there is no task in row ${row}`);
+    return task;
+  }
+
+  /** Replaces the task in a row. `before` is what {@link taskAt} gave. */
+  replaceTask(row: number, before: Task, after: Task): void {
+    this.#roots.tasks = tableReplace(this.#roots.tasks, row, after, this.#owner);
+    if (after.nodeId !== undefined && before.nodeId === undefined) this.#indexOnNode(after.nodeId, row);
     this.changes.push({ kind: 'task', before, after });
   }
 
@@ -260,7 +276,8 @@ export class StateDraft {
       this.#claimName(kind, after.spec.name, id);
       return [tableInsert(table, id, after, this.#owner), undefined];
     }
-    return [tableReplace(table, number, after, this.#owner), table.rows.get(number)];
+    const before = table.rows.get(number);
+    return [tableReplace(table, number, after, this.#owner), before];
   }
 
   #deleteNamed<K extends 'network' | 'secret' | 'config', Row extends FileTables[`${K}s`]['row']>(
@@ -280,8 +297,12 @@ export class StateDraft {
     const slots = this.#roots.slots.get(serviceRow) ?? PersistentVector.empty<SlotRows>();
     const rows = change(slots.get(key) ?? []);
     const next = rows.length === 0 ? slots.delete(key, this.#owner) : slots.set(key, rows, this.#owner);
-    this.#roots.slots = this.#roots.slots.set(serviceRow, next, this.#owner);
-    if (next.size === 0 && this.#roots.services.rows.get(serviceRow) === undefined) {
+    if (next.size > 0) {
+      this.#roots.slots = this.#roots.slots.set(serviceRow, next, this.#owner);
+      return;
+    }
+    this.#roots.slots = this.#roots.slots.delete(serviceRow, this.#owner);
+    if (this.#roots.services.rows.get(serviceRow) === undefined) {
       this.#forgetServiceWithoutTasks(task.serviceId, serviceRow);
     }
   }
@@ -297,13 +318,15 @@ export class StateDraft {
     const nodeRow = this.#roots.nodes.ids.get(nodeId);
     if (nodeRow === undefined) throw new InconsistentEventError(`node ${nodeId} does not exist`);
     const rows = this.#roots.tasksByNode.get(nodeRow) ?? RowSet.empty();
-    this.#roots.tasksByNode = this.#roots.tasksByNode.set(nodeRow, rows.add(taskRow, this.#owner), this.#owner);
+    this.#roots.tasksByNode = this.#roots.tasksByNode.set(
+      nodeRow,
+      rows.add(taskRow, this.#owner),
+      this.#owner,
+    );
   }
 
   #forgetServiceWithoutTasks(id: ServiceId, number: number): void {
-    const slots = this.#roots.slots.get(number);
-    if (slots && slots.size > 0) return;
-    this.#roots.slots = this.#roots.slots.delete(number, this.#owner);
+    if (this.#roots.slots.get(number) !== undefined) return;
     this.#roots.services = { ...this.#roots.services, ids: this.#roots.services.ids.delete(id, this.#owner) };
   }
 }

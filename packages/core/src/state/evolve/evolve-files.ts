@@ -47,7 +47,7 @@ export function evolveFiles(draft: StateDraft, event: FileEvent, stamp: Stamp): 
       draft.deleteConfig(event.id);
       return;
     case 'vault.stored':
-      // A decoded record's bytes are a view that would keep the whole record alive.
+      // On the leader these are the caller's own bytes, which the caller may go on to change.
       draft.storeInVault(event.digest, new Uint8Array(event.data));
       return;
     case 'vault.removed':

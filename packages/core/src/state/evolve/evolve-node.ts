@@ -12,7 +12,7 @@ export function evolveNode(draft: StateDraft, event: NodeEvent, stamp: Stamp): v
   switch (event.type) {
     case 'cluster.created':
       draft.setCluster({ id: event.id, spec: event.spec, createdAt: stamp.at, ...touched });
-      draft.setDigestKey(event.digestKey);
+      draft.setDigestKey(new Uint8Array(event.digestKey));
       return;
     case 'cluster.updated': {
       const cluster = draft.cluster;

@@ -5,8 +5,8 @@ import type { ClusterEvent } from '../../events/event.ts';
 import type { TaskId } from '../../model/ids.ts';
 import type { Service } from '../../model/objects.ts';
 import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
-import type { Stamp } from './stamp.ts';
 import { evolveTask } from './evolve-task.ts';
+import type { Stamp } from './stamp.ts';
 
 type ServiceEvent = Extract<ClusterEvent, { readonly type: `service.${string}` }>;
 

@@ -1,0 +1,218 @@
+/**
+ * What events mean, said a second time for the tests: plain objects, changed by Immer, with no index, no sharing and
+ * no thought of speed. The real evolution must come to the same rows.
+ */
+
+import { castDraft, type Draft, produce } from 'immer';
+import type { ClusterEvent, Transaction } from '../../events/event.ts';
+import type { ClusterObject, Config, Network, Node, Secret, Service, Task } from '../../model/objects.ts';
+
+/** A cluster's state as plain objects by id. Ids must not look like whole numbers, which JavaScript would sort. */
+export interface PlainState {
+  readonly cluster: ClusterObject | undefined;
+  readonly nodes: Readonly<Record<string, Node>>;
+  readonly services: Readonly<Record<string, Service>>;
+  readonly tasks: Readonly<Record<string, Task>>;
+  readonly networks: Readonly<Record<string, Network>>;
+  readonly secrets: Readonly<Record<string, Secret>>;
+  readonly configs: Readonly<Record<string, Config>>;
+  readonly vault: Readonly<Record<string, Uint8Array>>;
+}
+
+/** Before the first transaction. */
+export const NOTHING_YET: PlainState = {
+  cluster: undefined,
+  nodes: {},
+  services: {},
+  tasks: {},
+  networks: {},
+  secrets: {},
+  configs: {},
+  vault: {},
+};
+
+/** The next state. */
+export function referenceEvolve(state: PlainState, { index, at, events }: Transaction): PlainState {
+  return produce(state, (draft) => {
+    for (const event of events) apply(draft, event, { version: index, updatedAt: at });
+  });
+}
+
+interface Touch {
+  readonly version: number;
+  readonly updatedAt: number;
+}
+
+function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): void {
+  const { version, updatedAt: at } = touch;
+  const meta = { ...touch, createdAt: at };
+  const task = (id: string) => touched(state.tasks, id, touch);
+  const service = (id: string) => touched(state.services, id, touch);
+  const node = (id: string) => touched(state.nodes, id, touch);
+  switch (event.type) {
+    case 'cluster.created':
+      state.cluster = castDraft({ id: event.id, spec: event.spec, ...meta });
+      return;
+    case 'cluster.updated':
+      Object.assign(must(state.cluster), touch, { spec: event.spec });
+      return;
+    case 'node.joined': {
+      const { id, spec, description, address } = event;
+      const status = { state: 'unknown' as const, message: 'joined', since: at, address };
+      state.nodes[id] = castDraft({ id, spec, description, status, ...meta });
+      return;
+    }
+    case 'node.updated':
+      node(event.id).spec = castDraft(event.spec);
+      return;
+    case 'node.described':
+      node(event.id).description = castDraft(event.description);
+      node(event.id).status.address = event.address;
+      return;
+    case 'node.status':
+      for (const id of event.ids) {
+        const { status } = node(id);
+        if (status.state !== event.state) status.since = at;
+        status.state = event.state;
+        status.message = event.message;
+      }
+      return;
+    case 'node.removed':
+      delete state.nodes[event.id];
+      return;
+    case 'service.created':
+      state.services[event.id] = castDraft({ id: event.id, spec: event.spec, specVersion: version, ...meta });
+      return;
+    case 'service.updated': {
+      const row = service(event.id);
+      if (event.tasksChanged) {
+        Object.assign(row, {
+          previousSpec: row.spec,
+          previousSpecVersion: row.specVersion,
+          specVersion: version,
+        });
+      }
+      row.spec = castDraft(event.spec);
+      if (event.portsChanged) {
+        delete row.endpoint;
+        delete row.allocationError;
+      }
+      return;
+    }
+    case 'service.removed':
+      for (const row of Object.values(state.tasks)) {
+        if (row.serviceId === event.id && row.desiredState !== 'remove') task(row.id).desiredState = 'remove';
+      }
+      delete state.services[event.id];
+      return;
+    case 'service.allocated':
+      service(event.id).endpoint = castDraft(event.endpoint);
+      delete service(event.id).allocationError;
+      return;
+    case 'service.unallocated':
+      service(event.id).allocationError = event.error;
+      return;
+    case 'task.created': {
+      const { spec, specVersion, endpoint } = must(state.services[event.serviceId]);
+      for (const { startAfter, ...row } of event.rows) {
+        state.tasks[row.id] = castDraft({
+          ...row,
+          ...meta,
+          serviceId: event.serviceId,
+          specVersion,
+          spec: spec.task,
+          ports: endpoint?.ports ?? spec.ports,
+          desiredState: startAfter === undefined ? ('running' as const) : ('ready' as const),
+          status: { state: 'new' as const, at, message: 'created' },
+          statusAppliedAt: at,
+          startAfter: startAfter ?? 0,
+        });
+      }
+      return;
+    }
+    case 'task.allocated':
+      for (const id of event.ids) {
+        const row = task(id);
+        row.ports = state.services[row.serviceId]?.endpoint?.ports ?? row.ports;
+        report(row, { state: 'pending', at, message: 'pending task scheduling' }, at);
+      }
+      return;
+    case 'task.assigned':
+      for (const { nodeId, tasks, generic } of event.rows) {
+        for (const id of tasks) {
+          const row = task(id);
+          row.nodeId = nodeId;
+          delete row.explanation;
+          const given = generic?.[id];
+          if (given) row.assignedGeneric = castDraft(given);
+          report(row, { state: 'assigned', at, message: 'scheduler assigned task to node' }, at);
+        }
+      }
+      return;
+    case 'task.unplaced':
+      for (const id of event.ids) task(id).explanation = castDraft(event.explanation);
+      return;
+    case 'task.status':
+      for (const { id, status } of event.rows) report(task(id), status, at);
+      return;
+    case 'task.desired': {
+      const order = ['ready', 'running', 'shutdown', 'remove'];
+      for (const id of event.ids) {
+        const later = order.indexOf(event.state) > order.indexOf(must(state.tasks[id]).desiredState);
+        if (later) task(id).desiredState = event.state;
+      }
+      return;
+    }
+    case 'task.removed':
+      for (const id of event.ids) delete state.tasks[id];
+      return;
+    case 'network.created':
+      state.networks[event.id] = castDraft({ id: event.id, spec: event.spec, ...meta });
+      return;
+    case 'network.updated':
+      touched(state.networks, event.id, touch).spec = castDraft(event.spec);
+      return;
+    case 'network.removed':
+      delete state.networks[event.id];
+      return;
+    case 'secret.created': {
+      const { id, spec, digest, sizeBytes } = event;
+      state.secrets[id] = castDraft({ id, spec, digest, sizeBytes, ...meta });
+      return;
+    }
+    case 'secret.updated':
+      touched(state.secrets, event.id, touch).spec = castDraft(event.spec);
+      return;
+    case 'secret.removed':
+      delete state.secrets[event.id];
+      return;
+    case 'config.created':
+      state.configs[event.id] = castDraft({ id: event.id, spec: event.spec, data: event.data, ...meta });
+      return;
+    case 'config.updated':
+      touched(state.configs, event.id, touch).spec = castDraft(event.spec);
+      return;
+    case 'config.removed':
+      delete state.configs[event.id];
+      return;
+    case 'vault.stored':
+      state.vault[event.digest] = castDraft(event.data);
+      return;
+    case 'vault.removed':
+      for (const digest of event.digests) delete state.vault[digest];
+  }
+}
+
+function report(row: Draft<Task>, status: Task['status'], at: number): void {
+  row.status = castDraft(status);
+  row.statusAppliedAt = at;
+}
+
+function touched<Row extends object>(rows: Record<string, Row>, id: string, touch: Touch): Row {
+  return Object.assign(must(rows[id]), touch);
+}
+
+function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the history does not fit');
+  return value;
+}
