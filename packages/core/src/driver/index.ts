@@ -1,0 +1,8 @@
+/**
+ * What writers of runtime drivers need: the port, and the errors that a driver throws.
+ *
+ * @packageDocumentation
+ */
+
+export { DriverError } from '../errors.ts';
+export * from './runtime-driver.ts';

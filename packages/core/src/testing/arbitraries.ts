@@ -1,0 +1,290 @@
+/**
+ * Arbitrary transactions for property tests: every kind of event, with names, texts and numbers as odd as a user or a
+ * driver could make them. They are well formed one by one, not one after the other: for histories that a cluster
+ * could have had, see `histories.ts`. Needs fast-check, so it is no part of the published entries.
+ */
+
+import fc from 'fast-check';
+import type { Actor, ClusterEvent, EventType, Transaction } from '../events/event.ts';
+import { asId, type CommandId } from '../model/ids.ts';
+import type { NodeDescription, PlacementExplanation, TaskStatus } from '../model/objects.ts';
+import { clusterSpecSchema, networkSpecSchema, nodeSpecSchema } from '../model/other-specs.ts';
+import { type PortSpec, type ServiceSpec, serviceSpecSchema } from '../model/service-spec.ts';
+import { DESIRED_STATES, TASK_STATES } from '../model/task-state.ts';
+
+/** Texts that trip up whoever takes an object for a map, or a text for its bytes. */
+export const ODD_TEXTS = [
+  '',
+  ' ',
+  '0',
+  '-1',
+  '__proto__',
+  'constructor',
+  'hasOwnProperty',
+  'toString',
+  'valueOf',
+  'then',
+  'ünï-cödé',
+  '蜂の巣',
+  '🐝',
+  '\u0000',
+  '\ud800',
+  'e\u0301',
+  'x'.repeat(300),
+];
+
+/** A text as UTF-8 can hold it. */
+export function wellFormed(text: string): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text));
+}
+
+/** Any text. A lone surrogate has no UTF-8 form, so it stands for the replacement character from the start. */
+export const anyText: fc.Arbitrary<string> = fc
+  .oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), fc.constantFrom(...ODD_TEXTS))
+  .map(wellFormed);
+
+/** Any finite number. There is one zero. */
+export const anyNumber: fc.Arbitrary<number> = fc
+  .oneof(
+    fc.integer(),
+    fc.maxSafeInteger(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.constantFrom(2 ** 31, 2 ** 32, 2 ** 53, 2 ** 63, 1e300, 5e-324),
+  )
+  .map((number) => (number === 0 ? 0 : number));
+
+/** Any set of labels. */
+export const anyLabels: fc.Arbitrary<Record<string, string>> = fc.dictionary(anyText, anyText, {
+  maxKeys: 4,
+  noNullPrototype: true,
+});
+
+const natural = fc.oneof(fc.nat(), fc.maxSafeInteger().map(Math.abs));
+const bytes = fc.uint8Array({ maxLength: 40 }).map((data) => new Uint8Array(data));
+
+function anyId<Id extends string>(): fc.Arbitrary<Id> {
+  return anyText.map((text) => text as Id);
+}
+
+function listOf<T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> {
+  return fc.array(item, { maxLength: 4 });
+}
+
+/** A plain object: fast-check's own have no prototype now and then. */
+function record<T extends object>(all: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
+  return fc.record(all as never, { noNullPrototype: true }) as fc.Arbitrary<T>;
+}
+
+/** A plain object of which some properties may be absent, and none undefined. */
+function shape<T extends object>(
+  all: { [K in keyof T]-?: fc.Arbitrary<Exclude<T[K], undefined>> },
+  required: readonly (keyof T)[],
+): fc.Arbitrary<T> {
+  return fc.record(all as never, {
+    requiredKeys: required as never,
+    noNullPrototype: true,
+  }) as fc.Arbitrary<T>;
+}
+
+const anyPort: fc.Arbitrary<PortSpec> = shape<PortSpec>(
+  {
+    target: fc.integer({ min: 1, max: 65_535 }),
+    published: fc.integer({ min: 1, max: 65_535 }),
+    protocol: fc.constantFrom('tcp', 'udp', 'sctp'),
+    mode: fc.constantFrom('ingress', 'host'),
+  },
+  ['target', 'protocol', 'mode'],
+);
+
+const plainService = serviceSpecSchema.parse({ name: 'web', task: { image: 'image' } });
+
+/** Any service spec, with odd values wherever users give names and texts. */
+export const anyServiceSpec: fc.Arbitrary<ServiceSpec> = record({
+  name: anyText,
+  labels: anyLabels,
+  replicas: natural,
+  ports: listOf(anyPort),
+  env: anyLabels,
+  command: listOf(anyText),
+  constraints: listOf(anyText),
+  spread: anyText,
+  cpus: anyNumber,
+  generic: fc.dictionary(anyText, natural, { maxKeys: 3, noNullPrototype: true }),
+  registryAuth: fc.option(anyText, { nil: undefined }),
+}).map(({ env, command, constraints, spread, cpus, generic, registryAuth, ...service }) => ({
+  ...plainService,
+  ...service,
+  task: {
+    ...plainService.task,
+    env,
+    command,
+    placement: { ...plainService.task.placement, constraints, preferences: [{ spread }] },
+    resources: { reservations: { cpus, generic }, limits: {} },
+    ...(registryAuth === undefined ? {} : { registryAuth }),
+  },
+}));
+
+/** Anything that an agent may tell of its node. */
+export const anyDescription: fc.Arbitrary<NodeDescription> = record({
+  hostname: anyText,
+  platform: record({ os: anyText, architecture: anyText }),
+  resources: record({
+    cpus: anyNumber,
+    memoryBytes: natural,
+    generic: fc.dictionary(anyText, fc.oneof(natural, listOf(anyText)), {
+      maxKeys: 3,
+      noNullPrototype: true,
+    }),
+  }),
+  engine: shape<NodeDescription['engine']>(
+    { driver: anyText, version: anyText, labels: anyLabels, plugins: listOf(anyText) },
+    ['driver', 'version', 'labels'],
+  ),
+  capabilities: record({
+    exec: fc.boolean(),
+    stats: fc.boolean(),
+    limits: record({ cpus: fc.boolean(), memory: fc.boolean(), pids: fc.boolean() }),
+  }),
+});
+
+/** Any report of a task. */
+export const anyTaskStatus: fc.Arbitrary<TaskStatus> = shape<TaskStatus>(
+  {
+    state: fc.constantFrom(...TASK_STATES),
+    at: natural,
+    message: anyText,
+    error: anyText,
+    exitCode: fc.integer(),
+    runtime: record({
+      id: anyText,
+      ports: listOf(
+        record({
+          target: fc.nat(65_535),
+          protocol: fc.constantFrom('tcp' as const, 'udp' as const, 'sctp' as const),
+          port: fc.nat(65_535),
+        }),
+      ),
+    }),
+  },
+  ['state', 'at', 'message'],
+);
+
+const anyExplanation: fc.Arbitrary<PlacementExplanation> = record({
+  nodes: natural,
+  rejected: listOf(record({ filter: anyText, nodes: natural })),
+  message: anyText,
+});
+
+const nodeSpec = anyLabels.map((labels) => ({ ...nodeSpecSchema.parse({}), labels }));
+const clusterSpec = anyLabels.map((labels) => ({ ...clusterSpecSchema.parse({}), labels }));
+const networkSpec = record({ name: anyText, labels: anyLabels, options: anyLabels }).map((spec) => ({
+  ...networkSpecSchema.parse({ name: 'net' }),
+  ...spec,
+}));
+const fileSpec = record({ name: anyText, labels: anyLabels });
+const ids = listOf(anyId<never>());
+const id = anyId<never>();
+
+type BodyOf<T extends EventType> = Omit<Extract<ClusterEvent, { type: T }>, 'type'>;
+
+const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
+  'cluster.created': record({ id, spec: clusterSpec, digestKey: bytes }),
+  'cluster.updated': record({ spec: clusterSpec }),
+  'node.joined': record({ id, spec: nodeSpec, description: anyDescription, address: anyText }),
+  'node.updated': record({ id, spec: nodeSpec }),
+  'node.described': record({ id, description: anyDescription, address: anyText }),
+  'node.status': record({ state: fc.constantFrom('unknown', 'ready', 'down'), message: anyText, ids }),
+  'node.removed': record({ id }),
+  'service.created': record({ id, spec: anyServiceSpec }),
+  'service.updated': record({
+    id,
+    spec: anyServiceSpec,
+    tasksChanged: fc.boolean(),
+    portsChanged: fc.boolean(),
+  }),
+  'service.removed': record({ id }),
+  'service.allocated': record({ id, endpoint: record({ ports: listOf(anyPort) }) }),
+  'service.unallocated': record({ id, error: anyText }),
+  'task.created': record({
+    serviceId: id,
+    rows: listOf(
+      shape<BodyOf<'task.created'>['rows'][number]>(
+        {
+          id,
+          slot: natural,
+          nodeId: id,
+          replaces: id,
+          startAfter: natural,
+          restarts: record({ failures: natural, times: listOf(natural) }),
+        },
+        ['id', 'slot'],
+      ),
+    ),
+  }),
+  'task.allocated': record({ ids }),
+  'task.assigned': record({
+    rows: listOf(
+      shape<BodyOf<'task.assigned'>['rows'][number]>(
+        {
+          nodeId: id,
+          tasks: ids,
+          generic: fc.dictionary(
+            anyText,
+            fc.dictionary(anyText, listOf(anyText), { maxKeys: 2, noNullPrototype: true }),
+            { maxKeys: 2, noNullPrototype: true },
+          ),
+        },
+        ['nodeId', 'tasks'],
+      ),
+    ),
+  }),
+  'task.unplaced': record({ ids, explanation: anyExplanation }),
+  'task.status': record({ rows: listOf(record({ id, status: anyTaskStatus })) }),
+  'task.desired': record({ state: fc.constantFrom(...DESIRED_STATES), ids }),
+  'task.removed': record({ ids }),
+  'network.created': record({ id, spec: networkSpec }),
+  'network.updated': record({ id, spec: networkSpec }),
+  'network.removed': record({ id }),
+  'secret.created': record({ id, spec: fileSpec, digest: anyText, sizeBytes: natural }),
+  'secret.updated': record({ id, spec: fileSpec }),
+  'secret.removed': record({ id }),
+  'config.created': record({ id, spec: fileSpec, data: bytes }),
+  'config.updated': record({ id, spec: fileSpec }),
+  'config.removed': record({ id }),
+  'vault.stored': record({ digest: anyText, data: bytes }),
+  'vault.removed': record({ digests: listOf(anyText) }),
+};
+
+/** The name of every event. */
+export const EVENT_TYPES = Object.keys(BODIES) as readonly EventType[];
+
+/** Any event of one name. */
+export function anyEventOf(type: EventType): fc.Arbitrary<ClusterEvent> {
+  const body: fc.Arbitrary<object> = BODIES[type];
+  return body.map((fields) => ({ type, ...fields }) as ClusterEvent);
+}
+
+/** Any event. */
+export const anyEvent: fc.Arbitrary<ClusterEvent> = fc.constantFrom(...EVENT_TYPES).chain(anyEventOf);
+
+const anyActor: fc.Arbitrary<Actor> = fc.oneof(
+  fc.constant<Actor>({ kind: 'user' }),
+  anyText.map((name): Actor => ({ kind: 'user', name })),
+  anyText.map((name): Actor => ({ kind: 'loop', name })),
+  anyText.map((text): Actor => ({ kind: 'node', id: asId(text) })),
+);
+
+/** Any transaction, of any events or of those given. */
+export function anyTransaction(event: fc.Arbitrary<ClusterEvent> = anyEvent): fc.Arbitrary<Transaction> {
+  return shape<Transaction>(
+    {
+      index: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      at: natural,
+      actor: anyActor,
+      cause: natural,
+      commandId: anyText.map((text) => asId<CommandId>(text)),
+      events: listOf(event),
+    },
+    ['index', 'at', 'actor', 'events'],
+  );
+}

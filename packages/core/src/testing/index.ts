@@ -1,0 +1,26 @@
+/**
+ * What tests of a cluster, a driver or an embedding program need: virtual time and simulated runtimes. Runs in a
+ * browser as well, and needs no test library.
+ *
+ * @packageDocumentation
+ */
+
+export { newId } from '../model/ids.ts';
+export { type TaskSpecInput, taskSpecSchema } from '../model/task-spec.ts';
+export { type LogFields, type Logger, silentLogger } from '../runtime/logger.ts';
+export { type Random, seededRandom } from '../runtime/random.ts';
+export { systemClock } from '../runtime/system-clock.ts';
+export { SIMULATED_EPOCH_MS, SimulatedClock } from './simulated-clock.ts';
+export {
+  type SimulatedDescription,
+  SimulatedDriver,
+  type SimulatedDriverOptions,
+} from './simulated-driver.ts';
+export {
+  type SimulatedBehaviour,
+  type SimulatedDuration,
+  SimulatedHost,
+  type SimulatedHostOptions,
+  type SimulatedRuntime,
+  type SimulatedStep,
+} from './simulated-host.ts';
