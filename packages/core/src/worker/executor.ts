@@ -1,0 +1,356 @@
+/**
+ * The executor of one task: takes it through its life on the driver, as far as its desired state allows, and tells
+ * each observed state. It stands between the worker, which says what is wanted, and the driver, which does it.
+ *
+ * The driver is not trusted: whatever it does, this task ends with a reason and no other task notices. It must never
+ * start a runtime twice, and never report an end while the runtime may still run, unless the driver can't stop it,
+ * which the report then says.
+ */
+
+import type { RecoveredTask, TaskExit, TaskRuntime } from '../driver/runtime-driver.ts';
+import type { TaskId } from '../model/ids.ts';
+import type { RuntimeStatus, TaskStatus } from '../model/objects.ts';
+import { isAfter, isMeantToRun, isTerminal } from '../model/task-state.ts';
+import { sleep } from '../runtime/clock.ts';
+import type { TaskEvent } from '../task/task-machine.ts';
+import { BackOff } from './back-off.ts';
+import { bounded, errorText, isTemporary } from './bounded.ts';
+import type { AssignedTask } from './dispatcher-port.ts';
+import { checkExit, checkStarted, exitError } from './driver-answers.ts';
+import type { ExecutorParts } from './executor-parts.ts';
+import { watchHealth } from './health/health-monitor.ts';
+import { makeProbe, probeIssue } from './health/probes.ts';
+import { toRuntimeTask } from './runtime-task.ts';
+import { stopRuntime } from './stop-runtime.ts';
+import { TaskActor } from './task-actor.ts';
+
+type StatusDetail = Pick<TaskStatus, 'error' | 'exitCode'>;
+
+/** What ends the way forward when the task is to be stopped; never shown. */
+const STOPPING = new Error('the task is being stopped');
+/** What ends everything when the worker lets go of the task; never shown. */
+const CLOSED = new Error('the worker has let go of the task');
+
+/** Runs one task. */
+export class Executor {
+  readonly id: TaskId;
+  readonly #parts: ExecutorParts;
+  readonly #recovered: RecoveredTask | undefined;
+  readonly #actor: TaskActor;
+  /** Ends when the worker lets go of the task. */
+  readonly #life = new AbortController();
+  /** Ends when the task is to be stopped. */
+  readonly #forward = new AbortController();
+  #assigned: AssignedTask;
+  #status: TaskStatus;
+  #runtime: TaskRuntime | undefined;
+  /** The driver may hold something of the task. */
+  #touched = false;
+  /** The driver may be running the task. */
+  #mayRun = false;
+  #opened: RuntimeStatus | undefined;
+  #exit: TaskExit | undefined;
+  #ending: Promise<void> | undefined;
+  #removal: Promise<void> | undefined;
+  #leave: () => void = () => {};
+
+  /** @param recovered What the driver found of the task when it was opened, if it found anything. */
+  constructor(assigned: AssignedTask, parts: ExecutorParts, recovered?: RecoveredTask) {
+    this.id = assigned.task.id;
+    this.#assigned = assigned;
+    this.#parts = parts;
+    this.#recovered = recovered;
+    this.#status = assigned.task.status;
+    this.#opened = assigned.task.status.runtime;
+    this.#actor = new TaskActor(parts.clock, assigned.task.status.state);
+    this.#touched = recovered !== undefined;
+    this.#mayRun = recovered?.running === true;
+  }
+
+  /** The newest observed status. */
+  get status(): TaskStatus {
+    return this.#status;
+  }
+
+  get assigned(): AssignedTask {
+    return this.#assigned;
+  }
+
+  /** Begins. Called once. */
+  begin(): void {
+    if (isTerminal(this.#actor.state)) {
+      // Its end is known to the managers already: it must not go on here, and is never started again.
+      if (this.#mayRun) void this.#stopRuntime();
+    } else if (isMeantToRun(this.#assigned.task.desiredState)) {
+      void this.#run();
+    } else {
+      void this.shutdown();
+    }
+  }
+
+  /** Takes a newer assignment of the same task. Desired states only move forward; others change nothing here. */
+  update(assigned: AssignedTask): void {
+    this.#assigned = assigned;
+    if (!isMeantToRun(assigned.task.desiredState)) void this.shutdown();
+    else if (assigned.task.desiredState !== 'ready') this.#leave();
+  }
+
+  /** Stops the task. Resolves when its end is observed; never rejects. */
+  shutdown(): Promise<void> {
+    return this.#end('worker.stopped', undefined);
+  }
+
+  /** Stops the task and removes what the driver keeps of it. Resolves when it is gone; never rejects. */
+  remove(): Promise<void> {
+    this.#removal ??= this.#remove();
+    return this.#removal;
+  }
+
+  /** Lets go of the task without touching it. Nothing is told any more. */
+  close(): void {
+    this.#life.abort(CLOSED);
+    this.#forward.abort(CLOSED);
+    this.#actor.stop();
+  }
+
+  /** The driver's handle of the task. @throws what the driver throws when it can't make one. */
+  runtime(): TaskRuntime {
+    this.#runtime ??= this.#parts.driver.runtime(this.#runtimeTask().runtimeTask);
+    return this.#runtime;
+  }
+
+  #runtimeTask() {
+    return toRuntimeTask(this.#assigned, this.#parts.fileOf);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#forward;
+    try {
+      await this.#goForward(signal);
+    } catch (error) {
+      if (!signal.aborted) await this.#end('worker.failed', errorText(error));
+    }
+  }
+
+  async #goForward(signal: AbortSignal): Promise<void> {
+    if (!isAfter('starting', this.#actor.state) && !this.#recovered) {
+      throw new Error('task: its runtime is gone: this node has no trace of it any more');
+    }
+    if (this.#actor.state === 'assigned') this.#accept();
+    const runtime = this.runtime();
+    if (isAfter('starting', this.#actor.state)) {
+      await this.#prepare(runtime, signal);
+      await this.#leaveToStart(signal);
+      this.#move('worker.starting', 'starting');
+    }
+    const started = await this.#start(runtime, signal);
+    const exited = this.#watchExit(runtime);
+    const exit = await this.#untilExit(runtime, started, exited, signal);
+    signal.throwIfAborted();
+    // What has ended can't be stopped, so from here nothing else decides how it ended.
+    this.#mayRun = false;
+    const error = exitError(exit);
+    if (error === undefined) this.#move('worker.completed', 'finished', { exitCode: exit.exitCode });
+    else this.#move('worker.failed', 'started', { error, exitCode: exit.exitCode });
+  }
+
+  /** Refuses what can't be done here before anything is made. */
+  #accept(): void {
+    const { task } = this.#assigned;
+    const { driver, probes } = this.#parts;
+    const issues = driver.check(task.spec).map(({ field, rule }) => `${field}: ${rule}`);
+    const { missing } = this.#runtimeTask();
+    issues.push(...missing.map((key) => `${key} is not available to this task`));
+    if (issues.length === 0) {
+      const issue = probeIssue(task, probes, this.runtime());
+      if (issue !== undefined) issues.push(issue);
+    }
+    if (issues.length > 0) throw new Error(issues.join('; '));
+    this.#move('worker.accepted', 'accepted');
+  }
+
+  async #prepare(runtime: TaskRuntime, signal: AbortSignal): Promise<void> {
+    this.#move('worker.preparing', 'preparing');
+    this.#touched = true;
+    await this.#retried('prepare', this.#parts.limits.prepareMs, signal, (own) =>
+      runtime.prepare({ signal: own }),
+    );
+    this.#move('worker.prepared', 'prepared');
+  }
+
+  async #start(runtime: TaskRuntime, signal: AbortSignal): Promise<RuntimeStatus> {
+    this.#touched = true;
+    this.#mayRun = true;
+    const answer = await this.#retried('start', this.#parts.limits.startMs, signal, async (own) => {
+      const started = await runtime.start({ signal: own });
+      // A start that nobody waits for any more may come after the stop; then it must not be the last word.
+      if (own.aborted && !this.#life.signal.aborted) void this.#stopRuntime();
+      return started;
+    });
+    this.#opened = checkStarted(answer, this.#assigned.task);
+    return this.#opened;
+  }
+
+  /** Resolves with how it ended; throws why it must be ended. In between it becomes running. */
+  async #untilExit(
+    runtime: TaskRuntime,
+    started: RuntimeStatus,
+    exited: Promise<TaskExit>,
+    signal: AbortSignal,
+  ): Promise<TaskExit> {
+    const { health } = this.#assigned.task.spec;
+    const onHealthy = () => this.#move('worker.running', 'started');
+    if (!health) {
+      onHealthy();
+      return exited;
+    }
+    const { clock, probes } = this.#parts;
+    const watch = new AbortController();
+    const endWatch = () => watch.abort(signal.reason);
+    signal.addEventListener('abort', endWatch, { once: true });
+    const unhealthy = watchHealth({
+      spec: health,
+      probe: makeProbe(health.test, probes, runtime, started),
+      clock,
+      signal: watch.signal,
+      wasHealthy: this.#actor.state === 'running',
+      onHealthy,
+    });
+    try {
+      return await Promise.race([
+        exited,
+        unhealthy.then((reason): never => {
+          throw new Error(reason);
+        }),
+      ]);
+    } finally {
+      signal.removeEventListener('abort', endWatch);
+      watch.abort(STOPPING);
+    }
+  }
+
+  /** Waits for the end for as long as the worker holds the task, so that a stop learns the exit code too. */
+  #watchExit(runtime: TaskRuntime): Promise<TaskExit> {
+    const { signal } = this.#life;
+    const exited = this.#retried('wait', undefined, signal, (own) => runtime.wait({ signal: own })).then(
+      (answer) => {
+        this.#exit = checkExit(answer);
+        return this.#exit;
+      },
+    );
+    exited.catch(() => {});
+    return exited;
+  }
+
+  #leaveToStart(signal: AbortSignal): Promise<void> {
+    if (this.#assigned.task.desiredState !== 'ready') return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#leave = resolve;
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+  }
+
+  /** Calls the driver until it neither succeeds nor fails for good. */
+  async #retried<T>(
+    what: string,
+    deadlineMs: number | undefined,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<Awaited<T>> {
+    const { clock, limits } = this.#parts;
+    const backOff = new BackOff({ firstMs: limits.retryMs, maxMs: limits.retryMaxMs });
+    for (;;) {
+      try {
+        return await bounded(
+          { clock, signal, what, ...(deadlineMs === undefined ? {} : { deadlineMs }) },
+          work,
+        );
+      } catch (error) {
+        if (signal.aborted || !isTemporary(error)) throw error;
+        const delayMs = backOff.next();
+        this.#say(`${what}: trying again in ${delayMs / 1000} s`, errorText(error));
+        await sleep(clock, delayMs, signal);
+      }
+    }
+  }
+
+  /** Ends the task once, stopping what may run first. Whoever asks first says how it ended. */
+  #end(event: 'worker.stopped' | 'worker.failed', error: string | undefined): Promise<void> {
+    if (isTerminal(this.#actor.state)) return this.#ending ?? Promise.resolve();
+    this.#ending ??= this.#endNow(event, error);
+    return this.#ending;
+  }
+
+  async #endNow(event: 'worker.stopped' | 'worker.failed', error: string | undefined): Promise<void> {
+    this.#forward.abort(STOPPING);
+    const trouble = this.#mayRun ? await this.#stopRuntime() : undefined;
+    if (this.#life.signal.aborted) return;
+    const exit = this.#exit === undefined ? {} : { exitCode: this.#exit.exitCode };
+    if (event === 'worker.stopped' && trouble === undefined) {
+      this.#move('worker.stopped', 'shutdown', exit);
+      return;
+    }
+    const detail = { error: [error, trouble].filter((text) => text !== undefined).join('; '), ...exit };
+    if (isAfter('starting', this.#actor.state)) this.#move('worker.refused', 'rejected', detail);
+    else this.#move('worker.failed', event === 'worker.stopped' ? 'shutdown' : 'started', detail);
+  }
+
+  /** Stops the runtime, with escalation. @returns why it may still run, undefined when it does not. */
+  async #stopRuntime(): Promise<string | undefined> {
+    const trouble = await stopRuntime({
+      parts: this.#parts,
+      stop: (options) => this.runtime().stop(options),
+      graceMs: this.#assigned.task.spec.stopGraceMs,
+      signal: this.#life.signal,
+      hasEnded: () => this.#exit !== undefined,
+      onTrouble: (message, error) => this.#say(message, error),
+    });
+    if (trouble === undefined) this.#mayRun = false;
+    return trouble;
+  }
+
+  async #remove(): Promise<void> {
+    const { clock, driver, limits, logger } = this.#parts;
+    const { signal } = this.#life;
+    await this.shutdown();
+    const backOff = new BackOff({ firstMs: limits.retryMs, maxMs: limits.retryMaxMs });
+    while (this.#touched && !signal.aborted) {
+      try {
+        await bounded({ clock, signal, deadlineMs: limits.removeMs, what: 'remove' }, (own) =>
+          this.#runtime ? this.#runtime.remove({ signal: own }) : driver.discard(this.id, { signal: own }),
+        );
+        this.#touched = false;
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ task: this.id, error: errorText(error) }, 'task was not removed, trying again');
+        await sleep(clock, backOff.next(), signal).catch(() => {});
+      }
+    }
+    this.close();
+  }
+
+  /** Notes what happened and tells it, if it moves the task. */
+  #move(event: TaskEvent['type'], message: string, detail: StatusDetail = {}): void {
+    if (this.#life.signal.aborted || !this.#actor.send(event)) return;
+    const isStarted = !isAfter('running', this.#actor.state) && this.#opened !== undefined;
+    this.#tell({
+      state: this.#actor.state,
+      at: this.#parts.clock.now(),
+      message,
+      ...detail,
+      ...(isStarted && this.#opened ? { runtime: this.#opened } : {}),
+    });
+  }
+
+  /** Tells a new message in the same state. */
+  #say(message: string, error: string): void {
+    if (this.#life.signal.aborted) return;
+    this.#tell({ ...this.#status, at: this.#parts.clock.now(), message, error });
+  }
+
+  #tell(status: TaskStatus): void {
+    this.#status = status;
+    this.#parts.logger.debug({ task: this.id, state: status.state, error: status.error }, status.message);
+    if (!this.#removal) this.#parts.onStatus(this.id, status);
+  }
+}

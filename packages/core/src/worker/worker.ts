@@ -1,0 +1,176 @@
+/**
+ * What should run on this node, and its executors: the assignments of the managers on one side, one executor a task
+ * on the other. Secrets and configs are kept here, in memory only; nothing of a worker is on disk but what the driver
+ * keeps.
+ *
+ * It never stops a task because nobody answers: only a complete set that does not list the task, or its desired
+ * state, does.
+ */
+
+import type { ExecResult, LogChunk, LogOptions, RecoveredTask, TaskStats } from '../driver/runtime-driver.ts';
+import { DriverError } from '../errors.ts';
+import type { TaskId } from '../model/ids.ts';
+import { sleep } from '../runtime/clock.ts';
+import { BackOff } from './back-off.ts';
+import { bounded, errorText } from './bounded.ts';
+import type { AssignedFile, AssignedTask, AssignmentsMessage, WorkerCalls } from './dispatcher-port.ts';
+import { Executor } from './executor.ts';
+import type { ExecutorParts } from './executor-parts.ts';
+
+/** What a worker works with. */
+export interface WorkerParts extends Omit<ExecutorParts, 'fileOf'> {
+  /** A task was removed: its status is of no interest any more. */
+  readonly onForgotten: (id: TaskId) => void;
+}
+
+/** Runs what is assigned to one node. */
+export class Worker implements WorkerCalls {
+  readonly #parts: WorkerParts;
+  readonly #executorParts: ExecutorParts;
+  readonly #executors = new Map<TaskId, Executor>();
+  readonly #removals = new Set<Promise<void>>();
+  readonly #files = new Map<string, AssignedFile>();
+  /** What the driver found and no assignment has claimed or disowned yet. */
+  readonly #recovered = new Map<TaskId, RecoveredTask>();
+  readonly #life = new AbortController();
+  #draining = false;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+    this.#executorParts = { ...parts, fileOf: (key) => this.#files.get(key) };
+  }
+
+  /** Takes over what the driver found of an earlier life. Nothing is done about it before managers have spoken. */
+  adopt(recovered: readonly RecoveredTask[]): void {
+    for (const task of recovered) this.#recovered.set(task.id, task);
+  }
+
+  /** Tasks that are here, ended ones included. */
+  get tasks(): readonly AssignedTask[] {
+    return [...this.#executors.values()].map((executor) => executor.assigned);
+  }
+
+  /** Makes what is here what the message says. Returns at once: executors go on by themselves. */
+  apply(message: AssignmentsMessage): void {
+    if (this.#life.signal.aborted) return;
+    if (message.kind === 'complete') this.#applyComplete(message);
+    else this.#applyIncremental(message);
+  }
+
+  /** Stops and removes everything: the node is no longer one of the cluster. Resolves when all is gone. */
+  async removeAll(): Promise<void> {
+    this.apply({ kind: 'complete', tasks: [], files: [] });
+    await Promise.all(this.#removals);
+  }
+
+  /** Stops every task, each with its own grace, and reports it. What they left stays; no new task is begun. */
+  async shutdownAll(): Promise<void> {
+    this.#draining = true;
+    await Promise.all([...this.#executors.values()].map((executor) => executor.shutdown()));
+  }
+
+  /** Lets go of everything without touching it. */
+  close(): void {
+    this.#life.abort(new Error('the worker is closed'));
+    for (const executor of this.#executors.values()) executor.close();
+    this.#files.clear();
+  }
+
+  async *logs(id: TaskId, options: LogOptions): AsyncGenerator<LogChunk, void, undefined> {
+    yield* this.#executor(id).runtime().logs(options);
+  }
+
+  async exec(id: TaskId, command: readonly string[], signal: AbortSignal): Promise<ExecResult> {
+    const runtime = this.#executor(id).runtime();
+    if (!runtime.exec) throw new DriverError("this node's driver can't run commands beside a task");
+    return await runtime.exec(command, { signal });
+  }
+
+  async stats(id: TaskId, signal: AbortSignal): Promise<TaskStats> {
+    const runtime = this.#executor(id).runtime();
+    if (!runtime.stats) throw new DriverError("this node's driver does not tell what tasks use");
+    return await runtime.stats({ signal });
+  }
+
+  #executor(id: TaskId): Executor {
+    const executor = this.#executors.get(id);
+    if (!executor) throw new DriverError(`task ${id} is not on this node`);
+    return executor;
+  }
+
+  #applyComplete(message: Extract<AssignmentsMessage, { kind: 'complete' }>): void {
+    const listed = new Set(message.tasks.map(({ task }) => task.id));
+    for (const id of [...this.#executors.keys()]) if (!listed.has(id)) this.#remove(id);
+    for (const id of [...this.#recovered.keys()]) if (!listed.has(id)) this.#discard(id);
+    this.#files.clear();
+    for (const file of message.files) this.#files.set(file.key, file);
+    for (const assigned of message.tasks) this.#put(assigned);
+  }
+
+  #applyIncremental(message: Extract<AssignmentsMessage, { kind: 'incremental' }>): void {
+    for (const file of message.updateFiles) this.#files.set(file.key, file);
+    for (const assigned of message.update) this.#put(assigned);
+    for (const id of message.remove) this.#remove(id);
+    for (const key of message.removeFiles) this.#files.delete(key);
+  }
+
+  #put(assigned: AssignedTask): void {
+    const { id } = assigned.task;
+    const known = this.#executors.get(id);
+    if (known) {
+      known.update(assigned);
+      return;
+    }
+    if (this.#draining) return;
+    try {
+      const executor = new Executor(assigned, this.#executorParts, this.#recovered.get(id));
+      this.#recovered.delete(id);
+      this.#executors.set(id, executor);
+      executor.begin();
+    } catch (error) {
+      // A task that this version can't make sense of must not keep the others from their node.
+      this.#parts.logger.error({ task: id, error: errorText(error) }, 'assigned task was not understood');
+    }
+  }
+
+  #remove(id: TaskId): void {
+    const executor = this.#executors.get(id);
+    if (!executor) return;
+    this.#parts.onForgotten(id);
+    // It stays in the table until it is gone, so that a task which comes back is not run beside itself.
+    this.#track(
+      executor.remove().then(() => {
+        if (this.#executors.get(id) === executor) this.#executors.delete(id);
+      }),
+    );
+  }
+
+  #discard(id: TaskId): void {
+    this.#recovered.delete(id);
+    this.#track(this.#discardUntilGone(id));
+  }
+
+  async #discardUntilGone(id: TaskId): Promise<void> {
+    const { clock, driver, limits, logger } = this.#parts;
+    const { signal } = this.#life;
+    const backOff = new BackOff({ firstMs: limits.retryMs, maxMs: limits.retryMaxMs });
+    logger.info({ task: id }, 'task of an earlier life is assigned to this node no more: discarding it');
+    while (!signal.aborted) {
+      try {
+        await bounded({ clock, signal, deadlineMs: limits.removeMs, what: 'discard' }, (own) =>
+          driver.discard(id, { signal: own }),
+        );
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ task: id, error: errorText(error) }, 'task was not discarded, trying again');
+        await sleep(clock, backOff.next(), signal).catch(() => {});
+      }
+    }
+  }
+
+  #track(removal: Promise<void>): void {
+    this.#removals.add(removal);
+    void removal.finally(() => this.#removals.delete(removal));
+  }
+}
