@@ -1,0 +1,41 @@
+/** Finding objects by what people type: an id or a name. */
+
+import { NotFoundError, VersionConflictError } from '../../errors.ts';
+import type { NodeId, ServiceId, TaskId } from '../../model/ids.ts';
+import type { Meta, Node, Service, Task } from '../../model/objects.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+
+/** The service with this id or name. @throws NotFoundError */
+export function findService(state: ClusterState, ref: string): Service {
+  const service = state.service(ref as ServiceId) ?? state.serviceByName(ref);
+  if (!service) throw new NotFoundError('service', ref);
+  return service;
+}
+
+/** The node with this id, or the only one with this hostname. @throws NotFoundError */
+export function findNode(state: ClusterState, ref: string): Node {
+  const byId = state.node(ref as NodeId);
+  if (byId) return byId;
+  const named = [...state.nodes()].filter((node) => node.description.hostname === ref);
+  const [only] = named;
+  if (!only || named.length > 1) throw new NotFoundError('node', ref);
+  return only;
+}
+
+/** The task with this id. @throws NotFoundError */
+export function findTask(state: ClusterState, ref: string): Task {
+  const task = state.task(ref as TaskId);
+  if (!task) throw new NotFoundError('task', ref);
+  return task;
+}
+
+/** Compares the version that a caller read with the object's. @throws VersionConflictError */
+export function checkVersion(
+  kind: string,
+  object: Meta & { readonly id: string },
+  version: number | undefined,
+): void {
+  if (version !== undefined && version !== object.version) {
+    throw new VersionConflictError(kind, object.id, version, object.version);
+  }
+}

@@ -1,0 +1,63 @@
+/** What users ask of nodes, and how a node comes and goes, decided. */
+
+import { PreconditionError } from '../../errors.ts';
+import type { ClusterEvent } from '../../events/event.ts';
+import { type NodeId, newId, type TaskId } from '../../model/ids.ts';
+import type { Node, NodeDescription, TaskStatus } from '../../model/objects.ts';
+import type { NodeSpec } from '../../model/other-specs.ts';
+import { isTerminal } from '../../model/task-state.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import type { DecideContext } from '../control-loop.ts';
+import type { Decided } from '../leader-store.ts';
+import { checkVersion } from './find.ts';
+
+/** Makes a node a member. The dispatcher declares it ready once its agent has a session. */
+export function joinNode(
+  request: { readonly spec: NodeSpec; readonly description: NodeDescription; readonly address: string },
+  context: DecideContext,
+): Decided<NodeId> {
+  const id = newId<NodeId>(context.random);
+  return { events: [{ type: 'node.joined', id, ...request }], result: id };
+}
+
+/** Changes what users may change of a node: labels, availability. @throws VersionConflictError */
+export function updateNode(node: Node, spec: NodeSpec, version?: number): Decided<Node['id']> {
+  checkVersion('node', node, version);
+  if (spec.role !== node.spec.role)
+    throw new PreconditionError('a node changes its role by promote and demote');
+  return { events: [{ type: 'node.updated', id: node.id, spec }], result: node.id };
+}
+
+/**
+ * Forgets a node. Its tasks of replicated services are orphaned and replaced, those of global ones are removed.
+ *
+ * @throws PreconditionError if the node is not down and `force` is not given.
+ */
+export function removeNode(
+  head: ClusterState,
+  node: Node,
+  context: DecideContext,
+  options: { readonly force?: boolean; readonly version?: number },
+): Decided<Node['id']> {
+  checkVersion('node', node, options.version);
+  if (node.status.state !== 'down' && !options.force) {
+    throw new PreconditionError(
+      `node ${node.id} is not down and can't be removed: stop it first, or use force`,
+    );
+  }
+  const orphaned: TaskStatus = {
+    state: 'orphaned',
+    at: context.at,
+    message: 'node removed from the cluster',
+  };
+  const orphans: { id: TaskId; status: TaskStatus }[] = [];
+  const removed: TaskId[] = [];
+  for (const task of head.tasksOfNode(node.id)) {
+    if (task.slot === 0) removed.push(task.id);
+    else if (!isTerminal(task.status.state)) orphans.push({ id: task.id, status: orphaned });
+  }
+  const events: ClusterEvent[] = [];
+  if (orphans.length > 0) events.push({ type: 'task.status', rows: orphans });
+  if (removed.length > 0) events.push({ type: 'task.removed', ids: removed });
+  return { events: [...events, { type: 'node.removed', id: node.id }], result: node.id };
+}

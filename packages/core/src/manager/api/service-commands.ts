@@ -1,0 +1,179 @@
+/**
+ * What users ask of services, decided: each function looks at the head state and answers with events, or throws a
+ * typed error and nothing is changed.
+ */
+
+import { InvalidSpecError, NameConflictError, PreconditionError, type SpecIssue } from '../../errors.ts';
+import type { ClusterEvent } from '../../events/event.ts';
+import { differences } from '../../model/differences.ts';
+import { type NetworkId, newId, type ServiceId } from '../../model/ids.ts';
+import type { Service } from '../../model/objects.ts';
+import type { ServiceSpec } from '../../model/service-spec.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import type { DecideContext } from '../control-loop.ts';
+import type { Decided } from '../leader-store.ts';
+import type { Applied } from './applied.ts';
+import { checkVersion } from './find.ts';
+
+/** A spec that passed the door, with the value of its registry credentials when they are new. */
+export interface ServiceRequest {
+  readonly spec: ServiceSpec;
+  /** Stored under the digest that the spec holds in place of the value. */
+  readonly credentials?: { readonly digest: string; readonly data: Uint8Array };
+}
+
+/** What a command on a service answers. */
+export type ServiceChange = Applied<ServiceId>;
+
+/** Creates a service. @throws NameConflictError, InvalidSpecError */
+export function createService(
+  head: ClusterState,
+  request: ServiceRequest,
+  context: DecideContext,
+): Decided<ServiceChange> {
+  const { spec } = request;
+  if (head.serviceByName(spec.name)) throw new NameConflictError('service', spec.name);
+  checkReferences(head, spec, undefined);
+  const id = newId<ServiceId>(context.random);
+  return {
+    events: [...storeCredentials(head, request), { type: 'service.created', id, spec }],
+    result: { id, action: 'created', changes: [], warnings: limitWarnings(head, spec) },
+  };
+}
+
+/** Gives a service another spec. @throws VersionConflictError, InvalidSpecError, PreconditionError */
+export function updateService(
+  head: ClusterState,
+  service: Service,
+  request: ServiceRequest,
+  version?: number,
+): Decided<ServiceChange> {
+  checkVersion('service', service, version);
+  const { spec } = request;
+  if (spec.name !== service.spec.name) throw new PreconditionError('renaming services is not supported');
+  if (spec.mode !== service.spec.mode) throw new PreconditionError('service mode change is not allowed');
+  checkReferences(head, spec, service);
+  const changes = differences(service.spec, spec);
+  const result = { id: service.id, changes, warnings: limitWarnings(head, spec) };
+  if (changes.length === 0) return { events: [], result: { ...result, action: 'unchanged' } };
+  const portsChanged = changes.some((path) => path.startsWith('ports') || path === 'endpointMode');
+  const tasksChanged = portsChanged || changes.some((path) => path === 'task' || path.startsWith('task.'));
+  return {
+    events: [
+      ...storeCredentials(head, request),
+      { type: 'service.updated', id: service.id, spec, tasksChanged, portsChanged },
+      ...dropCredentials(
+        head,
+        service,
+        keptCredentials(spec, tasksChanged ? service.spec : service.previousSpec),
+      ),
+    ],
+    result: { ...result, action: 'updated' },
+  };
+}
+
+/** Removes a service and, in time, its tasks. @throws VersionConflictError */
+export function removeService(
+  head: ClusterState,
+  service: Service,
+  version?: number,
+): Decided<{ id: ServiceId }> {
+  checkVersion('service', service, version);
+  return {
+    events: [{ type: 'service.removed', id: service.id }, ...dropCredentials(head, service, [])],
+    result: { id: service.id },
+  };
+}
+
+function storeCredentials(head: ClusterState, { credentials }: ServiceRequest): ClusterEvent[] {
+  if (!credentials || head.roots.vault.has(credentials.digest)) return [];
+  return [{ type: 'vault.stored', digest: credentials.digest, data: credentials.data }];
+}
+
+/** What a service goes on to need: its credentials, and those to go back to. One that drops its own drops both. */
+function keptCredentials(
+  spec: ServiceSpec,
+  previous: ServiceSpec | undefined,
+): readonly (string | undefined)[] {
+  const { registryAuth } = spec.task;
+  return registryAuth === undefined ? [] : [registryAuth, previous?.task.registryAuth];
+}
+
+/** Credentials that the service used and nobody uses any more are forgotten, on disk too. */
+function dropCredentials(
+  head: ClusterState,
+  service: Service,
+  kept: readonly (string | undefined)[],
+): ClusterEvent[] {
+  const held = [service.spec.task.registryAuth, service.previousSpec?.task.registryAuth];
+  const candidates = new Set(held.filter((digest) => digest !== undefined && !kept.includes(digest)));
+  for (const other of head.services()) {
+    if (other.id === service.id) continue;
+    candidates.delete(other.spec.task.registryAuth);
+    candidates.delete(other.previousSpec?.task.registryAuth);
+  }
+  for (const secret of head.secrets()) candidates.delete(secret.digest);
+  const digests = [...candidates].filter((digest) => digest !== undefined && head.roots.vault.has(digest));
+  return digests.length === 0 ? [] : [{ type: 'vault.removed', digests: digests as string[] }];
+}
+
+function checkReferences(head: ClusterState, spec: ServiceSpec, service: Service | undefined): void {
+  const issues: SpecIssue[] = [];
+  spec.task.networks.forEach(({ name }, index) => {
+    const field = `task.networks[${index}].name`;
+    const id = head.idByName('network', name);
+    const network = id === undefined ? undefined : head.network(id as NetworkId);
+    if (!network) issues.push({ field, rule: `network '${name}' does not exist` });
+    else if (network.spec.ingress)
+      issues.push({ field, rule: `'${name}' is the ingress network: publish a port instead` });
+  });
+  for (const kind of ['secret', 'config'] as const) {
+    spec.task[`${kind}s`].forEach(({ name }, index) => {
+      if (head.idByName(kind, name) === undefined) {
+        issues.push({ field: `task.${kind}s[${index}].name`, rule: `${kind} '${name}' does not exist` });
+      }
+    });
+  }
+  if (spec.ports.length > 0) issues.push(...portConflicts(head, spec, service));
+  if (issues.length > 0) throw new InvalidSpecError(issues);
+}
+
+/** Ingress ports exclude each other and host ports; two services may use one host port, on different nodes. */
+function portConflicts(head: ClusterState, spec: ServiceSpec, service: Service | undefined): SpecIssue[] {
+  const issues: SpecIssue[] = [];
+  for (const other of head.services()) {
+    if (other.id === service?.id) continue;
+    for (const taken of other.endpoint?.ports ?? other.spec.ports) {
+      spec.ports.forEach((port, index) => {
+        const same = port.published !== undefined && port.published === taken.published;
+        if (!same || port.protocol !== taken.protocol || (port.mode === 'host' && taken.mode === 'host'))
+          return;
+        const rule = `port '${port.published}' is already in use by service '${other.spec.name}' (${other.id}) as ${
+          taken.mode === 'host' ? 'a host-published' : 'an ingress'
+        } port`;
+        issues.push({ field: `ports[${index}].published`, rule });
+      });
+    }
+  }
+  return issues;
+}
+
+/** Limits that no node of the cluster can enforce are told, since a limit that isn't one is worse than none. */
+function limitWarnings(head: ClusterState, spec: ServiceSpec): SpecIssue[] {
+  const { limits } = spec.task.resources;
+  const asked = [
+    { field: 'cpus', ability: 'cpus', wanted: limits.cpus !== undefined },
+    { field: 'memoryBytes', ability: 'memory', wanted: limits.memoryBytes !== undefined },
+    { field: 'pids', ability: 'pids', wanted: limits.pids !== undefined },
+  ] as const;
+  const nodes = asked.some(({ wanted }) => wanted) ? [...head.nodes()] : [];
+  if (nodes.length === 0) return [];
+  return asked
+    .filter(({ ability, wanted }) => {
+      return wanted && !nodes.some(({ description }) => description.capabilities.limits[ability]);
+    })
+    .map(({ field }) => ({
+      field: `task.resources.limits.${field}`,
+      rule: 'no node of this cluster can enforce this limit, it is not applied',
+    }));
+}

@@ -1,0 +1,169 @@
+/**
+ * What one node is told to run, as pure functions of committed state and of what the node was told before. Nothing
+ * here waits or sends.
+ */
+
+import { asId, type NodeId, type TaskId } from '../../model/ids.ts';
+import type { Task } from '../../model/objects.ts';
+import { isAfter, isMeantToRun, isTerminal } from '../../model/task-state.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import type { AssignedFile, AssignedTask, AssignmentsMessage } from '../../worker/dispatcher-port.ts';
+
+/** Most tasks that one incremental message updates or removes; the rest follow in the next. */
+export const TASKS_PER_MESSAGE = 1_000;
+
+/** A file as a node was told it. */
+interface ToldFile {
+  /** Tells whether the value is another now. */
+  readonly version: string;
+  readonly users: Set<TaskId>;
+}
+
+/** What a node was told in this session. Grows and shrinks with what it runs. */
+export interface Told {
+  readonly tasks: Map<TaskId, AssignedTask>;
+  readonly files: Map<string, ToldFile>;
+}
+
+/** A node that was told nothing yet. */
+export function toldNothing(): Told {
+  return { tasks: new Map(), files: new Map() };
+}
+
+type Complete = Extract<AssignmentsMessage, { kind: 'complete' }>;
+type Incremental = Extract<AssignmentsMessage, { kind: 'incremental' }>;
+
+/** All that a node should run, ended tasks that are still known included. Notes in `told` what the message says. */
+export function completeSet(nodeId: NodeId, state: ClusterState, told: Told): Complete {
+  told.tasks.clear();
+  told.files.clear();
+  const files = new Map<string, AssignedFile>();
+  for (const task of state.tasksOfNode(nodeId)) {
+    if (!isAssigned(task)) continue;
+    told.tasks.set(task.id, toAssigned(task, state, undefined));
+    for (const file of useFiles(task, state, told)) files.set(file.key, file);
+  }
+  return { kind: 'complete', tasks: [...told.tasks.values()], files: [...files.values()] };
+}
+
+/**
+ * What became of these tasks since the node was told of them. A mere change of status is no news to the node that
+ * reported it. Takes the tasks that it looked at out of `dirty`, and notes in `told` what the message says.
+ *
+ * @returns undefined when there is nothing to tell.
+ */
+export function incrementalSet(
+  nodeId: NodeId,
+  state: ClusterState,
+  told: Told,
+  dirty: Set<TaskId>,
+): Incremental | undefined {
+  const update: AssignedTask[] = [];
+  const remove: TaskId[] = [];
+  const updateFiles = new Map<string, AssignedFile>();
+  const released = new Set<string>();
+  for (const id of dirty) {
+    if (update.length + remove.length >= TASKS_PER_MESSAGE) break;
+    dirty.delete(id);
+    const task = state.task(id);
+    const before = told.tasks.get(id);
+    if (!task || task.nodeId !== nodeId || !isAssigned(task)) {
+      if (before) remove.push(id);
+      told.tasks.delete(id);
+      for (const key of releaseFiles(id, told)) released.add(key);
+      continue;
+    }
+    const assigned = toAssigned(task, state, before);
+    told.tasks.set(id, assigned);
+    if (!before || concernsNode(before.task, task)) update.push(assigned);
+    if (needsFiles(task)) {
+      for (const file of useFiles(task, state, told)) updateFiles.set(file.key, file);
+    } else {
+      for (const key of releaseFiles(id, told)) released.add(key);
+    }
+  }
+  // One task may release a file that another of the same message takes up.
+  const removeFiles = [...released].filter((key) => !told.files.has(key));
+  if (update.length + remove.length + updateFiles.size + removeFiles.length === 0) return undefined;
+  return { kind: 'incremental', update, remove, updateFiles: [...updateFiles.values()], removeFiles };
+}
+
+/** True for a task that its node has to know of. */
+function isAssigned(task: Task): boolean {
+  return !isAfter('assigned', task.status.state);
+}
+
+/** True when a change is more than an echo of what the node itself reported. Rows are immutable: same is unchanged. */
+function concernsNode(before: Task, after: Task): boolean {
+  return (
+    before.desiredState !== after.desiredState ||
+    before.spec !== after.spec ||
+    before.ports !== after.ports ||
+    before.assignedGeneric !== after.assignedGeneric
+  );
+}
+
+function toAssigned(task: Task, state: ClusterState, before: AssignedTask | undefined): AssignedTask {
+  // A removed service's tasks outlive its row by a little.
+  const serviceName = state.service(task.serviceId)?.spec.name ?? before?.serviceName ?? task.serviceId;
+  return { task, serviceName };
+}
+
+function needsFiles(task: Task): boolean {
+  return !isTerminal(task.status.state) && isMeantToRun(task.desiredState);
+}
+
+/** Notes the task as a user of the files it refers to; gives those that the node does not have as they are now. */
+function useFiles(task: Task, state: ClusterState, told: Told): AssignedFile[] {
+  if (!needsFiles(task)) return [];
+  const news: AssignedFile[] = [];
+  const use = (found: { readonly version: string; readonly file: AssignedFile } | undefined) => {
+    if (!found) return;
+    const known = told.files.get(found.file.key);
+    if (known?.version === found.version) {
+      known.users.add(task.id);
+      return;
+    }
+    told.files.set(found.file.key, {
+      version: found.version,
+      users: new Set([...(known?.users ?? []), task.id]),
+    });
+    news.push(found.file);
+  };
+  for (const { name } of task.spec.secrets) use(secretFile(name, state));
+  for (const { name } of task.spec.configs) use(configFile(name, state));
+  return news;
+}
+
+/** Takes the task off the users of its files; gives the keys that have none left. */
+function releaseFiles(id: TaskId, told: Told): string[] {
+  const unused: string[] = [];
+  for (const [key, { users }] of told.files) {
+    if (users.delete(id) && users.size === 0) {
+      told.files.delete(key);
+      unused.push(key);
+    }
+  }
+  return unused;
+}
+
+function secretFile(name: string, state: ClusterState) {
+  const id = state.idByName('secret', name);
+  const secret = id === undefined ? undefined : state.secret(asId(id));
+  const data = secret && state.roots.vault.get(secret.digest);
+  if (!secret || !data) return undefined;
+  return {
+    version: secret.digest,
+    file: { key: `secret/${name}`, file: { kind: 'secret' as const, name, data } },
+  };
+}
+
+function configFile(name: string, state: ClusterState) {
+  const id = state.idByName('config', name);
+  const config = id === undefined ? undefined : state.config(asId(id));
+  if (!config) return undefined;
+  return {
+    version: config.id,
+    file: { key: `config/${name}`, file: { kind: 'config' as const, name, data: config.data } },
+  };
+}

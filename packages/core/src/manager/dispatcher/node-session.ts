@@ -1,0 +1,96 @@
+/** One session as the managers hold it: what its node has yet to be told, and the streams that tell it. */
+
+import type { NodeId, SessionId, TaskId } from '../../model/ids.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import type {
+  AssignmentsMessage,
+  Session,
+  SessionError,
+  SessionMessage,
+  WorkerCalls,
+} from '../../worker/dispatcher-port.ts';
+import { completeSet, incrementalSet, toldNothing } from './assignments.ts';
+import { PullStream } from './pull-stream.ts';
+
+/** A session of a node. */
+export class NodeSession {
+  readonly id: SessionId;
+  readonly nodeId: NodeId;
+  readonly calls: WorkerCalls;
+  readonly #committed: () => ClusterState;
+  readonly #told = toldNothing();
+  readonly #dirty = new Set<TaskId>();
+  readonly #assignments: PullStream<AssignmentsMessage>;
+  readonly #messages: PullStream<SessionMessage>;
+  #nodeChanged = true;
+  #ended: SessionError | undefined;
+
+  /** @param committed Gives the newest committed state, which all that is told comes from. */
+  constructor(
+    session: { readonly id: SessionId; readonly nodeId: NodeId; readonly calls: WorkerCalls },
+    committed: () => ClusterState,
+  ) {
+    this.id = session.id;
+    this.nodeId = session.nodeId;
+    this.calls = session.calls;
+    this.#committed = committed;
+    this.#assignments = new PullStream((first) => this.#nextAssignments(first));
+    this.#messages = new PullStream((first) => this.#nextMessage(first));
+  }
+
+  /** Why it is over, once it is. */
+  get ended(): SessionError | undefined {
+    return this.#ended;
+  }
+
+  /** The session as its agent sees it. */
+  get port(): Session {
+    return { id: this.id, messages: this.#messages, assignments: this.#assignments };
+  }
+
+  /** A task of this node changed. Nothing is told before {@link wake}. */
+  markTask(id: TaskId): void {
+    this.#dirty.add(id);
+  }
+
+  /** The node's row, or a setting that its agent follows, changed. */
+  markNode(): void {
+    this.#nodeChanged = true;
+  }
+
+  /** Tells what was marked, to whoever is waiting for it. */
+  wake(): void {
+    this.#assignments.wake();
+    this.#messages.wake();
+  }
+
+  /** Ends the session; its streams end and later calls are answered with this error. */
+  end(error: SessionError): void {
+    if (this.#ended) return;
+    this.#ended = error;
+    this.#assignments.end();
+    this.#messages.end();
+  }
+
+  #nextAssignments(first: boolean): AssignmentsMessage | undefined {
+    const state = this.#committed();
+    if (first) {
+      this.#dirty.clear();
+      return completeSet(this.nodeId, state, this.#told);
+    }
+    while (this.#dirty.size > 0) {
+      const message = incrementalSet(this.nodeId, state, this.#told, this.#dirty);
+      if (message) return message;
+    }
+    return undefined;
+  }
+
+  #nextMessage(first: boolean): SessionMessage | undefined {
+    if (!first && !this.#nodeChanged) return undefined;
+    const state = this.#committed();
+    const node = state.node(this.nodeId);
+    if (!node || !state.cluster) return undefined;
+    this.#nodeChanged = false;
+    return { node, heartbeatMs: state.cluster.spec.dispatcher.heartbeatMs };
+  }
+}

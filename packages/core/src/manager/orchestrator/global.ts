@@ -1,0 +1,226 @@
+/**
+ * Keeps one task of each global service on every node that may have it. A slot is a node. It stands between the specs
+ * that users write and the allocator and scheduler, which it never calls.
+ *
+ * A change of a node is a matter of that node, a failure of one slot. A paused node keeps what it has and gets nothing
+ * new; a node that is drained, down or no longer meets the constraints has its task shut down.
+ */
+
+import { meetsConstraints } from '../../model/constraint-match.ts';
+import type { ServiceId, TaskId } from '../../model/ids.ts';
+import type { Node, Service } from '../../model/objects.ts';
+import { isMeantToRun } from '../../model/task-state.ts';
+import type { Change, ChangeOf, ChangeSet } from '../../state/change.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import type { ControlLoop, DecideContext, Decision } from '../control-loop.ts';
+import { Marks } from './marks.ts';
+import { isGoneNode, isInvalidNode } from './node-validity.ts';
+import { endedByItself, mayRestart, replacementOf } from './restart.ts';
+import { RollingUpdates } from './rolling-update.ts';
+import {
+  isWorthALook,
+  type Slot,
+  slotOf,
+  tendSlot,
+  type UpdateStanding,
+  updateStanding,
+  withId,
+} from './slot.ts';
+import { goOnUpdating } from './updater.ts';
+import { WakeQueue } from './wake-queue.ts';
+import { type Deciding, Wishes } from './wishes.ts';
+
+/** Name of the loop, and the actor of its transactions. */
+export const GLOBAL_ORCHESTRATOR = 'orchestrator/global';
+
+/** The control loop of global services. */
+export function createGlobalOrchestrator(): ControlLoop {
+  return new GlobalOrchestrator();
+}
+
+class GlobalOrchestrator implements ControlLoop {
+  readonly name = GLOBAL_ORCHESTRATOR;
+  readonly #services = new Set<ServiceId>();
+  readonly #marks = new Marks();
+  readonly #updates = new RollingUpdates();
+  readonly #wakes = new WakeQueue<TaskId>();
+  /** Services that have an update to go on with, found when a single node was looked at. */
+  readonly #outdated = new Set<ServiceId>();
+
+  begin(state: ClusterState): void {
+    this.#services.clear();
+    this.#marks.clear();
+    this.#updates.clear();
+    this.#wakes.clear();
+    this.#outdated.clear();
+    for (const service of state.services()) this.#observeService(undefined, service);
+  }
+
+  observe(changes: ChangeSet, state: ClusterState): void {
+    for (const change of changes.changes) this.#observeOne(change, state);
+  }
+
+  decide(state: ClusterState, context: DecideContext): Decision {
+    for (const id of this.#wakes.takeDue(context.at)) {
+      const task = state.task(id);
+      if (task) this.#marks.slot(task.serviceId, state.slotKey(task));
+    }
+    const wishes = new Wishes();
+    const deciding: Deciding = { state, context, wishes };
+    for (let id = this.#marks.first(); id !== undefined && !wishes.full; id = this.#marks.first()) {
+      const service = state.service(id);
+      if (service?.spec.mode === 'global') {
+        this.#attend(service, deciding);
+      } else {
+        this.#marks.take(id);
+        this.#updates.drop(id);
+      }
+    }
+    for (const id of this.#outdated) this.#marks.whole(id);
+    this.#outdated.clear();
+    const wakeAt = this.#wakes.next();
+    return {
+      events: wishes.events(),
+      more: this.#marks.size > 0,
+      ...(wakeAt === undefined ? {} : { wakeAt }),
+    };
+  }
+
+  #observeOne(change: Change, state: ClusterState): void {
+    switch (change.kind) {
+      case 'service':
+        this.#observeService(change.before, change.after);
+        return;
+      case 'task':
+        this.#observeTask(change, state);
+        return;
+      case 'node':
+        this.#observeNode(change, state);
+    }
+  }
+
+  #observeService(before: Service | undefined, after: Service | undefined): void {
+    const service = after ?? before;
+    if (service?.spec.mode !== 'global' || before?.spec === after?.spec) return;
+    if (after) this.#services.add(service.id);
+    else this.#services.delete(service.id);
+    this.#marks.whole(service.id);
+  }
+
+  #observeTask({ before, after }: ChangeOf<'task'>, state: ClusterState): void {
+    const task = after ?? before;
+    if (task === undefined || task.slot !== 0) return;
+    const lost = before && after && isMeantToRun(before.desiredState) && !isMeantToRun(after.desiredState);
+    if (lost || isWorthALook(before, after, this.#updates.isUpdating(task.serviceId))) {
+      this.#marks.slot(task.serviceId, state.slotKey(task));
+    }
+  }
+
+  #observeNode({ before, after }: ChangeOf<'node'>, state: ClusterState): void {
+    if (after === undefined) {
+      // Whoever removes a node removes its tasks with it. Where that was left out, only a look at all finds them.
+      if (before && !isInvalidNode(before)) for (const id of this.#services) this.#marks.whole(id);
+      return;
+    }
+    if (before && !isOfInterest(before, after)) return;
+    const row = state.roots.nodes.ids.get(after.id);
+    if (row !== undefined) for (const id of this.#services) this.#marks.slot(id, row);
+  }
+
+  /** Does what is marked of a service, as far as the transaction has room; the rest stays marked. */
+  #attend(service: Service, deciding: Deciding): void {
+    const { id } = service;
+    const mark = this.#marks.take(id);
+    const slots = mark.whole ? this.#lookAtAll(service, deciding) : mark.slots;
+    for (const key of slots) {
+      if (deciding.wishes.full) this.#marks.slot(id, key);
+      else this.#tend(service, key, deciding);
+    }
+    goOnUpdating(service, this.#updates, this.#marks, deciding);
+  }
+
+  /** Looks at every node: what updating has to do, and where a task is missing, too much, or wants tending. */
+  #lookAtAll(service: Service, { state, wishes }: Deciding): Set<number> {
+    const outdated: number[] = [];
+    const inFlux: number[] = [];
+    const nodes = new Set<number>();
+    for (const [key, node] of state.roots.nodes.rows.entries()) {
+      nodes.add(key);
+      const standing = standingOn(node, service, slotOf(state.slot(service.id, key)), state);
+      if (standing === 'outdated') outdated.push(key);
+      else if (standing === 'inFlux') inFlux.push(key);
+    }
+    for (const [key, tasks] of state.slots(service.id)) {
+      if (nodes.has(key)) continue;
+      for (const task of tasks) if (task.desiredState !== 'remove') wishes.remove(task.id);
+    }
+    this.#updates.begin(service.id, outdated, inFlux);
+    return nodes;
+  }
+
+  #tend(service: Service, key: number, deciding: Deciding): void {
+    const { state } = deciding;
+    const node = state.roots.nodes.rows.get(key);
+    if (node === undefined) {
+      this.#updates.note(service.id, key, 'settled');
+      return;
+    }
+    const slot = slotOf(state.slot(service.id, key));
+    const changed = this.#tendOn(node, service, slot, deciding);
+    const standing = changed ? 'changing' : standingOn(node, service, slot, state);
+    if (this.#updates.isUpdating(service.id)) this.#updates.note(service.id, key, standing);
+    // A paused node that is active again may have a task from before an update that has long ended elsewhere.
+    // It is looked at in the next turn: what is wished in this one is not in the state yet.
+    else if (standing === 'outdated') this.#outdated.add(service.id);
+  }
+
+  #tendOn(node: Node, service: Service, slot: Slot, deciding: Deciding): boolean {
+    const { state, context, wishes } = deciding;
+    if (!mayHaveTask(node, service)) {
+      const going = slot.tasks.filter((task) => isMeantToRun(task.desiredState));
+      for (const task of going) wishes.shutdown(task.id);
+      return going.length > 0;
+    }
+    const mayReplace = node.spec.availability === 'active';
+    if (slot.live) {
+      const tended = tendSlot(service, slot, deciding, { mayReplace });
+      this.#wakes.set(slot.live.id, tended.lookAgainAt);
+      return tended.changed;
+    }
+    if (!mayReplace || !isFree(slot)) return false;
+    const row = slot.newest
+      ? replacementOf(slot.newest, slot.tasks, state, context.at)
+      : { slot: 0, nodeId: node.id };
+    wishes.create(service.id, withId(row, context));
+    return true;
+  }
+}
+
+/** The node may have a task of the service: neither drained nor down, and it meets the constraints. */
+function mayHaveTask(node: Node, service: Service): boolean {
+  return !isInvalidNode(node) && meetsConstraints(node, service.spec.task.placement.constraints);
+}
+
+/** Towards an update only nodes count that may be given a new task. */
+function standingOn(node: Node, service: Service, slot: Slot, state: ClusterState): UpdateStanding {
+  if (node.spec.availability !== 'active' || !mayHaveTask(node, service)) return 'settled';
+  return updateStanding(service, slot, state);
+}
+
+/**
+ * A slot without a live task may have a new one, unless the last one ended by itself and its policy wants no other.
+ * One that was shut down because its node was drained or down is no reason against.
+ */
+function isFree(slot: Slot): boolean {
+  return slot.newest === undefined || !endedByItself(slot.newest.status.state) || mayRestart(slot.newest);
+}
+
+/** Something changed that decides whether the node may have a task, or whether its tasks can be waited for. */
+function isOfInterest(before: Node, after: Node): boolean {
+  return (
+    before.spec !== after.spec ||
+    before.description !== after.description ||
+    before.status.address !== after.status.address ||
+    isGoneNode(before) !== isGoneNode(after)
+  );
+}

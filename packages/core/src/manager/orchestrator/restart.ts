@@ -1,0 +1,154 @@
+/**
+ * The restart supervisor: whether, when and with which memory a task is replaced in its slot. Pure functions that
+ * both orchestrators use. Everything derives from the rows of the tasks and the leader's time, so that a new leader
+ * goes on with what is left of a delay and keeps count of attempts.
+ *
+ * Semantics are Swarm's (condition, delay, attempts, window, a minute for the old task to stop), with two additions:
+ * the delay may back off exponentially, and the loss or draining of a node is no failure of the task.
+ */
+
+import type { CreatedTask } from '../../events/event.ts';
+import type { Node, RestartHistory, Service, Task } from '../../model/objects.ts';
+import type { RestartPolicy } from '../../model/task-spec.ts';
+import { isTerminal, type TaskState } from '../../model/task-state.ts';
+import { isInvalidNode, mayBeAtWork, type NodeLookup } from './node-validity.ts';
+
+/** How long a new task waits for the old one in its slot to stop, milliseconds. Swarm's `TaskTimeout`. */
+export const OLD_TASK_TIMEOUT_MS = 60_000;
+
+/** A new task before it has an id. */
+export type Replacement = Omit<CreatedTask, 'id'>;
+
+/** The task came to its end by itself: neither was it told to stop, nor was its node lost. */
+export function endedByItself(state: TaskState): boolean {
+  return state === 'complete' || state === 'failed' || state === 'rejected';
+}
+
+/**
+ * Whether the task's restart policy allows another task in its place. Attempts count only for a task that ended by
+ * itself, up to the time at which its end was committed, so the answer does not change as time passes.
+ */
+export function mayRestart(task: Task): boolean {
+  const policy = task.spec.restart;
+  const { state } = task.status;
+  if (policy.condition === 'none') return false;
+  if (policy.condition === 'on-failure' && state === 'complete') return false;
+  if (policy.maxAttempts === 0 || !endedByItself(state)) return true;
+  return attemptsWithin(policy, task.restarts, task.statusAppliedAt).length < policy.maxAttempts;
+}
+
+/** The restarts that count against `maxAttempts` at this time, oldest first. */
+function attemptsWithin(
+  policy: RestartPolicy,
+  history: RestartHistory | undefined,
+  at: number,
+): readonly number[] {
+  const times = history?.times ?? [];
+  return policy.windowMs === 0 ? times : times.filter((time) => time > at - policy.windowMs);
+}
+
+/**
+ * Failures in a row, the end of this task included. Success ends the row, and so does having lived for
+ * `resetAfterMs` from when it might have started to its end.
+ */
+export function failuresInARow(task: Task): number {
+  const before = task.restarts?.failures ?? 0;
+  const { state } = task.status;
+  if (state === 'complete') return 0;
+  if (state !== 'failed' && state !== 'rejected') return before;
+  const lived = task.statusAppliedAt - Math.max(task.createdAt, task.startAfter);
+  const reset = state === 'failed' && lived >= task.spec.restart.resetAfterMs;
+  return (reset ? 0 : before) + 1;
+}
+
+/**
+ * The delay before a replacement starts, milliseconds. Exponential: `delayMs` doubled with each failure in a row
+ * beyond the first, up to `maxDelayMs`, and never less than `delayMs`.
+ */
+export function restartDelayMs(policy: RestartPolicy, failures: number): number {
+  if (policy.backoff === 'fixed' || failures <= 1) return policy.delayMs;
+  const doubled = policy.delayMs * 2 ** Math.min(failures - 1, 40);
+  return Math.max(policy.delayMs, Math.min(doubled, policy.maxDelayMs));
+}
+
+/**
+ * The task that takes the place of one that ended or must leave its node; `undefined` when the policy says no.
+ *
+ * @param slot All tasks of the slot, oldest first.
+ */
+export function restartOf(
+  old: Task,
+  slot: readonly Task[],
+  service: Service,
+  nodes: NodeLookup,
+  at: number,
+): Replacement | undefined {
+  if (!mayRestart(old)) return undefined;
+  const failures = failuresInARow(old);
+  const nodeLost = old.nodeId !== undefined && isInvalidNode(nodes.node(old.nodeId));
+  const delayMs =
+    nodeLost || old.status.state === 'orphaned' ? 0 : restartDelayMs(old.spec.restart, failures);
+  // What has not waited to its end goes on waiting in the new task.
+  const startAfter = isTerminal(old.status.state) ? at + delayMs : Math.max(at, old.startAfter);
+  const restarts = old.specVersion === service.specVersion ? nextHistory(old, failures, at) : undefined;
+  return {
+    ...replacementOf(old, slot, nodes, at, startAfter),
+    ...(restarts === undefined ? {} : { restarts }),
+  };
+}
+
+function nextHistory(old: Task, failures: number, at: number): RestartHistory | undefined {
+  const policy = old.spec.restart;
+  if (!endedByItself(old.status.state)) return old.restarts;
+  if (policy.maxAttempts === 0) return { failures, times: [] };
+  return { failures, times: [...attemptsWithin(policy, old.restarts, at), at].slice(-policy.maxAttempts) };
+}
+
+/**
+ * A task in the place of another, whatever the reason. It begins as `ready` when it has to wait: for its time, or
+ * for tasks of the slot that may still be at work.
+ */
+export function replacementOf(
+  old: Task,
+  slot: readonly Task[],
+  nodes: NodeLookup,
+  at: number,
+  startAfter = at,
+): Replacement {
+  const mustWait = startAfter > at || slot.some((task) => mayBeAtWork(task, nodes));
+  return {
+    slot: old.slot,
+    ...(old.slot === 0 && old.nodeId !== undefined ? { nodeId: old.nodeId } : {}),
+    replaces: old.id,
+    ...(mustWait ? { startAfter } : {}),
+  };
+}
+
+/**
+ * When a task that was made as `ready` is to start: at once (`undefined`), or not before this time. It starts when
+ * its delay is over and nothing older in the slot can be at work any more, or a minute after it was made, since
+ * that is when the older ones were told to stop.
+ */
+export function startsAt(
+  task: Task,
+  slot: readonly Task[],
+  nodes: NodeLookup,
+  at: number,
+): number | undefined {
+  if (task.startAfter > at) return task.startAfter;
+  const patience = task.createdAt + OLD_TASK_TIMEOUT_MS;
+  if (patience <= at) return undefined;
+  return slot.some((other) => other.id !== task.id && mayBeAtWork(other, nodes)) ? patience : undefined;
+}
+
+/** A task that ended before its own delayed start: it is replaced only then, or the delay would be none. */
+export function restartsAt(task: Task, at: number): number | undefined {
+  return isTerminal(task.status.state) && task.desiredState === 'ready' && task.startAfter > at
+    ? task.startAfter
+    : undefined;
+}
+
+/** The node of a task, if it has one and the node is there. */
+export function nodeOf(task: Task, nodes: NodeLookup): Node | undefined {
+  return task.nodeId === undefined ? undefined : nodes.node(task.nodeId);
+}

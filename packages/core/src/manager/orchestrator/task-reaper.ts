@@ -1,0 +1,155 @@
+/**
+ * Forgets tasks that nobody needs any more: history beyond the limit, tasks that were to be removed and have ended,
+ * and tasks that were given up before they had a node. It looks at slots that changed, never at all tasks, save at
+ * the start of a leadership and when a limit changes.
+ *
+ * It never removes the newest task of a slot for the sake of the limit: by it the orchestrator knows that a slot whose
+ * restart policy wants no other task is filled.
+ */
+
+import type { ClusterEvent } from '../../events/event.ts';
+import type { ServiceId, TaskId } from '../../model/ids.ts';
+import type { Service, Task } from '../../model/objects.ts';
+import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.ts';
+import type { Change, ChangeSet } from '../../state/change.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import { type ControlLoop, type Decision, ROWS_PER_TRANSACTION } from '../control-loop.ts';
+import { Marks } from './marks.ts';
+
+/** Name of the loop, and the actor of its transactions. */
+export const TASK_REAPER = 'orchestrator/task-reaper';
+
+/** Tasks that one turn looks at when it has to look at whole services. */
+const TASKS_PER_TURN = 20_000;
+
+/** The control loop that forgets tasks. */
+export function createTaskReaper(): ControlLoop {
+  return new TaskReaper();
+}
+
+class TaskReaper implements ControlLoop {
+  readonly name = TASK_REAPER;
+  readonly #marks = new Marks();
+
+  begin(state: ClusterState): void {
+    this.#marks.clear();
+    this.#markAll(state);
+  }
+
+  observe(changes: ChangeSet, state: ClusterState): void {
+    for (const change of changes.changes) this.#observeOne(change, state);
+  }
+
+  decide(state: ClusterState): Decision {
+    const removed: TaskId[] = [];
+    const given: TaskId[] = [];
+    let looked = 0;
+    const hasRoom = () => removed.length + given.length < ROWS_PER_TRANSACTION && looked < TASKS_PER_TURN;
+    for (let id = this.#marks.first(); id !== undefined && hasRoom(); id = this.#marks.first()) {
+      const service = state.service(id);
+      const mark = this.#marks.take(id);
+      const slots = mark.whole ? slotsWorthALook(id, state, (tasks) => (looked += tasks)) : mark.slots;
+      for (const key of slots) {
+        if (removed.length + given.length >= ROWS_PER_TRANSACTION) {
+          this.#marks.slot(id, key);
+          continue;
+        }
+        const tasks = state.slot(id, key);
+        looked += tasks.length;
+        removed.push(...reap(tasks, historyLimit(service, state), service, state));
+        if (service) continue;
+        for (const task of tasks) if (task.desiredState !== 'remove') given.push(task.id);
+      }
+    }
+    const events: ClusterEvent[] = [];
+    if (given.length > 0) events.push({ type: 'task.desired', state: 'remove', ids: given });
+    if (removed.length > 0) events.push({ type: 'task.removed', ids: removed });
+    return { events, more: this.#marks.size > 0 };
+  }
+
+  #observeOne(change: Change, state: ClusterState): void {
+    switch (change.kind) {
+      case 'task': {
+        const { before, after } = change;
+        if (after === undefined) return;
+        const madeInPlace = before === undefined && after.replaces !== undefined;
+        if (madeInPlace || isGivenUp(after)) this.#marks.slot(after.serviceId, state.slotKey(after));
+        return;
+      }
+      case 'service':
+        if (change.before && change.after && attempts(change.before) !== attempts(change.after)) {
+          this.#marks.whole(change.after.id);
+        }
+        return;
+      case 'cluster':
+        if (change.before?.spec.taskHistoryLimit !== change.after?.spec.taskHistoryLimit)
+          this.#markAll(state);
+    }
+  }
+
+  #markAll(state: ClusterState): void {
+    // Ids and not rows: a service that was removed is known by its id for as long as it has tasks.
+    for (const id of state.roots.services.ids.keys()) this.#marks.whole(id);
+  }
+}
+
+/** The slots of a service that may hold something to forget. */
+function slotsWorthALook(id: ServiceId, state: ClusterState, looked: (tasks: number) => void): Set<number> {
+  const slots = new Set<number>();
+  const orphaned = state.service(id) === undefined;
+  for (const [key, tasks] of state.slots(id)) {
+    looked(tasks.length);
+    if (orphaned || tasks.length > 1 || tasks.some(isGivenUp)) slots.add(key);
+  }
+  return slots;
+}
+
+const attempts = (service: Service) => service.spec.task.restart.maxAttempts;
+
+/** Tasks kept in a slot, the live one included; negative: all. A limit of attempts keeps them all in sight. */
+function historyLimit(service: Service | undefined, state: ClusterState): number {
+  const maxAttempts = service ? attempts(service) : 0;
+  return maxAttempts > 0 ? maxAttempts + 1 : (state.cluster?.spec.taskHistoryLimit ?? -1);
+}
+
+/** It is not meant to run, and nothing more will be heard of it. */
+function isGivenUp(task: Task): boolean {
+  const { state } = task.status;
+  return !isMeantToRun(task.desiredState) && (isTerminal(state) || isWithoutNode(task));
+}
+
+/** The scheduler has not placed it, so no agent knows of it. */
+function isWithoutNode(task: Task): boolean {
+  return taskStateRank(task.status.state) < taskStateRank('assigned');
+}
+
+/** Which tasks of a slot, given oldest first, are to be forgotten. Pure. */
+function reap(
+  tasks: readonly Task[],
+  limit: number,
+  service: Service | undefined,
+  state: ClusterState,
+): readonly TaskId[] {
+  const removed: TaskId[] = [];
+  const kept: Task[] = [];
+  for (const task of tasks) {
+    const unwanted = task.desiredState === 'remove' || service === undefined || isWithoutNode(task);
+    const gone = unwanted && (isGivenUp(task) || (service === undefined && isTerminal(task.status.state)));
+    if (gone && isRemovable(task, state)) removed.push(task.id);
+    else kept.push(task);
+  }
+  if (limit < 0) return removed;
+  let excess = kept.length - Math.max(limit, 1);
+  for (const task of kept.slice(0, -1)) {
+    if (excess <= 0) break;
+    if (!isGivenUp(task) || !isRemovable(task, state)) continue;
+    removed.push(task.id);
+    excess--;
+  }
+  return removed;
+}
+
+/** A global service's task is found by its node; without that, the state could not remove it. */
+function isRemovable(task: Task, state: ClusterState): boolean {
+  return task.slot !== 0 || task.nodeId === undefined || state.roots.nodes.ids.has(task.nodeId);
+}

@@ -1,0 +1,63 @@
+/** Gathers what an orchestrator wants for single tasks, and turns it into few events with many rows. */
+
+import type { ClusterEvent, CreatedTask } from '../../events/event.ts';
+import type { ServiceId, TaskId } from '../../model/ids.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import { type DecideContext, ROWS_PER_TRANSACTION } from '../control-loop.ts';
+
+/** What is to become of tasks in one transaction. */
+export class Wishes {
+  readonly #run: TaskId[] = [];
+  readonly #shutdown: TaskId[] = [];
+  readonly #remove: TaskId[] = [];
+  readonly #created = new Map<ServiceId, CreatedTask[]>();
+  #rows = 0;
+
+  /** The transaction has as many rows as it may: the rest must wait for the next. */
+  get full(): boolean {
+    return this.#rows >= ROWS_PER_TRANSACTION;
+  }
+
+  /** Desired state `running`. */
+  run(id: TaskId): void {
+    this.#run.push(id);
+    this.#rows++;
+  }
+
+  /** Desired state `shutdown`. */
+  shutdown(id: TaskId): void {
+    this.#shutdown.push(id);
+    this.#rows++;
+  }
+
+  /** Desired state `remove`. */
+  remove(id: TaskId): void {
+    this.#remove.push(id);
+    this.#rows++;
+  }
+
+  create(serviceId: ServiceId, row: CreatedTask): void {
+    const rows = this.#created.get(serviceId);
+    if (rows) rows.push(row);
+    else this.#created.set(serviceId, [row]);
+    this.#rows++;
+  }
+
+  /** All of it as events: first what ends, then what begins. */
+  events(): ClusterEvent[] {
+    const events: ClusterEvent[] = [];
+    if (this.#shutdown.length > 0)
+      events.push({ type: 'task.desired', state: 'shutdown', ids: this.#shutdown });
+    if (this.#remove.length > 0) events.push({ type: 'task.desired', state: 'remove', ids: this.#remove });
+    for (const [serviceId, rows] of this.#created) events.push({ type: 'task.created', serviceId, rows });
+    if (this.#run.length > 0) events.push({ type: 'task.desired', state: 'running', ids: this.#run });
+    return events;
+  }
+}
+
+/** What an orchestrator works with in one decision. */
+export interface Deciding {
+  readonly state: ClusterState;
+  readonly context: DecideContext;
+  readonly wishes: Wishes;
+}

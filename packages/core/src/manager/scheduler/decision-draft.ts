@@ -1,0 +1,134 @@
+/**
+ * Collects what the scheduler decides in one go into the events of one transaction, and knows how much more goes
+ * in. Assignments are one event, grouped by node; explanations one event per wording.
+ */
+
+import type { AssignedTasks, ClusterEvent } from '../../events/event.ts';
+import type { NodeId, TaskId } from '../../model/ids.ts';
+import type { PlacementExplanation, TaskStatus } from '../../model/objects.ts';
+import type { AssignedGeneric } from '../../model/resources.ts';
+import { ROWS_PER_TRANSACTION } from '../control-loop.ts';
+
+/** Most tasks in one go: applying and telling a decision takes some times as long as making it, in one piece. */
+const ROWS_MAX = Math.min(2_500, ROWS_PER_TRANSACTION);
+/** Most bytes of events that are planned for, as estimated here; a transaction may have 512 KiB. */
+const BYTES_MAX = 400 * 1024;
+/** An id and what it is wrapped in. */
+const ID_BYTES = 28;
+/** A node's row without its tasks. */
+const NODE_ROW_BYTES = 44;
+const STATUS_ROW_BYTES = 128;
+
+/** Where each node's row of assignments is, by slot. Kept between drafts, so that a draft needs no map. */
+export class RowNumbers {
+  #numbers = new Int32Array(0);
+
+  /** The row's number, or -1. */
+  get(slot: number): number {
+    return slot < this.#numbers.length ? (this.#numbers[slot] as number) - 1 : -1;
+  }
+
+  set(slot: number, row: number): void {
+    if (slot >= this.#numbers.length) {
+      const numbers = new Int32Array(Math.max(64, 2 * slot));
+      numbers.set(this.#numbers);
+      this.#numbers = numbers;
+    }
+    this.#numbers[slot] = row + 1;
+  }
+
+  clear(slots: readonly number[]): void {
+    for (const slot of slots) this.#numbers[slot] = 0;
+  }
+}
+
+interface Row {
+  readonly nodeId: NodeId;
+  readonly tasks: TaskId[];
+  generic?: Record<string, AssignedGeneric>;
+}
+
+/** One transaction in the making. */
+export class DecisionDraft {
+  readonly #rowNumbers: RowNumbers;
+  readonly #rows: Row[] = [];
+  readonly #slots: number[] = [];
+  readonly #ended: TaskId[] = [];
+  readonly #explained = new Map<PlacementExplanation, TaskId[]>();
+  #count = 0;
+  #bytes = 0;
+
+  constructor(rowNumbers: RowNumbers) {
+    this.#rowNumbers = rowNumbers;
+  }
+
+  /** How many more tasks surely go in. */
+  get room(): number {
+    const bytes = Math.floor((BYTES_MAX - this.#bytes) / (ID_BYTES + NODE_ROW_BYTES));
+    return Math.max(0, Math.min(ROWS_MAX - this.#count, bytes));
+  }
+
+  /** A task gets a node. */
+  assign(slot: number, nodeId: NodeId, id: TaskId, generic: AssignedGeneric | undefined): void {
+    let number = this.#rowNumbers.get(slot);
+    if (number === -1) {
+      number = this.#rows.length;
+      this.#rows.push({ nodeId, tasks: [] });
+      this.#slots.push(slot);
+      this.#rowNumbers.set(slot, number);
+      this.#bytes += NODE_ROW_BYTES;
+    }
+    const row = this.#rows[number] as Row;
+    row.tasks.push(id);
+    this.#count += 1;
+    this.#bytes += ID_BYTES;
+    if (generic !== undefined) {
+      row.generic ??= {};
+      row.generic[id] = generic;
+      for (const [resource, names] of Object.entries(generic)) {
+        this.#bytes += ID_BYTES + resource.length;
+        for (const name of names) this.#bytes += name.length + 2;
+      }
+    }
+  }
+
+  /** A task has no node, and why. The same wording is given as the same object. */
+  explain(id: TaskId, explanation: PlacementExplanation): void {
+    const ids = this.#explained.get(explanation);
+    if (ids) ids.push(id);
+    else {
+      this.#explained.set(explanation, [id]);
+      this.#bytes += 2 * explanation.message.length;
+    }
+    this.#count += 1;
+    this.#bytes += ID_BYTES;
+  }
+
+  /** A task that has no node is not wanted any more. */
+  end(id: TaskId): void {
+    this.#ended.push(id);
+    this.#count += 1;
+    this.#bytes += STATUS_ROW_BYTES;
+  }
+
+  /** The events, and the end of the draft. `at` is the leader's time. */
+  events(at: number): ClusterEvent[] {
+    const events: ClusterEvent[] = [];
+    if (this.#ended.length > 0) {
+      const status: TaskStatus = {
+        state: 'shutdown',
+        at,
+        message: 'not wanted any more before it had a node',
+      };
+      events.push({ type: 'task.status', rows: this.#ended.map((id) => ({ id, status })) });
+    }
+    if (this.#rows.length > 0) {
+      const rows: readonly AssignedTasks[] = this.#rows;
+      events.push({ type: 'task.assigned', rows });
+    }
+    for (const [explanation, ids] of this.#explained)
+      events.push({ type: 'task.unplaced', ids, explanation });
+    this.#rowNumbers.clear(this.#slots);
+    return events;
+  }
+}

@@ -1,0 +1,412 @@
+/**
+ * What placing needs to know of a cluster, folded from its changes: nodes with what is free on them, where each
+ * service's tasks stand and failed, and what waits for a node. Built once from a state, then kept up by change
+ * sets; it holds nothing that a state does not say. Placing reads it and never writes to it.
+ */
+
+import type { ServiceId, TaskId } from '../../model/ids.ts';
+import type { Node, Task } from '../../model/objects.ts';
+import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
+import type { ChangeSet } from '../../state/change.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import { FailureRecord } from './failure-record.ts';
+import { NodeMarks } from './node-marks.ts';
+import { FAILURE_WINDOW_MS } from './node-order.ts';
+import { NodeTable, takesTasks } from './node-table.ts';
+import { PendingGroup } from './pending-group.ts';
+import {
+  compileRequirements,
+  hostPortsOf,
+  needsOf,
+  type Requirements,
+  type StaticRequirements,
+} from './requirements.ts';
+import { groupKey, newServiceEntry, type ServiceEntry } from './service-entry.ts';
+import { SpreadLayout } from './spread-tree.ts';
+
+/** Kinds of a service's tasks whose compiled requirements are kept: the present ones, and those of an update. */
+const COMPILED_KEPT = 2;
+/** A layout is made anew when so many times more branches than nodes have come to be. */
+const BRANCHES_PER_NODE_MAX = 8;
+
+/** What a pending task waits for. */
+type Waiting =
+  | 'nothing'
+  /** Any node. */
+  | 'node'
+  /** Leave to go to the node that it was made for. */
+  | 'own-node'
+  /** To be told that it is not wanted. */
+  | 'end';
+
+/** The index. */
+export class PlacementIndex {
+  readonly nodes = new NodeTable();
+  readonly services = new Map<ServiceId, ServiceEntry>();
+  /** Groups to be tried. */
+  readonly dirty = new Set<PendingGroup>();
+  /** Groups of which no more could be placed, until something helps. */
+  readonly blocked = new Set<PendingGroup>();
+  /** Tasks made for one node that are to be tried. */
+  readonly dirtyPreassigned = new Set<TaskId>();
+  /** Pending tasks that are not wanted any more. */
+  readonly unwanted = new Set<TaskId>();
+  /** Nodes that lost a task since this was emptied last. */
+  readonly relieved = new Set<number>();
+  /** Tasks made for one node and waiting, by that node. */
+  readonly #preassigned = new Map<string, Set<TaskId>>();
+  readonly #judgements = new Map<string, NodeMarks>();
+  readonly #layouts = new Map<string, SpreadLayout>();
+  // Nodes that went while tasks were on them: if one came back, what it holds could only be had from the state.
+  readonly #departed = new Set<string>();
+  #lastService: ServiceEntry | undefined;
+
+  /** Builds the index of a state. */
+  static of(state: ClusterState): PlacementIndex {
+    const index = new PlacementIndex();
+    for (const [row, node] of state.roots.nodes.rows.entries()) index.nodes.add(node, row);
+    for (const [row, service] of state.roots.services.rows.entries()) {
+      index.services.set(service.id, newServiceEntry(service.id, row, true));
+    }
+    state.roots.tasks.rows.forEach((task) => {
+      index.#load(task, state);
+    });
+    return index;
+  }
+
+  /**
+   * Folds in what a transaction changed.
+   *
+   * @param state - the state with that transaction.
+   * @returns false when the changes can't be folded, and the index is to be built anew: a node came back under the
+   *   id of one that went with tasks on it, which no part of the manager does.
+   */
+  fold(changes: ChangeSet, state: ClusterState): boolean {
+    let folded = true;
+    for (const change of changes.changes) {
+      switch (change.kind) {
+        case 'task':
+          this.#foldTask(change.before, change.after, state);
+          break;
+        case 'node':
+          folded = this.#foldNode(change.before, change.after, state) && folded;
+          break;
+        case 'service': {
+          const { id } = change.after ?? change.before ?? { id: undefined };
+          if (id !== undefined) this.#foldService(id, change.after !== undefined, state);
+          break;
+        }
+        case 'network':
+          this.#foldNetwork();
+          break;
+        default:
+      }
+    }
+    return folded;
+  }
+
+  /** A group is to be tried again. */
+  retry(group: PendingGroup): void {
+    this.blocked.delete(group);
+    this.dirty.add(group);
+  }
+
+  /** No more of a group can be placed. `rejected` says what turned the nodes away, by verdict. */
+  block(group: PendingGroup, rejected: Uint32Array): void {
+    group.rejected = rejected;
+    this.dirty.delete(group);
+    this.blocked.add(group);
+  }
+
+  /** Pending tasks made for this node. */
+  preassignedTo(nodeId: string): ReadonlySet<TaskId> {
+    return this.#preassigned.get(nodeId) ?? new Set();
+  }
+
+  /** What the tasks of a group ask, compiled when first asked for. */
+  requirementsOf(service: ServiceEntry, key: string, sample: Task, state: ClusterState): Requirements {
+    const known = service.compiled.get(key);
+    if (known) return known;
+    const compiled = compileRequirements(sample, (name) => {
+      const id = state.idByName('network', name);
+      return id === undefined
+        ? undefined
+        : state.network(id as Parameters<typeof state.network>[0])?.spec.driver;
+    });
+    service.compiled.set(key, compiled);
+    dropOldest(service.compiled, COMPILED_KEPT);
+    return compiled;
+  }
+
+  /** The verdicts of static requirements, by node; undefined when nothing is asked. */
+  judgementsOf(requirements: StaticRequirements): NodeMarks | undefined {
+    if (requirements.key === '') return undefined;
+    const known = this.#judgements.get(requirements.key);
+    if (known) return known;
+    const marks = new NodeMarks(requirements.judge, 'small');
+    this.#judgements.set(requirements.key, marks);
+    dropOldest(this.#judgements, this.#keptMax);
+    return marks;
+  }
+
+  /** The branches that nodes make under spread preferences; undefined without any. */
+  layoutOf({ spread, spreadKey }: Requirements): SpreadLayout | undefined {
+    if (spread.length === 0) return undefined;
+    const known = this.#layouts.get(spreadKey);
+    if (known && known.parents.length <= BRANCHES_PER_NODE_MAX * (this.nodes.size + 64)) return known;
+    const layout = new SpreadLayout(spread);
+    this.#layouts.set(spreadKey, layout);
+    dropOldest(this.#layouts, this.#keptMax);
+    return layout;
+  }
+
+  /** Notes about nodes are kept for so many kinds of tasks: those that services have now and had lately. */
+  get #keptMax(): number {
+    return 2 * this.services.size + 64;
+  }
+
+  #load(task: Task, state: ClusterState): void {
+    const { state: observed } = task.status;
+    if (observed === 'failed' || observed === 'rejected') {
+      if (task.statusAppliedAt > state.at - FAILURE_WINDOW_MS) this.#noteFailure(task, state);
+      return;
+    }
+    if (holdsPlace(task)) {
+      this.#hold(task, 1);
+      if (isMeantToRun(task.desiredState)) this.#countActive(task, 1, state);
+      return;
+    }
+    const waiting = waitsFor(task);
+    if (waiting !== 'nothing') this.#beginWaiting(task, waiting, state);
+  }
+
+  #foldTask(before: Task | undefined, after: Task | undefined, state: ClusterState): void {
+    const held = before !== undefined && holdsPlace(before);
+    const holds = after !== undefined && holdsPlace(after);
+    const wasActive = held && isMeantToRun(before.desiredState);
+    const isActive = holds && isMeantToRun(after.desiredState);
+    if (held && !holds) this.#hold(before, -1);
+    if (holds && !held) this.#hold(after, 1);
+    if (wasActive && !isActive) this.#countActive(before, -1, state);
+    if (isActive && !wasActive) this.#countActive(after, 1, state);
+    if ((held && !holds) || (wasActive && !isActive)) this.#relieve(before);
+    if (held && !holds && (after?.status.state === 'failed' || after?.status.state === 'rejected')) {
+      this.#noteFailure(after, state);
+    }
+    const waited = before === undefined ? 'nothing' : waitsFor(before);
+    const waits = after === undefined ? 'nothing' : waitsFor(after);
+    // Ports come with the allocation, and host ports make another group.
+    if (waited === waits && (waits !== 'node' || before?.ports === after?.ports)) return;
+    if (before) this.#endWaiting(before, waited, state);
+    if (after) this.#beginWaiting(after, waits, state);
+  }
+
+  #foldNode(before: Node | undefined, after: Node | undefined, state: ClusterState): boolean {
+    if (!after) {
+      if (before) this.#removeNode(before);
+      return true;
+    }
+    const slot = before === undefined ? -1 : this.nodes.slotOf(before.id);
+    if (before === undefined || slot === -1) {
+      this.nodes.add(after, state.roots.nodes.ids.get(after.id) ?? 0);
+      if (this.#departed.has(after.id)) return false;
+    } else {
+      this.nodes.update(slot, before, after);
+      this.#forgetMarks(slot);
+      if (isSameForPlacing(before, after)) return true;
+    }
+    if (!takesTasks(after)) return true;
+    this.#retryBlocked();
+    for (const id of this.preassignedTo(after.id)) this.dirtyPreassigned.add(id);
+    return true;
+  }
+
+  #removeNode(node: Node): void {
+    const slot = this.nodes.slotOf(node.id);
+    if (slot === -1) return;
+    if ((this.nodes.holding[slot] as number) > 0) this.#departed.add(node.id);
+    for (const service of this.services.values()) {
+      service.active.clear(slot, this.nodes.length);
+      for (const record of service.failures.values()) record.clear(slot);
+      this.#forgetIfGone(service);
+    }
+    this.#forgetMarks(slot);
+    this.relieved.delete(slot);
+    this.nodes.remove(slot);
+    for (const id of this.preassignedTo(node.id)) this.dirtyPreassigned.add(id);
+  }
+
+  #foldService(id: ServiceId, exists: boolean, state: ClusterState): void {
+    const service = this.#service(id, state);
+    service.exists = exists;
+    if (exists) return;
+    service.compiled.clear();
+    service.failures.clear();
+    this.#forgetIfGone(service);
+  }
+
+  /** A network's driver may be another now, so what asks for it is compiled again. Networks change rarely. */
+  #foldNetwork(): void {
+    for (const service of this.services.values()) service.compiled.clear();
+    this.#retryBlocked();
+    for (const ids of this.#preassigned.values()) for (const id of ids) this.dirtyPreassigned.add(id);
+  }
+
+  #hold(task: Task, sign: 1 | -1): void {
+    const slot = task.nodeId === undefined ? -1 : this.nodes.slotOf(task.nodeId);
+    if (slot === -1) return;
+    const { spec, ports, assignedGeneric } = task;
+    this.nodes.book(
+      slot,
+      { needs: needsOf(spec), hostPorts: hostPortsOf(ports), generic: assignedGeneric },
+      sign,
+    );
+  }
+
+  #countActive(task: Task, sign: 1 | -1, state: ClusterState): void {
+    const slot = task.nodeId === undefined ? -1 : this.nodes.slotOf(task.nodeId);
+    if (slot === -1) return;
+    const service = this.#service(task.serviceId, state);
+    this.nodes.active[slot] = (this.nodes.active[slot] as number) + sign;
+    service.active.add(slot, sign, this.nodes.length);
+    if (sign < 0) this.#forgetIfGone(service);
+  }
+
+  #relieve(task: Task): void {
+    const slot = task.nodeId === undefined ? -1 : this.nodes.slotOf(task.nodeId);
+    if (slot === -1 || task.nodeId === undefined) return;
+    if (this.blocked.size > 0) this.relieved.add(slot);
+    for (const id of this.preassignedTo(task.nodeId)) this.dirtyPreassigned.add(id);
+  }
+
+  #noteFailure(task: Task, state: ClusterState): void {
+    const slot = task.nodeId === undefined ? -1 : this.nodes.slotOf(task.nodeId);
+    // A global service's task has no choice of node, so its failures say nothing about choosing.
+    if (slot === -1 || task.slot === 0) return;
+    const service = this.#service(task.serviceId, state);
+    if (!service.exists) {
+      this.#forgetIfGone(service);
+      return;
+    }
+    const record = service.failures.get(task.specVersion) ?? new FailureRecord();
+    record.add(slot, task.statusAppliedAt);
+    service.failures.set(task.specVersion, record);
+    for (const [version, other] of service.failures) {
+      other.prune(state.at);
+      if (other.empty) service.failures.delete(version);
+    }
+  }
+
+  #beginWaiting(task: Task, waiting: Waiting, state: ClusterState): void {
+    switch (waiting) {
+      case 'nothing':
+        return;
+      case 'end':
+        this.unwanted.add(task.id);
+        return;
+      case 'own-node': {
+        const nodeId = task.nodeId ?? '';
+        const ids = this.#preassigned.get(nodeId) ?? new Set();
+        this.#preassigned.set(nodeId, ids.add(task.id));
+        this.dirtyPreassigned.add(task.id);
+        return;
+      }
+      case 'node': {
+        const service = this.#service(task.serviceId, state);
+        const key = groupKey(task.specVersion, hostPortsOf(task.ports));
+        const group = service.groups.get(key) ?? new PendingGroup(service, key, task);
+        service.groups.set(key, group);
+        group.add(task.id);
+        this.retry(group);
+      }
+    }
+  }
+
+  #endWaiting(task: Task, waited: Waiting, state: ClusterState): void {
+    switch (waited) {
+      case 'nothing':
+        return;
+      case 'end':
+        this.unwanted.delete(task.id);
+        return;
+      case 'own-node': {
+        const nodeId = task.nodeId ?? '';
+        const ids = this.#preassigned.get(nodeId);
+        ids?.delete(task.id);
+        if (ids?.size === 0) this.#preassigned.delete(nodeId);
+        this.dirtyPreassigned.delete(task.id);
+        return;
+      }
+      case 'node': {
+        const service = this.#service(task.serviceId, state);
+        const group = service.groups.get(groupKey(task.specVersion, hostPortsOf(task.ports)));
+        if (!group) return;
+        group.remove(task.id);
+        if (group.size > 0) return;
+        service.groups.delete(group.key);
+        this.dirty.delete(group);
+        this.blocked.delete(group);
+        this.#forgetIfGone(service);
+      }
+    }
+  }
+
+  #retryBlocked(): void {
+    for (const group of this.blocked) this.retry(group);
+  }
+
+  #forgetMarks(slot: number): void {
+    for (const marks of this.#judgements.values()) marks.forget(slot);
+    for (const layout of this.#layouts.values()) layout.leaves.forget(slot);
+  }
+
+  #service(id: ServiceId, state: ClusterState): ServiceEntry {
+    // Changes come service by service, so the last one is mostly the next.
+    const last = this.#lastService;
+    if (last?.id === id) return last;
+    let service = this.services.get(id);
+    if (!service) {
+      const row = state.roots.services.ids.get(id) ?? 0;
+      service = newServiceEntry(id, row, state.service(id) !== undefined);
+      this.services.set(id, service);
+    }
+    this.#lastService = service;
+    return service;
+  }
+
+  #forgetIfGone(service: ServiceEntry): void {
+    if (service.exists || service.active.size > 0 || service.groups.size > 0) return;
+    this.services.delete(service.id);
+    if (this.#lastService === service) this.#lastService = undefined;
+  }
+}
+
+/** True while a task has a claim on its node: from its assignment until it ended. */
+function holdsPlace(task: Task): boolean {
+  const { state } = task.status;
+  return task.nodeId !== undefined && state !== 'new' && state !== 'pending' && !isTerminal(state);
+}
+
+function waitsFor(task: Task): Waiting {
+  if (task.status.state !== 'pending') return 'nothing';
+  if (!isMeantToRun(task.desiredState)) return 'end';
+  return task.nodeId === undefined ? 'node' : 'own-node';
+}
+
+/** Drops what was put in first until `size` entries are left. */
+function dropOldest(entries: Map<string, unknown>, size: number): void {
+  for (const key of entries.keys()) {
+    if (entries.size <= size) return;
+    entries.delete(key);
+  }
+}
+
+/** True when nothing changed that could make a node fit for anything that it was not fit for. */
+function isSameForPlacing(before: Node, after: Node): boolean {
+  return (
+    before.spec === after.spec &&
+    before.description === after.description &&
+    before.status.address === after.status.address &&
+    takesTasks(before) === takesTasks(after)
+  );
+}

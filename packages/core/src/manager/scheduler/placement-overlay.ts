@@ -1,0 +1,95 @@
+/**
+ * What is decided and not yet in the index: a scratch layer of takings over it, by slot, plus the working arrays of
+ * the placement that runs on it. Placing writes here only, so the index stays what the state says, and whatever was
+ * tried is dropped by {@link PlacementOverlay.reset} at the cost of what was touched.
+ */
+
+import type { AssignedGeneric } from '../../model/resources.ts';
+import { GenericUse } from './generic-use.ts';
+import { NodeCounts } from './node-counts.ts';
+import type { NodeTable } from './node-table.ts';
+import type { Needs } from './requirements.ts';
+import type { ServiceEntry } from './service-entry.ts';
+
+/** One overlay carries one placement at a time, and many one after the other. */
+export class PlacementOverlay {
+  takenNanoCpus = new Float64Array(0);
+  takenMemoryBytes = new Float64Array(0);
+  /** Tasks added. */
+  added = new Int32Array(0);
+  /** Keys of the nodes for the group that is being placed. */
+  keys = new Float64Array(0);
+  /** Tasks per node of the service that is being placed, those of the index and of the overlay. */
+  serviceTasks = new Int32Array(0);
+  readonly #hostPorts = new Map<number, Set<number>>();
+  readonly #generic = new Map<number, GenericUse>();
+  readonly #services = new Map<ServiceEntry, NodeCounts>();
+  readonly #touched: number[] = [];
+
+  /** Empties the overlay, and fits it to the nodes. */
+  reset(nodes: NodeTable): void {
+    if (this.keys.length < nodes.capacity) {
+      this.takenNanoCpus = new Float64Array(nodes.capacity);
+      this.takenMemoryBytes = new Float64Array(nodes.capacity);
+      this.added = new Int32Array(nodes.capacity);
+      this.keys = new Float64Array(nodes.capacity);
+      this.serviceTasks = new Int32Array(nodes.capacity);
+    } else {
+      for (const slot of this.#touched) {
+        this.takenNanoCpus[slot] = 0;
+        this.takenMemoryBytes[slot] = 0;
+        this.added[slot] = 0;
+      }
+    }
+    this.#touched.length = 0;
+    this.#hostPorts.clear();
+    this.#generic.clear();
+    this.#services.clear();
+  }
+
+  /** Takes what one task of a service needs. */
+  take(
+    slot: number,
+    service: ServiceEntry,
+    needs: Needs,
+    hostPorts: readonly number[],
+    generic: AssignedGeneric | undefined,
+  ): void {
+    if (this.added[slot] === 0) this.#touched.push(slot);
+    this.added[slot] = (this.added[slot] as number) + 1;
+    this.takenNanoCpus[slot] = (this.takenNanoCpus[slot] as number) + needs.nanoCpus;
+    this.takenMemoryBytes[slot] = (this.takenMemoryBytes[slot] as number) + needs.memoryBytes;
+    this.#countsOf(service).add(slot, 1, this.keys.length);
+    if (hostPorts.length > 0) {
+      const held = this.#hostPorts.get(slot) ?? new Set<number>();
+      for (const port of hostPorts) held.add(port);
+      this.#hostPorts.set(slot, held);
+    }
+    if (needs.generic.length > 0) {
+      const use = this.#generic.get(slot) ?? new GenericUse();
+      use.book(needs.generic, generic, 1);
+      this.#generic.set(slot, use);
+    }
+  }
+
+  holdsPort(slot: number, port: number): boolean {
+    return this.#hostPorts.get(slot)?.has(port) ?? false;
+  }
+
+  genericUse(slot: number): GenericUse | undefined {
+    return this.#generic.get(slot);
+  }
+
+  /** Tasks of a service added to each node. */
+  serviceCounts(service: ServiceEntry): NodeCounts | undefined {
+    return this.#services.get(service);
+  }
+
+  #countsOf(service: ServiceEntry): NodeCounts {
+    const known = this.#services.get(service);
+    if (known) return known;
+    const counts = new NodeCounts();
+    this.#services.set(service, counts);
+    return counts;
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * What a task asks of the node it is to stand on, compiled from its spec once for all tasks of a service that are
+ * alike, so that looking at a node reads numbers and never text.
+ */
+
+import { type ConstraintKey, constraintKeyText, parseConstraintKey } from '../../model/constraint.ts';
+import { compileConstraints } from '../../model/constraint-match.ts';
+import type { AllocatedPort, Node, Task } from '../../model/objects.ts';
+import type { TaskSpec } from '../../model/task-spec.ts';
+import { FIT, rejectedBy, type Verdict } from './explanation.ts';
+import type { GenericNeeds } from './generic-use.ts';
+
+/** What a task takes of a node's capacity. Limits do not count, only reservations. */
+export interface Needs {
+  /** In billionths of a processor, so that sums are exact. 0 = not asked for. */
+  readonly nanoCpus: number;
+  /** 0 = not asked for. */
+  readonly memoryBytes: number;
+  readonly generic: GenericNeeds;
+}
+
+/** What never depends on the tasks that a node has: plugins, constraints, platform. */
+export interface StaticRequirements {
+  /** The same for tasks that ask the same. Empty: nothing is asked. */
+  readonly key: string;
+  readonly judge: (node: Node) => Verdict;
+}
+
+/** All that a task asks. */
+export interface Requirements {
+  readonly needs: Needs;
+  readonly static: StaticRequirements;
+  /** Host ports that it opens; see {@link hostPortsOf}. */
+  readonly hostPorts: readonly number[];
+  /** 0 = no limit. */
+  readonly maxReplicasPerNode: number;
+  /** Keys of the spread preferences, outermost first. */
+  readonly spread: readonly ConstraintKey[];
+  /** The same for tasks with the same preferences. */
+  readonly spreadKey: string;
+}
+
+/** Billionths in one processor. */
+const NANO = 1e9;
+const PROTOCOLS: readonly AllocatedPort['protocol'][] = ['tcp', 'udp', 'sctp'];
+const NO_PORTS: readonly number[] = [];
+const ARCHITECTURE_ALIASES: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
+
+// Specs are immutable and shared by all tasks made from them, so what was worked out once holds.
+const needsBySpec = new WeakMap<TaskSpec, Needs>();
+
+/** Processors as a whole number of billionths. */
+export function toNanoCpus(cpus: number): number {
+  return Math.round(cpus * NANO);
+}
+
+/** What a task with this spec takes of a node's capacity. */
+export function needsOf(spec: TaskSpec): Needs {
+  const known = needsBySpec.get(spec);
+  if (known) return known;
+  const { cpus = 0, memoryBytes = 0, generic = {} } = spec.resources.reservations;
+  const needs: Needs = { nanoCpus: toNanoCpus(cpus), memoryBytes, generic: Object.entries(generic) };
+  needsBySpec.set(spec, needs);
+  return needs;
+}
+
+/** The ports that a task opens on its node's own address, each as one number that holds the protocol too. */
+export function hostPortsOf(ports: readonly AllocatedPort[]): readonly number[] {
+  if (ports.length === 0) return NO_PORTS;
+  const found: number[] = [];
+  for (const { mode, published, protocol } of ports) {
+    if (mode === 'host' && published !== undefined)
+      found.push(PROTOCOLS.indexOf(protocol) * 65_536 + published);
+  }
+  return found.length === 0 ? NO_PORTS : found.sort((a, b) => a - b);
+}
+
+/**
+ * Compiles what a task asks.
+ *
+ * @param networkDriver - the driver of a network by its name, where the network exists.
+ */
+export function compileRequirements(
+  task: Task,
+  networkDriver: (name: string) => string | undefined,
+): Requirements {
+  const { placement, networks } = task.spec;
+  const spread = placement.preferences.flatMap((preference) => parseConstraintKey(preference.spread) ?? []);
+  const drivers = networks.flatMap(({ name }) => networkDriver(name) ?? []);
+  return {
+    needs: needsOf(task.spec),
+    static: compileStatic(placement, [...new Set(drivers)].sort()),
+    hostPorts: hostPortsOf(task.ports),
+    maxReplicasPerNode: placement.maxReplicasPerNode,
+    spread,
+    spreadKey: JSON.stringify(spread.map(constraintKeyText)),
+  };
+}
+
+function compileStatic(placement: TaskSpec['placement'], drivers: readonly string[]): StaticRequirements {
+  const { constraints, platforms } = placement;
+  if (constraints.length === 0 && platforms.length === 0 && drivers.length === 0) {
+    return { key: '', judge: () => FIT };
+  }
+  const meets = compileConstraints(constraints);
+  return {
+    key: JSON.stringify([constraints, platforms.map(({ os, architecture }) => [os, architecture]), drivers]),
+    judge: (node) => {
+      if (!drivers.every((driver) => hasPlugin(node, 'network', driver))) return rejectedBy('plugin');
+      if (!meets(node)) return rejectedBy('constraint');
+      return isOnPlatform(node, platforms) ? FIT : rejectedBy('platform');
+    },
+  };
+}
+
+/** A driver that does not tell its plugins is trusted to have them. `name:latest` is the plugin `name`. */
+function hasPlugin(node: Node, type: string, name: string): boolean {
+  const { plugins } = node.description.engine;
+  if (plugins === undefined) return true;
+  const wanted = `${type}/${name}`;
+  return plugins.some((plugin) => {
+    const slash = plugin.indexOf('/');
+    const text = plugin.slice(0, slash).toLowerCase() + plugin.slice(slash);
+    return text === wanted || text === `${wanted}:latest`;
+  });
+}
+
+function isOnPlatform(node: Node, platforms: TaskSpec['placement']['platforms']): boolean {
+  if (platforms.length === 0) return true;
+  const { os, architecture } = node.description.platform;
+  return platforms.some(
+    (platform) =>
+      (platform.os === '' || platform.os.toLowerCase() === os.toLowerCase()) &&
+      (platform.architecture === '' ||
+        commonArchitecture(platform.architecture) === commonArchitecture(architecture)),
+  );
+}
+
+function commonArchitecture(architecture: string): string {
+  const lower = architecture.toLowerCase();
+  return Object.hasOwn(ARCHITECTURE_ALIASES, lower) ? (ARCHITECTURE_ALIASES[lower] ?? lower) : lower;
+}

@@ -1,0 +1,133 @@
+/**
+ * Placing: which nodes the tasks of one group get. A generator, so that whoever drives it may stop after any piece
+ * of work and go on later; it reads an index that must not change meanwhile and writes to an overlay that nobody
+ * else may write to meanwhile. It draws no lots and reads no clock: the same index gives the same placement, in
+ * whatever slices it runs, and placing ten and then ten more is placing twenty.
+ *
+ * One walk over the nodes, then a step down a few heaps for each task.
+ */
+
+import type { Node } from '../../model/objects.ts';
+import type { AssignedGeneric } from '../../model/resources.ts';
+import { FIT, newVerdictCounts } from './explanation.ts';
+import { compileFilters, type Filter, usesUpNodes } from './filters.ts';
+import { freeNames, offered } from './generic-use.ts';
+import { KEY_STEP, nodeKey } from './node-order.ts';
+import type { PlacementIndex } from './placement-index.ts';
+import type { PlacementOverlay } from './placement-overlay.ts';
+import type { Requirements } from './requirements.ts';
+import type { ServiceEntry } from './service-entry.ts';
+import { SpreadTree } from './spread-tree.ts';
+
+/** Nodes looked at, or tasks placed, between two chances to stop. */
+const WORK_PER_STEP = 4_096;
+
+/** Tasks that are alike and want nodes. */
+export interface PlacementRequest {
+  readonly service: ServiceEntry;
+  readonly specVersion: number;
+  readonly requirements: Requirements;
+  /** How many tasks. */
+  readonly count: number;
+  /** For what counts as lately; milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** What came of a request. */
+export interface Placement {
+  /** How many tasks got a node. */
+  readonly placed: number;
+  /** The nodes' slots, in the order in which they were given; as long as the request, filled up to `placed`. */
+  readonly slots: Int32Array;
+  /** For the same tasks, the named resources that they get; empty when none were asked for. */
+  readonly generic: readonly (AssignedGeneric | undefined)[];
+  /** Nodes looked at. */
+  readonly nodes: number;
+  /** By verdict, how many nodes each filter turned away at the end. All nodes, when not every task was placed. */
+  readonly rejected: Uint32Array;
+}
+
+/**
+ * Places a group.
+ *
+ * @yields pieces of work done: nodes looked at plus tasks placed.
+ */
+export function* schedule(
+  request: PlacementRequest,
+  index: PlacementIndex,
+  overlay: PlacementOverlay,
+): Generator<number, Placement, undefined> {
+  const { service, requirements, count } = request;
+  const { nodes } = index;
+  const { keys, serviceTasks } = overlay;
+  serviceTasks.fill(0, 0, nodes.length);
+  service.active.addTo(serviceTasks, 1);
+  overlay.serviceCounts(service)?.addTo(serviceTasks, 1);
+  const filter = compileFilters(requirements, index, overlay, (slot) => serviceTasks[slot] as number);
+  const { rows, active } = nodes;
+  const { added } = overlay;
+  const layout = index.layoutOf(requirements);
+  const tree = new SpreadTree({ keys, rows }, layout, count);
+  const faulty = service.failures.get(request.specVersion)?.faulty(request.at);
+  const rejected = newVerdictCounts();
+
+  for (let from = 0; from < nodes.length; from += WORK_PER_STEP) {
+    const to = Math.min(nodes.length, from + WORK_PER_STEP);
+    for (let slot = from; slot < to; slot++) {
+      if (rows[slot] === 0) continue;
+      const tasks = serviceTasks[slot] as number;
+      const node = layout === undefined ? undefined : nodes.nodes[slot];
+      tree.count(slot, node, tasks);
+      const verdict = filter(slot);
+      if (verdict !== FIT) {
+        rejected[verdict] = (rejected[verdict] as number) + 1;
+        continue;
+      }
+      const all = (active[slot] as number) + (added[slot] as number);
+      keys[slot] = nodeKey(faulty === undefined ? 0 : (faulty.get(slot) ?? 0), tasks, all);
+      tree.add(slot, node);
+    }
+    yield to - from;
+  }
+  tree.arrange();
+
+  const slots = new Int32Array(count);
+  const generic: AssignedGeneric[] = [];
+  const recheck: Filter | undefined = usesUpNodes(requirements) ? filter : undefined;
+  const named = requirements.needs.generic.length > 0;
+  let placed = 0;
+  for (; placed < count; placed++) {
+    const slot = tree.best;
+    if (slot === -1) break;
+    slots[placed] = slot;
+    const names = named ? namesFor(requirements, index, overlay, slot) : undefined;
+    if (names !== undefined) generic[placed] = names;
+    overlay.take(slot, service, requirements.needs, requirements.hostPorts, names);
+    serviceTasks[slot] = (serviceTasks[slot] as number) + 1;
+    keys[slot] = (keys[slot] as number) + KEY_STEP;
+    const verdict = recheck === undefined ? FIT : recheck(slot);
+    if (verdict !== FIT) rejected[verdict] = (rejected[verdict] as number) + 1;
+    tree.placed(verdict === FIT);
+    if ((placed + 1) % WORK_PER_STEP === 0) yield WORK_PER_STEP;
+  }
+  return { placed, slots, generic, nodes: nodes.size, rejected };
+}
+
+/** The named resources that one more task on this node gets: the first that are free, in the node's order. */
+export function namesFor(
+  requirements: Requirements,
+  index: PlacementIndex,
+  overlay: PlacementOverlay,
+  slot: number,
+): AssignedGeneric | undefined {
+  const node: Node | undefined = index.nodes.nodes[slot];
+  const offer = node?.description.resources.generic ?? {};
+  const assigned: Record<string, readonly string[]> = {};
+  for (const [name, amount] of requirements.needs.generic) {
+    const resource = offered(offer, name);
+    if (resource === undefined || typeof resource === 'number') continue;
+    const uses = [index.nodes.genericUse(slot), overlay.genericUse(slot)];
+    assigned[name] = freeNames(resource, name, uses).slice(0, amount);
+  }
+  return Object.keys(assigned).length === 0 ? undefined : assigned;
+}

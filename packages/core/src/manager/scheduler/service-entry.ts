@@ -1,0 +1,41 @@
+/** What the scheduler keeps of one service: where its tasks stand, where they failed of late, and what waits. */
+
+import type { ServiceId } from '../../model/ids.ts';
+import type { FailureRecord } from './failure-record.ts';
+import { NodeCounts } from './node-counts.ts';
+import type { PendingGroup } from './pending-group.ts';
+import type { Requirements } from './requirements.ts';
+
+/** One service, as long as it exists or anything of it stands or waits anywhere. */
+export interface ServiceEntry {
+  readonly id: ServiceId;
+  /** Row number of the service, which orders services: older ones are placed first. */
+  row: number;
+  /** False once the service is removed, and its last tasks are going. */
+  exists: boolean;
+  /** Active tasks by node. */
+  readonly active: NodeCounts;
+  /** Failures by spec version. */
+  readonly failures: Map<number, FailureRecord>;
+  /** What waits for a node, by {@link groupKey}. */
+  readonly groups: Map<string, PendingGroup>;
+  /** Compiled requirements of the newest kinds of its tasks, by {@link groupKey}. */
+  readonly compiled: Map<string, Requirements>;
+}
+
+export function newServiceEntry(id: ServiceId, row: number, exists: boolean): ServiceEntry {
+  return {
+    id,
+    row,
+    exists,
+    active: new NodeCounts(),
+    failures: new Map(),
+    groups: new Map(),
+    compiled: new Map(),
+  };
+}
+
+/** Tasks of one service that are alike for the scheduler have the same key: spec version and host ports. */
+export function groupKey(specVersion: number, hostPorts: readonly number[]): string {
+  return hostPorts.length === 0 ? String(specVersion) : `${specVersion}/${hostPorts.join(',')}`;
+}
