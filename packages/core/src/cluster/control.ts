@@ -1,0 +1,155 @@
+/**
+ * What the collections of a cluster (services, nodes, secrets…) have in common: reading the committed state, and
+ * carrying out a command through the leader with deadlines and a command id.
+ */
+
+import { ClosedError, OutcomeUnknownError, PreconditionError } from '../errors.ts';
+import type { Actor } from '../events/event.ts';
+import type { DecideContext } from '../manager/control-loop.ts';
+import type { Decided } from '../manager/leader-store.ts';
+import type { Manager } from '../manager/manager.ts';
+import { type CommandId, newId } from '../model/ids.ts';
+import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { keyedDigest } from '../runtime/keyed-digest.ts';
+import { Lifetime } from '../runtime/lifetime.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Random } from '../runtime/random.ts';
+import type { ChangeSet } from '../state/change.ts';
+import type { ChangeFeed } from '../state/change-feed.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+
+/** Options of every command. */
+export interface CommandOptions extends WaitOptions {
+  /** Names the command, so that asking again after an unknown outcome is safe. Default: a new one. */
+  readonly commandId?: string;
+  /** Who asks, for the history. */
+  readonly user?: string;
+}
+
+/** Options of a command on an object that the caller has read. */
+export interface VersionedCommandOptions extends CommandOptions {
+  /** The version that the caller read. A stale one is a VersionConflictError. Default: any. */
+  readonly version?: number;
+}
+
+/** The cluster as its collections see it. */
+export class Control {
+  readonly manager: Manager;
+  readonly feed: ChangeFeed;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Ends when the cluster closes. */
+  readonly lifetime = new Lifetime();
+  /** Makes what is durable forget what was removed. */
+  readonly forget: () => Promise<void>;
+
+  constructor(parts: {
+    readonly manager: Manager;
+    readonly feed: ChangeFeed;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly logger: Logger;
+    readonly forget: () => Promise<void>;
+  }) {
+    this.manager = parts.manager;
+    this.feed = parts.feed;
+    this.clock = parts.clock;
+    this.random = parts.random;
+    this.logger = parts.logger;
+    this.forget = parts.forget;
+  }
+
+  /** The committed state of this member. */
+  get state(): ClusterState {
+    return this.feed.state;
+  }
+
+  /** What stands for a secret value where others can see. */
+  digest(value: Uint8Array): string {
+    const key = this.state.roots.digestKey;
+    if (!key) throw new PreconditionError('the cluster is not formed yet');
+    return keyedDigest(key, value);
+  }
+
+  /** Ends every wait and watch. */
+  close(): void {
+    this.lifetime.end(new ClosedError('the cluster'));
+  }
+
+  /**
+   * Carries out a command: decides on the leader's head state, and answers once that is committed.
+   *
+   * @param repeated - the answer when the command was carried out before under the same id.
+   */
+  async command<R>(
+    what: string,
+    options: CommandOptions,
+    decide: (head: ClusterState, context: DecideContext) => Decided<R>,
+    repeated: (head: ClusterState) => R,
+  ): Promise<R> {
+    const id = (options.commandId ?? newId<CommandId>(this.random)) as CommandId;
+    const actor: Actor = { kind: 'user', ...(options.user === undefined ? {} : { name: options.user }) };
+    let asked = false;
+    const run = async (signal: AbortSignal): Promise<R> => {
+      const { ledger } = await this.manager.whenLeading(signal);
+      asked = true;
+      return ledger.transact(actor, decide, { command: { id, repeated } });
+    };
+    try {
+      return await withDeadline(this.clock, options, what, run, { lifetime: this.lifetime });
+    } catch (error) {
+      const gaveUp = asked && isGivingUp(error);
+      throw gaveUp ? new OutcomeUnknownError(id, `gave up waiting for the answer to ${what}`) : error;
+    }
+  }
+
+  /**
+   * Waits for the committed state to become so. Looks again after each commit that concerns it, at most once a turn.
+   *
+   * @param parts - `concerns` tells which commits can matter, by default all; `reasons` is asked at a time-out.
+   */
+  async until<R>(
+    what: string,
+    options: WaitOptions,
+    look: (state: ClusterState) => R | undefined,
+    parts: {
+      readonly concerns?: (changes: ChangeSet) => boolean;
+      readonly reasons?: () => readonly string[];
+    } = {},
+  ): Promise<R> {
+    const run = (signal: AbortSignal) =>
+      new Promise<R>((resolve, reject) => {
+        let cancelTurn = () => {};
+        let looking = false;
+        const end = (finish: () => void) => {
+          stop();
+          cancelTurn();
+          finish();
+        };
+        const check = () => {
+          looking = false;
+          try {
+            const found = look(this.state);
+            if (found !== undefined) end(() => resolve(found));
+          } catch (error) {
+            end(() => reject(error));
+          }
+        };
+        const stop = this.feed.onAdvance((entry) => {
+          if (looking || (entry && parts.concerns?.(entry.changes) === false)) return;
+          looking = true;
+          cancelTurn = this.clock.defer(check);
+        });
+        signal.addEventListener('abort', () => end(() => reject(signal.reason)), { once: true });
+        check();
+      });
+    return withDeadline(this.clock, options, what, run, { ...parts, lifetime: this.lifetime });
+  }
+}
+
+function isGivingUp(error: unknown): boolean {
+  const code = (error as { readonly code?: unknown }).code;
+  return code === 'TIMEOUT' || code === 'ABORTED';
+}

@@ -1,0 +1,138 @@
+/** A node that lives in this process: an agent with its driver, joined by function calls. */
+
+import type { RuntimeDriver } from '../driver/runtime-driver.ts';
+import { InvalidSpecError, NameConflictError } from '../errors.ts';
+import { joinNode } from '../manager/api/node-commands.ts';
+import type { ClusterId, NodeId } from '../model/ids.ts';
+import type { Node, NodeDescription } from '../model/objects.ts';
+import { type NodeSpecInput, nodeSpecSchema } from '../model/other-specs.ts';
+import { parseSpec } from '../model/parse-spec.ts';
+import type { WaitOptions } from '../runtime/abort.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import { Agent } from '../worker/agent.ts';
+import type { ProbeNetwork } from '../worker/health/probe.ts';
+import type { Control } from './control.ts';
+import { LeaderDispatcher } from './leader-dispatcher.ts';
+
+/** Options of a node in this process. */
+export interface LocalNodeOptions extends WaitOptions {
+  /** What runs its tasks. One driver serves one node. */
+  readonly driver: RuntimeDriver;
+  /** Its name, which is also how it is known again after a restart. Default `node-1`. */
+  readonly hostname?: string;
+  /** Labels, role and availability when it joins for the first time. */
+  readonly spec?: NodeSpecInput;
+  /** Address under which its ports are reached. Default 127.0.0.1. */
+  readonly address?: string;
+}
+
+/** What the cluster adds to a node's options. */
+export interface LocalNodeParts extends LocalNodeOptions {
+  /** Directory of the cluster; the node's own lies in it. */
+  readonly clusterDir?: string;
+  readonly probes?: ProbeNetwork;
+}
+
+/** Name of a node that was given none. */
+const DEFAULT_HOSTNAME = 'node-1';
+const LOOPBACK = '127.0.0.1';
+
+/** A running node of this process. */
+export class LocalNode {
+  readonly id: NodeId;
+  readonly hostname: string;
+  readonly #agent: Agent;
+  readonly #peers: Map<string, LocalNode>;
+
+  private constructor(id: NodeId, hostname: string, agent: Agent, peers: Map<string, LocalNode>) {
+    this.id = id;
+    this.hostname = hostname;
+    this.#agent = agent;
+    this.#peers = peers;
+  }
+
+  /**
+   * Joins the cluster, or finds the node of this hostname again, and starts its agent. Resolves when it is ready.
+   *
+   * @param peers - the nodes of this process, by hostname.
+   */
+  static async start(
+    control: Control,
+    peers: Map<string, LocalNode>,
+    parts: LocalNodeParts,
+  ): Promise<LocalNode> {
+    const hostname = parts.hostname ?? DEFAULT_HOSTNAME;
+    if (hostname === '') throw new InvalidSpecError([{ field: 'hostname', rule: 'must not be empty' }]);
+    if (peers.has(hostname)) throw new NameConflictError('node', hostname);
+    const address = parts.address ?? LOOPBACK;
+    const spec = parseSpec(nodeSpecSchema, parts.spec ?? {});
+    const id = await control.command(
+      `join node ${hostname}`,
+      parts,
+      (head, context) => {
+        const known = knownNode(head, hostname);
+        const description = initialDescription(hostname, parts.driver.name);
+        return known ? { events: [], result: known.id } : joinNode({ spec, description, address }, context);
+      },
+      (head) => knownNode(head, hostname)?.id ?? ('' as NodeId),
+    );
+    const clusterId = control.state.cluster?.id ?? ('' as ClusterId);
+    const agent = new Agent({
+      clusterId,
+      nodeId: id,
+      hostname,
+      address,
+      driver: parts.driver,
+      dispatcher: new LeaderDispatcher(control.manager),
+      clock: control.clock,
+      random: control.random,
+      logger: control.logger,
+      ...(parts.clusterDir === undefined ? {} : { stateDir: `${parts.clusterDir}/nodes/${id}` }),
+      probeNetwork: parts.probes ?? hostProbeNetwork,
+    });
+    const node = new LocalNode(id, hostname, agent, peers);
+    peers.set(hostname, node);
+    try {
+      await agent.start();
+      await control.until(`node ${hostname} ready`, parts, (state) => {
+        return state.node(id)?.status.state === 'ready' ? true : undefined;
+      });
+      return node;
+    } catch (error) {
+      await node.close({ tasks: 'leave' });
+      throw error;
+    }
+  }
+
+  /** Takes the node out of this process. Its tasks are stopped, or left running for whoever takes it up again. */
+  async close(options: { readonly tasks?: 'stop' | 'leave' } = {}): Promise<void> {
+    await this.#agent.close({ drain: options.tasks !== 'leave' });
+    if (this.#peers.get(this.hostname) === this) this.#peers.delete(this.hostname);
+  }
+}
+
+function knownNode(state: ClusterState, hostname: string): Node | undefined {
+  for (const node of state.nodes()) {
+    if (node.description.hostname === hostname) return node;
+  }
+  return undefined;
+}
+
+/** What is known of a node before its driver is open: nothing that a task could be placed on. */
+function initialDescription(hostname: string, driver: string): NodeDescription {
+  return {
+    hostname,
+    platform: { os: '', architecture: '' },
+    resources: { cpus: 0, memoryBytes: 0, generic: {} },
+    engine: { driver, version: '', labels: {} },
+    capabilities: { exec: false, stats: false, limits: { cpus: false, memory: false, pids: false } },
+  };
+}
+
+/** The host's sockets, loaded with the first TCP probe. A browser has none: there a task that asks is told so. */
+const hostProbeNetwork: ProbeNetwork = {
+  async connect(address, port, signal) {
+    const { nodeProbeNetwork } = await import('@skep/core/node');
+    await nodeProbeNetwork.connect(address, port, signal);
+  },
+};

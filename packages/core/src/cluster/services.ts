@@ -1,0 +1,228 @@
+/** `cluster.services`: what users ask for, and how far it has come. */
+
+import { InvalidSpecError, NotFoundError, type SpecIssue } from '../errors.ts';
+import { findService } from '../manager/api/find.ts';
+import {
+  createService,
+  removeService,
+  type ServiceChange,
+  type ServiceRequest,
+  updateService,
+} from '../manager/api/service-commands.ts';
+import type { ServiceId } from '../model/ids.ts';
+import type { Service } from '../model/objects.ts';
+import { parseServiceSpec } from '../model/parse-spec.ts';
+import type { ServiceSpec, ServiceSpecInput } from '../model/service-spec.ts';
+import type { WaitOptions } from '../runtime/abort.ts';
+import { DIGEST_PREFIX } from '../runtime/keyed-digest.ts';
+import { type ChangeSet, concernsService } from '../state/change.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import type { CommandOptions, Control, VersionedCommandOptions } from './control.ts';
+import { type ServiceStatus, serviceStatus } from './service-status.ts';
+
+/** Which services to list. All that is given must hold. */
+export interface ServiceFilter {
+  /** Names that begin so. */
+  readonly name?: string;
+  readonly mode?: ServiceSpec['mode'];
+  /** Labels that the service must have, with these values. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** A spec, or how the next one follows from the present one. */
+export type ServiceUpdate = ServiceSpecInput | ((current: ServiceSpec) => ServiceSpecInput);
+
+/** What {@link Services.waitFor} can wait for. */
+export type ServiceGoal = 'running' | 'removed' | ((status: ServiceStatus) => boolean);
+
+/** The services of a cluster. */
+export class Services {
+  readonly #control: Control;
+
+  constructor(control: Control) {
+    this.#control = control;
+  }
+
+  /**
+   * Creates a service. Its tasks follow by themselves; wait for them with {@link waitFor}.
+   *
+   * @throws InvalidSpecError, NameConflictError, UnavailableError, OutcomeUnknownError
+   */
+  async create(input: ServiceSpecInput, options: CommandOptions = {}): Promise<ServiceChange> {
+    const request = this.#request(parseServiceSpec(input));
+    return this.#control.command(
+      `create service ${request.spec.name}`,
+      options,
+      (head, context) => createService(head, request, context),
+      (head) => this.#again(head, request.spec.name, 'created'),
+    );
+  }
+
+  /**
+   * Gives a service another spec. A function is applied to the spec as it is at that moment, so that two callers
+   * never undo each other; a whole spec should come with the `version` that it was made from.
+   *
+   * @param ref - id or name.
+   * @throws NotFoundError, InvalidSpecError, VersionConflictError, PreconditionError, UnavailableError,
+   *   OutcomeUnknownError
+   */
+  async update(
+    ref: string,
+    update: ServiceUpdate,
+    options: VersionedCommandOptions = {},
+  ): Promise<ServiceChange> {
+    const requestFor = this.#requester(update);
+    return this.#control.command(
+      `update service ${ref}`,
+      options,
+      (head) => {
+        const service = findService(head, ref);
+        return updateService(head, service, requestFor(service), options.version);
+      },
+      (head) => this.#again(head, ref, 'updated'),
+    );
+  }
+
+  /** Sets the number of replicas. @throws as {@link update} */
+  scale(ref: string, replicas: number, options: VersionedCommandOptions = {}): Promise<ServiceChange> {
+    return this.update(
+      ref,
+      (current) => {
+        if (current.mode !== 'replicated') {
+          throw new InvalidSpecError([
+            { field: 'replicas', rule: 'scale can only be used with replicated services' },
+          ]);
+        }
+        return { ...current, replicas };
+      },
+      options,
+    );
+  }
+
+  /**
+   * Makes the service of that name be as the spec says: creates it, updates it or leaves it alone, and says which and
+   * what differed. Asking twice changes nothing.
+   *
+   * @throws InvalidSpecError, PreconditionError, UnavailableError, OutcomeUnknownError
+   */
+  async apply(input: ServiceSpecInput, options: CommandOptions = {}): Promise<ServiceChange> {
+    const request = this.#request(parseServiceSpec(input));
+    const { name } = request.spec;
+    return this.#control.command(
+      `apply service ${name}`,
+      options,
+      (head, context) => {
+        const service = head.serviceByName(name);
+        return service ? updateService(head, service, request) : createService(head, request, context);
+      },
+      (head) => this.#again(head, name, 'updated'),
+    );
+  }
+
+  /**
+   * Removes a service. Its tasks are stopped and then forgotten; wait for that with `waitFor(id, 'removed')`.
+   *
+   * @throws NotFoundError, VersionConflictError, UnavailableError, OutcomeUnknownError
+   */
+  async remove(ref: string, options: VersionedCommandOptions = {}): Promise<{ readonly id: ServiceId }> {
+    const vaultBefore = this.#control.state.roots.vault;
+    const removed = await this.#control.command(
+      `remove service ${ref}`,
+      options,
+      (head) => removeService(head, findService(head, ref), options.version),
+      () => ({ id: ref as ServiceId }),
+    );
+    if (this.#control.state.roots.vault !== vaultBefore) await this.#control.forget();
+    return removed;
+  }
+
+  /** The service with this id or name. @throws NotFoundError */
+  inspect(ref: string): Service {
+    return findService(this.#control.state, ref);
+  }
+
+  /** Services that pass the filter, in the order in which they were created. */
+  list(filter: ServiceFilter = {}): readonly Service[] {
+    const wanted = Object.entries(filter.labels ?? {});
+    return [...this.#control.state.services()].filter(({ spec }) => {
+      if (filter.name !== undefined && !spec.name.startsWith(filter.name)) return false;
+      if (filter.mode !== undefined && spec.mode !== filter.mode) return false;
+      return wanted.every(([name, value]) => spec.labels[name] === value);
+    });
+  }
+
+  /** How far the service is from what was asked for, and why. @throws NotFoundError */
+  status(ref: string): ServiceStatus {
+    return serviceStatus(this.#control.state, this.inspect(ref));
+  }
+
+  /**
+   * Waits until the service has converged, is gone with all its tasks, or has the status that a function asks for.
+   *
+   * @throws NotFoundError if there is no such service (unless waiting for its removal), TimeoutError with the
+   *   reasons, AbortedError, ClosedError
+   */
+  waitFor(ref: string, goal: ServiceGoal, options: WaitOptions = {}): Promise<ServiceStatus> {
+    const { id } = this.#control.state.serviceByName(ref) ?? { id: ref as ServiceId };
+    const look = goal === 'removed' ? lookForRemoval(id) : lookForStatus(id, ref, goal);
+    const reasons = () => {
+      const service = this.#control.state.service(id);
+      return service
+        ? serviceStatus(this.#control.state, service).reasons
+        : ['its last tasks are being stopped'];
+    };
+    const told = typeof goal === 'string' ? goal : 'as asked for';
+    const concerns = (changes: ChangeSet) => concernsService(changes, id);
+    return this.#control.until(`service ${ref} ${told}`, options, look, { concerns, reasons });
+  }
+
+  #requester(update: ServiceUpdate): (service: Service) => ServiceRequest {
+    if (typeof update === 'function') return (service) => derive(service, update);
+    const request = this.#request(parseServiceSpec(update));
+    return () => request;
+  }
+
+  #again(head: ClusterState, ref: string, action: ServiceChange['action']): ServiceChange {
+    const service = findService(head, ref);
+    return { id: service.id, action, changes: [], warnings: [] };
+  }
+
+  /** Registry credentials are kept in the vault; the spec holds their digest. */
+  #request(spec: ServiceSpec): ServiceRequest {
+    const { registryAuth } = spec.task;
+    if (registryAuth === undefined || registryAuth.startsWith(DIGEST_PREFIX)) return { spec };
+    const data = new TextEncoder().encode(registryAuth);
+    const digest = this.#control.digest(data);
+    return { spec: { ...spec, task: { ...spec.task, registryAuth: digest } }, credentials: { digest, data } };
+  }
+}
+
+function derive(service: Service, update: (current: ServiceSpec) => ServiceSpecInput): ServiceRequest {
+  const spec = parseServiceSpec(update(service.spec));
+  const { registryAuth } = spec.task;
+  if (registryAuth !== undefined && registryAuth !== service.spec.task.registryAuth) {
+    const issue: SpecIssue = {
+      field: 'task.registryAuth',
+      rule: 'new credentials need a whole spec, since they are sealed before the update is decided',
+    };
+    throw new InvalidSpecError([issue]);
+  }
+  return { spec };
+}
+
+function lookForStatus(id: ServiceId, ref: string, goal: Exclude<ServiceGoal, 'removed'>) {
+  return (state: ClusterState): ServiceStatus | undefined => {
+    const service = state.service(id);
+    if (!service) throw new NotFoundError('service', ref);
+    const status = serviceStatus(state, service);
+    const reached = goal === 'running' ? status.converged : goal(status);
+    return reached ? status : undefined;
+  };
+}
+
+function lookForRemoval(id: ServiceId) {
+  const gone: ServiceStatus = { desired: 0, running: 0, current: 0, converged: true, reasons: [] };
+  return (state: ClusterState): ServiceStatus | undefined => {
+    return state.service(id) || state.slots(id).next().done === false ? undefined : gone;
+  };
+}

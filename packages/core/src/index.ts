@@ -1,0 +1,116 @@
+/**
+ * Skep: a container orchestrator as a library. Services, tasks and nodes live in an event log; control loops keep
+ * what runs equal to what was asked for; a driver that you choose runs it.
+ *
+ * @packageDocumentation
+ */
+
+export { type CloseOptions, Cluster, type ClusterHealth, type ClusterOptions } from './cluster/cluster.ts';
+export type { CommandOptions, VersionedCommandOptions } from './cluster/control.ts';
+export type { Endpoint, Endpoints } from './cluster/endpoints.ts';
+export type { Configs, LabelsUpdate, Networks, Secrets } from './cluster/files.ts';
+export type { LocalNode, LocalNodeOptions } from './cluster/local-node.ts';
+export type { NodeFilter, Nodes, NodeUpdate } from './cluster/nodes.ts';
+export type { ServiceStatus } from './cluster/service-status.ts';
+export type { ServiceFilter, ServiceGoal, Services, ServiceUpdate } from './cluster/services.ts';
+export type { TaskFilter, Tasks } from './cluster/tasks.ts';
+export { Watch, type WatchEvent, type WatchOptions } from './cluster/watch.ts';
+export type { WatchFilter } from './cluster/watch-filter.ts';
+export {
+  AbortedError,
+  ClosedError,
+  DriverError,
+  InUseError,
+  InvalidSpecError,
+  isSkepError,
+  NameConflictError,
+  NotFoundError,
+  OutcomeUnknownError,
+  PreconditionError,
+  SkepError,
+  type SkepErrorCode,
+  type SpecIssue,
+  TimeoutError,
+  UnavailableError,
+  VersionConflictError,
+} from './errors.ts';
+export type { Actor } from './events/event.ts';
+export type { Applied } from './manager/api/applied.ts';
+export type { ServiceChange } from './manager/api/service-commands.ts';
+export { type Constraint, checkConstraints, parseConstraint } from './model/constraint.ts';
+export type {
+  ClusterId,
+  CommandId,
+  ConfigId,
+  NetworkId,
+  NodeId,
+  SecretId,
+  ServiceId,
+  TaskId,
+} from './model/ids.ts';
+export type {
+  AllocatedPort,
+  ClusterObject,
+  Config,
+  Meta,
+  Network,
+  Node,
+  NodeDescription,
+  NodeState,
+  NodeStatus,
+  PlacementExplanation,
+  RestartHistory,
+  RuntimeStatus,
+  Secret,
+  Service,
+  ServiceEndpoint,
+  Task,
+  TaskPort,
+  TaskStatus,
+} from './model/objects.ts';
+export {
+  type ClusterSpec,
+  type ClusterSpecInput,
+  type ConfigSpec,
+  type ConfigSpecInput,
+  clusterSpecSchema,
+  configSpecSchema,
+  type NetworkSpec,
+  type NetworkSpecInput,
+  type NodeSpec,
+  type NodeSpecInput,
+  networkSpecSchema,
+  nodeSpecSchema,
+  type SecretSpec,
+  type SecretSpecInput,
+  secretSpecSchema,
+} from './model/other-specs.ts';
+export { parseServiceSpec } from './model/parse-spec.ts';
+export type { AssignedGeneric, GenericResource, NodeResources } from './model/resources.ts';
+export {
+  type PortSpec,
+  type ServiceSpec,
+  type ServiceSpecInput,
+  serviceSpecSchema,
+} from './model/service-spec.ts';
+export {
+  type HealthSpec,
+  type Placement,
+  type RestartPolicy,
+  type TaskSpec,
+  type TaskSpecInput,
+  taskSpecSchema,
+} from './model/task-spec.ts';
+export {
+  DESIRED_STATES,
+  type DesiredState,
+  isAfter,
+  isTerminal,
+  TASK_STATES,
+  type TaskState,
+} from './model/task-state.ts';
+export type { WaitOptions } from './runtime/abort.ts';
+export type { CancelTimer, Clock } from './runtime/clock.ts';
+export type { LogFields, Logger } from './runtime/logger.ts';
+export { type Random, seededRandom } from './runtime/random.ts';
+export type { Change, ChangeOf, ChangeSet, ObjectByKind, ObjectKind } from './state/change.ts';
