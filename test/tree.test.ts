@@ -24,7 +24,6 @@ const HOST_GLOBALS = new Set([
   'setTimeout',
   'setInterval',
   'setImmediate',
-  'queueMicrotask',
   'requestAnimationFrame',
   'fetch',
 ]);

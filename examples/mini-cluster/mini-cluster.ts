@@ -1,0 +1,76 @@
+/**
+ * The mini-cluster: one manager and some workers in one process, each with a process driver of its own. What
+ * `npm start` shows, as a library of three functions.
+ */
+
+import { Cluster, type ServiceStatus, TimeoutError } from '@skep/core';
+import { ProcessDriver } from '@skep/process-driver';
+import { applyStack, type Stack } from '@skep/stack';
+import { programs } from './programs.ts';
+
+/** Options of {@link openMiniCluster}. */
+export interface MiniClusterOptions {
+  /** Where the cluster keeps its log and its nodes their tasks' files. */
+  readonly dir: string;
+  /** Nodes beside the manager's own. */
+  readonly workers: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Opens the cluster of this directory, or makes it, and waits until its nodes are ready. */
+export async function openMiniCluster({ dir, workers, signal }: MiniClusterOptions): Promise<Cluster> {
+  const waiting = signal === undefined ? {} : { signal };
+  const divideBy = workers + 1;
+  const driver = () => new ProcessDriver({ programs, resources: { divideBy } });
+  const cluster = await Cluster.open({
+    ...waiting,
+    dir,
+    driver: driver(),
+    node: { hostname: 'manager-1', spec: { role: 'manager' } },
+  });
+  try {
+    for (let number = 1; number <= workers; number += 1) {
+      await cluster.addNode({ ...waiting, driver: driver(), hostname: `worker-${number}` });
+    }
+    return cluster;
+  } catch (error) {
+    await cluster.close();
+    throw error;
+  }
+}
+
+/** Deploys a stack: makes its networks, secrets, configs and services be as the file says. */
+export async function deploy(cluster: Cluster, stack: Stack): Promise<void> {
+  await applyStack(cluster, stack);
+}
+
+/** What became of waiting for a stack. */
+export interface Convergence {
+  readonly converged: boolean;
+  /** Why not, service by service. */
+  readonly reasons: readonly string[];
+}
+
+/** Waits until every service of the stack has converged, or tells why it has not. */
+export async function converge(
+  cluster: Cluster,
+  stack: Stack,
+  options: { readonly timeout: number; readonly signal?: AbortSignal },
+): Promise<Convergence> {
+  const waits = stack.services.map(({ name }) =>
+    cluster.services.waitFor(name, 'running', options).then(
+      () => [],
+      (error: unknown) => {
+        if (!(error instanceof TimeoutError)) throw error;
+        return [unmet(name, cluster.services.status(name))];
+      },
+    ),
+  );
+  const reasons = (await Promise.all(waits)).flat();
+  return { converged: reasons.length === 0, reasons };
+}
+
+function unmet(name: string, status: ServiceStatus): string {
+  const why = status.reasons.length === 0 ? 'it needs more time' : status.reasons.join('; ');
+  return `${name}: ${status.running} of ${status.desired} tasks run: ${why}`;
+}
