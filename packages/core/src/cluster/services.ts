@@ -163,7 +163,8 @@ export class Services {
    *   reasons, AbortedError, ClosedError
    */
   waitFor(ref: string, goal: ServiceGoal, options: WaitOptions = {}): Promise<ServiceStatus> {
-    const { id } = this.#control.state.serviceByName(ref) ?? { id: ref as ServiceId };
+    const { state } = this.#control;
+    const id = state.serviceByName(ref)?.id ?? state.departedService(ref) ?? (ref as ServiceId);
     const look = goal === 'removed' ? lookForRemoval(id) : lookForStatus(id, ref, goal);
     const reasons = () => {
       const service = this.#control.state.service(id);

@@ -197,7 +197,7 @@ describe('FileEventLog', () => {
     expect(await leader.send('never')).toMatchObject({ kind: 'rejected', reason: 'closed' });
     const { syncs } = fixture.disk;
     expect(machine.payloads).toEqual(['safe']);
-    expect(log.status().failure).toContain('EIO');
+    expect(log.status().failure?.message).toContain('EIO');
     await expect(log.checkpoint()).rejects.toMatchObject({ code: 'io' });
     await log.close();
     expect(fixture.disk.syncs).toBe(syncs);

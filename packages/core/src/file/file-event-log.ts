@@ -216,8 +216,7 @@ export class FileEventLog implements EventLog {
   status(): LogStatus {
     const files = this.#files;
     const last = this.#applied.position;
-    const failure =
-      this.#state === 'closed' && !this.#failure ? undefined : (this.#failure?.message ?? this.#fullSince);
+    const failure = this.#state === 'closed' && !this.#failure ? undefined : this.#refusesAll();
     return {
       leadership: this.#terms.current,
       first: files && files.oldest < last ? files.oldest + 1 : 0,
@@ -238,8 +237,8 @@ export class FileEventLog implements EventLog {
     const leads = this.#terms.epoch;
     const { maxPayloadBytes } = this.capabilities;
     if (this.#state !== 'open') return rejected('closed', 'the log is not open');
-    if (this.#failure) return rejected('closed', this.#failure.message);
-    if (this.#fullSince !== undefined) return rejected('disk-full', this.#fullSince);
+    const failure = this.#refusesAll();
+    if (failure) return rejected(failure.reason, failure.message);
     if (leads === undefined) return rejected('not-leader', 'this member does not lead');
     if (epoch !== leads) return rejected('fenced', `epoch ${epoch} is over, the present one is ${leads}`);
     if (sequence !== this.#sequence + 1) {
@@ -253,6 +252,12 @@ export class FileEventLog implements EventLog {
     }
     const { overflow } = this.#queue;
     return overflow === undefined ? undefined : rejected('busy', overflow);
+  }
+
+  /** Why no append can be taken, whoever sends it. */
+  #refusesAll(): LogStatus['failure'] {
+    if (this.#failure) return { reason: 'closed', message: this.#failure.message };
+    return this.#fullSince === undefined ? undefined : { reason: 'disk-full', message: this.#fullSince };
   }
 
   #kick(): void {

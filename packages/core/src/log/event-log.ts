@@ -130,14 +130,15 @@ export interface RecoveryReport {
 /** Counters and positions for health pages and metrics. */
 export interface LogStatus {
   readonly leadership: Leadership;
+  /** First entry kept; 0 when none is. */
   readonly first: Position;
   readonly last: Position;
   readonly applied: Position;
   readonly snapshot: Position;
   /** Bytes of entries kept (segments on disk, or payloads in memory). */
   readonly bytes: number;
-  /** Why the log accepts no more appends, if so. */
-  readonly failure?: string;
+  /** Why the log takes no appends just now, if so, though nobody else leads. Absent once closed. */
+  readonly failure?: { readonly reason: RejectionReason; readonly message: string };
 }
 
 /** Options of {@link EventLog.read}. */

@@ -212,7 +212,7 @@ export class MemoryEventLog implements EventLog {
 
   status(): LogStatus {
     const { entries, snapshot } = this.#storage;
-    const failure = this.#failure?.code === 'closed' ? undefined : this.#failure?.message;
+    const failure = this.#failure?.code === 'closed' ? undefined : this.#failure;
     return {
       leadership: this.#terms.current,
       first: entries[0]?.position ?? 0,
@@ -220,7 +220,7 @@ export class MemoryEventLog implements EventLog {
       applied: this.#applied.position,
       snapshot: snapshot?.position ?? this.#forgotten,
       bytes: this.#bytes,
-      ...(failure === undefined ? {} : { failure }),
+      ...(failure === undefined ? {} : { failure: { reason: 'closed', message: failure.message } }),
     };
   }
 

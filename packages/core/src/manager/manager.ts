@@ -207,7 +207,7 @@ export class Manager {
   #refused(): SkepError | undefined {
     if (this.#refusal) return this.#refusal;
     const { failure } = this.#parts.log.status();
-    return failure === undefined ? undefined : new UnavailableError('log-failed', failure);
+    return failure === undefined ? undefined : new UnavailableError(failure.reason, failure.message);
   }
 
   /** Nobody waits for a log that has said why it takes nothing. */

@@ -31,6 +31,8 @@ export interface StateRoots {
   readonly vault: PersistentMap<string, Uint8Array>;
   /** `kind/name in lower case` → id, for the kinds whose names are unique. */
   readonly names: PersistentMap<string, string>;
+  /** Names of services that were removed while tasks of theirs are still being stopped. */
+  readonly departed: PersistentMap<ServiceId, string>;
   /** By row of the service: its slots, each with its tasks. A global service's slots are rows of nodes. */
   readonly slots: PersistentVector<PersistentVector<SlotRows>>;
   /** By row of the node: rows of its tasks. */
@@ -43,8 +45,8 @@ export interface StateRoots {
 /** Kinds whose names are unique, compared without case. */
 export type NamedKind = 'service' | 'network' | 'secret' | 'config';
 
-/** The key of {@link StateRoots.names}. */
-export function nameKey(kind: NamedKind, name: string): string {
+/** The key of {@link StateRoots.names}. Removed services with tasks are found under a kind of their own. */
+export function nameKey(kind: NamedKind | 'departed', name: string): string {
   return `${kind}/${name.toLowerCase()}`;
 }
 
@@ -66,6 +68,7 @@ export class ClusterState {
     configs: emptyTable(),
     vault: PersistentMap.empty(),
     names: PersistentMap.empty(),
+    departed: PersistentMap.empty(),
     slots: PersistentVector.empty(),
     tasksByNode: PersistentVector.empty(),
     commands: PersistentMap.empty(),
@@ -123,6 +126,11 @@ export class ClusterState {
   serviceByName(name: string): Service | undefined {
     const id = this.idByName('service', name);
     return id === undefined ? undefined : this.service(id as ServiceId);
+  }
+
+  /** The id of the service that had this name last, and whose tasks are still being stopped. */
+  departedService(name: string): ServiceId | undefined {
+    return this.roots.names.get(nameKey('departed', name)) as ServiceId | undefined;
   }
 
   /** All nodes, in the order in which they joined. */

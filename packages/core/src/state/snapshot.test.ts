@@ -41,6 +41,7 @@ function everything({ roots }: ClusterState): unknown {
     configs: table(roots.configs),
     vault: byKey(roots.vault),
     names: byKey(roots.names),
+    departed: byKey(roots.departed),
     slots: [...roots.slots.entries()].map(([row, slots]) => [row, [...slots.entries()]]),
     tasksByNode: [...roots.tasksByNode.entries()].map(([row, rows]) => [row, [...rows.values()]]),
     commands: byKey(roots.commands),

@@ -41,7 +41,7 @@ type Chunk =
       readonly rows: readonly (readonly [number, { id: string }])[];
     }
   /** Services that are gone while tasks of theirs are not. */
-  | { readonly kind: 'departed'; readonly rows: readonly (readonly [ServiceId, number])[] }
+  | { readonly kind: 'departed'; readonly rows: readonly (readonly [ServiceId, number, string])[] }
   | {
       readonly kind: 'tasks';
       /** What the list of specs and ports grows by, before these rows are read. */
@@ -111,7 +111,9 @@ function* chunksOf(roots: StateRoots): Generator<Chunk, undefined, undefined> {
       yield { kind: 'rows', table, rows: part };
     }
   }
-  const departed = [...roots.services.ids.entries()].filter(([, number]) => !roots.services.rows.get(number));
+  const departed = [...roots.departed.entries()].map(([id, name]): readonly [ServiceId, number, string] => {
+    return [id, roots.services.ids.get(id) ?? 0, name];
+  });
   if (departed.length > 0) yield { kind: 'departed', rows: departed.sort(([, a], [, b]) => a - b) };
   yield* taskChunks(roots);
   // Maps have no order of their own that two members would share.
@@ -189,9 +191,14 @@ class Restoring {
         this.#roots = { ...roots, ...this.#rows(roots, chunk.table, chunk.rows) };
         return;
       case 'departed': {
-        let ids = roots.services.ids;
-        for (const [id, number] of chunk.rows) ids = ids.set(id, number, this.#owner);
-        this.#roots = { ...roots, services: { ...roots.services, ids } };
+        let { names, departed } = roots;
+        let { ids } = roots.services;
+        for (const [id, number, name] of chunk.rows) {
+          ids = ids.set(id, number, this.#owner);
+          names = names.set(nameKey('departed', name), id, this.#owner);
+          departed = departed.set(id, name, this.#owner);
+        }
+        this.#roots = { ...roots, names, departed, services: { ...roots.services, ids } };
         return;
       }
       case 'tasks':
@@ -248,6 +255,7 @@ class Restoring {
       configs: { ...emptyTable(), next: next.configs },
       vault: PersistentMap.empty(),
       names: PersistentMap.empty(),
+      departed: PersistentMap.empty(),
       slots: PersistentVector.empty(),
       tasksByNode: PersistentVector.empty(),
       commands: PersistentMap.empty(),

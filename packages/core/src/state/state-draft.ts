@@ -117,7 +117,11 @@ export class StateDraft {
       ...this.#roots.services,
       rows: this.#roots.services.rows.delete(number, this.#owner),
     };
-    this.#roots.names = this.#roots.names.delete(nameKey('service', before.spec.name), this.#owner);
+    const { name } = before.spec;
+    this.#roots.names = this.#roots.names
+      .delete(nameKey('service', name), this.#owner)
+      .set(nameKey('departed', name), id, this.#owner);
+    this.#roots.departed = this.#roots.departed.set(id, name, this.#owner);
     this.#forgetServiceWithoutTasks(id, number);
     this.changes.push({ kind: 'service', before, after: undefined });
   }
@@ -327,6 +331,24 @@ export class StateDraft {
 
   #forgetServiceWithoutTasks(id: ServiceId, number: number): void {
     if (this.#roots.slots.get(number) !== undefined) return;
+    const key = nameKey('departed', this.#roots.departed.get(id) ?? '');
+    this.#roots.departed = this.#roots.departed.delete(id, this.#owner);
     this.#roots.services = { ...this.#roots.services, ids: this.#roots.services.ids.delete(id, this.#owner) };
+    if (this.#roots.names.get(key) !== id) return;
+    const heir = this.#newestDeparted(key);
+    this.#roots.names =
+      heir === undefined
+        ? this.#roots.names.delete(key, this.#owner)
+        : this.#roots.names.set(key, heir, this.#owner);
+  }
+
+  /** The departed service that a name stands for: of those who had it, the one made last. */
+  #newestDeparted(key: string): ServiceId | undefined {
+    let newest: { readonly id: ServiceId; readonly row: number } | undefined;
+    for (const [id, name] of this.#roots.departed.entries()) {
+      const row = this.#roots.services.ids.get(id) ?? 0;
+      if (nameKey('departed', name) === key && row > (newest?.row ?? 0)) newest = { id, row };
+    }
+    return newest?.id;
   }
 }

@@ -147,8 +147,8 @@ class Chronicle {
   }
 
   #serviceComes(a: number, b: number): ClusterEvent[] {
-    const name = this.#name('Service');
-    const id = asId<ServiceId>(`id-of-${name}`);
+    const id = asId<ServiceId>(this.#name('service'));
+    const name = this.#freeName(b) ?? `Name-of-${id}`;
     const spec = serviceSpecSchema.parse({
       name,
       mode: a % 3 === 0 ? 'global' : 'replicated',
@@ -290,6 +290,13 @@ class Chronicle {
     }
     this.#vault.add(digest);
     return [{ type: 'vault.stored', digest, data: Uint8Array.of(a % 256) }];
+  }
+
+  /** Now and then, the name of a service that is gone. */
+  #freeName(choice: number): string | undefined {
+    const taken = new Set(this.#present().map(({ spec }) => spec.name));
+    const gone = [...this.#services.values()].filter(({ spec }) => !taken.has(spec.name));
+    return choice % 2 === 0 ? pick(gone, choice)?.spec.name : undefined;
   }
 
   #present(): KnownService[] {

@@ -113,6 +113,15 @@ describe('SimulatedClock', () => {
     expect(fired).toBe(true);
   });
 
+  it('given a timer that has fired, when it is cancelled, then no other is counted for less', async () => {
+    const clock = new SimulatedClock();
+    const cancel = clock.setTimer(1, () => {});
+    clock.setTimer(10, () => {});
+    await clock.advance(1);
+    cancel();
+    expect(clock.pendingTimers).toBe(1);
+  });
+
   it('given any timers, some cancelled, when all time passes, then the rest fire in (time, order)', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -192,7 +192,11 @@ export function describeAppends(harness: EventLogHarness, testApi: ConformanceTe
           false,
           'an entry that could not be applied must not be answered as committed',
         );
-        check(typeof log.status().failure, 'string', 'status().failure must say why the log has failed');
+        check(
+          typeof log.status().failure?.message,
+          'string',
+          'status().failure must say why the log has failed',
+        );
         check(
           brief(await leader.send('behind')),
           'rejected: closed',

@@ -49,6 +49,14 @@ function indexes(state: ClusterState): { readonly kept: unknown; readonly rebuil
   const names = (['service', 'network', 'secret', 'config'] as const).flatMap((kind) =>
     [...state[`${kind}s`]()].map(({ id, spec }): [string, string] => [nameKey(kind, spec.name), id]),
   );
+  // A service that is gone while tasks of it are not: its name stands for the newest that had it.
+  for (const row of [...slots.keys()].sort((a, b) => a - b)) {
+    const [id, name] =
+      [...roots.departed.entries()].find(([each]) => roots.services.ids.get(each) === row) ?? [];
+    if (id === undefined || name === undefined) continue;
+    const at = names.findIndex(([key]) => key === nameKey('departed', name));
+    names.splice(at === -1 ? names.length : at, at === -1 ? 0 : 1, [nameKey('departed', name), id]);
+  }
   const withTasks = [...slots.keys()];
   const serviceIds = [...roots.services.rows.entries()].map(([row]) => row);
   const byNumber = (a: readonly [number, unknown], b: readonly [number, unknown]) => a[0] - b[0];
@@ -56,7 +64,8 @@ function indexes(state: ClusterState): { readonly kept: unknown; readonly rebuil
     kept: {
       slots: [...roots.slots.entries()].map(([row, ofService]) => [row, [...ofService.entries()]]),
       onNodes: [...roots.tasksByNode.entries()].map(([row, rows]) => [row, [...rows.values()]]),
-      names: [...roots.names.entries()].sort(),
+      names: [...roots.names.entries()].filter(([key]) => !key.startsWith('departed/')).sort(),
+      departed: [...roots.departed.keys()].map((id) => roots.services.ids.get(id) ?? 0).sort((a, b) => a - b),
       taskIds: [...roots.tasks.ids.entries()].sort(),
       services: [...roots.services.ids.values()].sort((a, b) => a - b),
     },
@@ -64,6 +73,7 @@ function indexes(state: ClusterState): { readonly kept: unknown; readonly rebuil
       slots: [...slots].sort(byNumber).map(([row, ofService]) => [row, [...ofService].sort(byNumber)]),
       onNodes: [...onNodes].sort(byNumber),
       names: names.sort(),
+      departed: withTasks.filter((row) => !serviceIds.includes(row)).sort((a, b) => a - b),
       taskIds: taskIds.sort(),
       services: [...new Set([...withTasks, ...serviceIds])].sort((a, b) => a - b),
     },
@@ -147,6 +157,8 @@ describe('given a service with tasks', () => {
     const { state } = evolve(removed, { ...transaction([{ type: 'task.removed', ids }]), index: 90 });
     expect(state.roots.services.ids.size).toBe(0);
     expect(state.roots.slots.size).toBe(0);
+    expect(state.roots.departed.size).toBe(0);
+    expect(state.departedService('web')).toBeUndefined();
     expect(state.roots.tasksByNode.size).toBe(0);
   });
 
