@@ -46,7 +46,7 @@ async function run({ stack: file, once, workers, timeout, dir }: Options): Promi
   for (const warning of stack.warnings) console.error(`warning: ${warning.field}: ${warning.message}`);
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
-  const home = dir ?? (await mkdtemp(join(tmpdir(), 'skep-')));
+  const home = dir ?? (await mkdtemp(join(tmpdir(), 'skep-mini-cluster-')));
   const cluster = await openMiniCluster({ dir: home, workers, signal: interrupted.signal });
   const display = show(cluster, process.stdout);
   try {

@@ -1,0 +1,27 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { runExample } from './run-example.ts';
+
+describe('the embed example', () => {
+  it('when it is run, then a service answers, is scaled, and all ends', async () => {
+    const { lines, exit } = runExample('embed/embed.ts');
+    expect(await exit, lines.join('\n')).toBe(0);
+    expect(lines[0]).toMatch(/^hello from task [0-9a-z]{25}$/);
+    expect(lines[1]).toBe('1 of 1 tasks run');
+  });
+
+  it('is at most 30 lines long', async () => {
+    const text = await readFile(fileURLToPath(new URL('embed/embed.ts', import.meta.url)), 'utf8');
+    expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(30);
+  });
+});
+
+describe('the custom driver example', () => {
+  it('when it is run, then functions are kept running and restarted when they throw', async () => {
+    const { lines, exit } = runExample('custom-driver/custom-driver.ts');
+    expect(await exit, lines.join('\n')).toBe(0);
+    expect(lines.filter((line) => line.startsWith('hello from greeter.'))).toHaveLength(2);
+    expect(lines.at(-1)).toBe('flaky runs at attempt 3');
+  });
+});
