@@ -11,6 +11,11 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { FileEventLog } from '@skep/core/file';
 import type { AppendOutcome, Entry, EventLog, LogStateMachine, StateCapture } from '@skep/core/log';
+import { encodeTransaction } from '../packages/core/src/events/codec.ts';
+import type { ClusterEvent } from '../packages/core/src/events/event.ts';
+import type { NodeId, ServiceId, TaskId } from '../packages/core/src/model/ids.ts';
+import { parseServiceSpec } from '../packages/core/src/model/parse-spec.ts';
+import { Replica } from '../packages/core/src/state/replica.ts';
 
 /** What to measure, and how long. */
 export interface LogBenchOptions {
@@ -81,6 +86,7 @@ export async function benchLog(options: LogBenchOptions = {}): Promise<LogBenchR
     }
     rows.push(await withLog(join(root, 'pipelined'), (log) => pipelined(log, seconds, payload)));
     rows.push(await replay(join(root, 'replay'), entries, payload));
+    rows.push(await replayIntoState(join(root, 'state'), entries));
     return rows;
   } finally {
     await rm(root, { recursive: true, force: true });
@@ -160,32 +166,72 @@ async function pipelined(log: EventLog, seconds: number, payload: Uint8Array): P
   return round(seconds * 1000);
 }
 
+const NO_SNAPSHOTS = {
+  snapshotEveryEntries: Number.POSITIVE_INFINITY,
+  snapshotEveryBytes: Number.POSITIVE_INFINITY,
+};
+
 /** Writes `entries` without any snapshot, then times opening on them. */
 async function replay(dir: string, entries: number, payload: Uint8Array): Promise<LogBenchRow> {
-  const options = {
-    dir,
-    snapshotEveryEntries: Number.POSITIVE_INFINITY,
-    snapshotEveryBytes: Number.POSITIVE_INFINITY,
-  };
-  const writer = new FileEventLog(options);
-  await writer.open(new Counter());
-  const append = leaderOf(writer, payload);
-  for (let left = entries; left > 0; left -= 1000) {
-    await Promise.all(Array.from({ length: Math.min(left, 1000) }, append));
+  await withEntries(dir, entries, () => payload);
+  const totalMs = await timeOpening(dir, () => new Counter(), entries);
+  return { name: `replay of ${entries} entries`, entriesPerSecond: (entries / totalMs) * 1000, totalMs };
+}
+
+/** The same with a task's status in each entry, decoded and applied to the state of a cluster with 1,000 tasks. */
+async function replayIntoState(dir: string, entries: number): Promise<LogBenchRow> {
+  const ids = Array.from({ length: 1_000 }, (_, slot) => `task${String(slot).padStart(21, '0')}` as TaskId);
+  const serviceId = 'service' as ServiceId;
+  const spec = parseServiceSpec({ name: 'web', task: { image: 'web' } });
+  const first: ClusterEvent[] = [
+    { type: 'service.created', id: serviceId, spec },
+    { type: 'task.created', serviceId, rows: ids.map((id, index) => ({ id, slot: index + 1 })) },
+  ];
+  await withEntries(dir, entries, (number) => {
+    const id = ids[number % ids.length] ?? ('' as TaskId);
+    const status = { state: 'running', at: number, message: 'started' } as const;
+    const events: ClusterEvent[] = number === 1 ? first : [{ type: 'task.status', rows: [{ id, status }] }];
+    return encodeTransaction({
+      index: number,
+      at: number,
+      actor: { kind: 'node', id: 'node' as NodeId },
+      events,
+    });
+  });
+  const totalMs = await timeOpening(dir, () => new Replica(), entries);
+  const name = `replay of ${entries} statuses into the state`;
+  return { name, entriesPerSecond: (entries / totalMs) * 1000, totalMs };
+}
+
+async function withEntries(
+  dir: string,
+  entries: number,
+  payload: (number: number) => Uint8Array,
+): Promise<void> {
+  const log = new FileEventLog({ dir, ...NO_SNAPSHOTS });
+  await log.open(new Counter());
+  const { epoch } = log.leadership();
+  let last: Promise<AppendOutcome> | undefined;
+  for (let sequence = 1; sequence <= entries; sequence += 1) {
+    last = log.append({ at: 0, payload: payload(sequence), epoch, sequence });
+    if (sequence % 1_000 === 0) await last;
   }
-  await writer.close();
+  await last;
+  await log.close();
+}
+
+async function timeOpening(dir: string, machine: () => LogStateMachine, entries: number): Promise<number> {
   let totalMs = 0;
   // The first opening is the warm-up.
-  for (let round = 0; round < 2; round++) {
-    const log = new FileEventLog(options);
-    const counter = new Counter();
+  for (let round = 0; round < 2; round += 1) {
+    const log = new FileEventLog({ dir, ...NO_SNAPSHOTS });
     const start = performance.now();
-    await log.open(counter);
+    const { entriesReplayed } = await log.open(machine());
     totalMs = performance.now() - start;
     await log.close();
-    if (counter.entries !== entries) throw new Error(`${counter.entries} of ${entries} entries came back`);
+    if (entriesReplayed !== entries) throw new Error(`${entriesReplayed} of ${entries} entries came back`);
   }
-  return { name: `replay of ${entries} entries`, entriesPerSecond: (entries / totalMs) * 1000, totalMs };
+  return totalMs;
 }
 
 function summary(name: string, latencies: number[], totalMs: number): LogBenchRow {

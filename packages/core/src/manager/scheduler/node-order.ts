@@ -55,10 +55,6 @@ export class NodeHeap {
     this.#limit = limit;
   }
 
-  get size(): number {
-    return this.#slots.length;
-  }
-
   /** The best node's slot, or -1. */
   get top(): number {
     return this.#slots.length === 0 ? -1 : (this.#slots[0] as number);

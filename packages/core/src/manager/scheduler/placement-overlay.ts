@@ -25,6 +25,8 @@ export class PlacementOverlay {
   readonly #generic = new Map<number, GenericUse>();
   readonly #services = new Map<ServiceEntry, NodeCounts>();
   readonly #touched: number[] = [];
+  // The service that is being placed: the one whose tasks come next, too.
+  #last: { readonly service: ServiceEntry; readonly counts: NodeCounts } | undefined;
 
   /** Empties the overlay, and fits it to the nodes. */
   reset(nodes: NodeTable): void {
@@ -45,6 +47,7 @@ export class PlacementOverlay {
     this.#hostPorts.clear();
     this.#generic.clear();
     this.#services.clear();
+    this.#last = undefined;
   }
 
   /** Takes what one task of a service needs. */
@@ -86,10 +89,10 @@ export class PlacementOverlay {
   }
 
   #countsOf(service: ServiceEntry): NodeCounts {
-    const known = this.#services.get(service);
-    if (known) return known;
-    const counts = new NodeCounts();
+    if (this.#last?.service === service) return this.#last.counts;
+    const counts = this.#services.get(service) ?? new NodeCounts();
     this.#services.set(service, counts);
+    this.#last = { service, counts };
     return counts;
   }
 }

@@ -13,6 +13,7 @@ import { DecisionDraft, RowNumbers } from './decision-draft.ts';
 import {
   explainPreassigned,
   explainUnplaced,
+  FILTERS,
   FIT,
   NODE_GONE,
   rejectedBy,
@@ -250,7 +251,8 @@ class Scheduler implements ControlLoop {
   }
 }
 
-const PREASSIGNED = Array.from({ length: 8 }, (_, verdict) => explainPreassigned(verdict));
+/** By verdict, what a task is told that its own node has no place for. */
+const PREASSIGNED = [FIT, ...FILTERS.map(rejectedBy)].map(explainPreassigned);
 
 /** Older services first, then older specs: the same order whatever came in first. */
 function byAge(a: PendingGroup, b: PendingGroup): number {
