@@ -7,14 +7,14 @@
 import { addExtension, Packr } from 'msgpackr';
 import type { CommandId } from '../model/ids.ts';
 import type { Actor, ClusterEvent, Transaction } from './event.ts';
-import { type EventBody, newestVersion, UnreadableEventError, upcast } from './versions.ts';
+import { newestVersion, UnreadableEventError, upcast, type WrittenEvent } from './versions.ts';
 
 export { UnreadableEventError } from './versions.ts';
 
 /** Version of the envelope around the events. */
 const ENVELOPE = 1;
 
-type WrittenEvent = readonly [type: string, version: number, body: EventBody];
+type Versioned<Event> = readonly [version: number, event: Event];
 type Envelope = readonly [
   envelope: number,
   index: number,
@@ -22,21 +22,27 @@ type Envelope = readonly [
   actor: Actor,
   cause: number | null,
   commandId: CommandId | null,
-  events: readonly WrittenEvent[],
+  events: readonly Versioned<WrittenEvent | ClusterEvent>[],
 ];
 
-const packr = new Packr({
-  useRecords: true,
+/** Rows come by the thousand, and share a structure that is written once. Anything else is quicker read as a map. */
+const isRow = (value: object): boolean => 'slot' in value || 'nodeId' in value;
+
+const settings = {
   bundleStrings: false,
   encodeUndefinedAsNil: false,
+  mapsAsObjects: true,
   // Without a copy, a config of a few bytes would keep the whole record alive.
   copyBuffers: true,
-});
+};
+// msgpackr takes a function here, though its types do not say so.
+const transactionPackr = new Packr({ ...settings, useRecords: isRow as unknown as boolean });
+const packr = new Packr({ ...settings, useRecords: true });
 
 /** A transaction as one log record. */
 export function encodeTransaction(transaction: Transaction): Uint8Array {
   const events = transaction.events.map(
-    ({ type, ...body }): WrittenEvent => [type, newestVersion(type), body],
+    (event): Versioned<ClusterEvent> => [newestVersion(event.type), event],
   );
   const envelope: Envelope = [
     ENVELOPE,
@@ -47,7 +53,7 @@ export function encodeTransaction(transaction: Transaction): Uint8Array {
     transaction.commandId ?? null,
     events,
   ];
-  return encodeValue(envelope);
+  return encodeWith(transactionPackr, envelope);
 }
 
 /**
@@ -61,7 +67,7 @@ export function decodeTransaction(payload: Uint8Array): Transaction {
     throw new UnreadableEventError('this log record is no transaction that this Skep can read');
   }
   const [, index, at, actor, cause, commandId, written] = envelope;
-  const events: ClusterEvent[] = written.map(([type, version, body]) => upcast(type, version, body));
+  const events = written.map(([version, event]) => upcast(version, event));
   return {
     index,
     at,
@@ -74,8 +80,12 @@ export function decodeTransaction(payload: Uint8Array): Transaction {
 
 /** Any plain value as bytes; for snapshots. */
 export function encodeValue(value: unknown): Uint8Array {
-  const bytes = packr.pack(value);
-  return mentionsProto(bytes) ? packr.pack(withProtoKept(value)) : bytes;
+  return encodeWith(packr, value);
+}
+
+function encodeWith(encoder: Packr, value: unknown): Uint8Array {
+  const bytes = encoder.pack(value);
+  return mentionsProto(bytes) ? encoder.pack(withProtoKept(value)) : bytes;
 }
 
 /**
@@ -85,8 +95,9 @@ export function encodeValue(value: unknown): Uint8Array {
  */
 export function decodeValue(bytes: Uint8Array): unknown {
   try {
-    // A plain view: out of a Buffer, msgpackr would make Buffers, which only Node has.
-    return packr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    // Out of a Buffer, msgpackr would make Buffers, which only Node has.
+    const plain = bytes.constructor === Uint8Array;
+    return packr.unpack(plain ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (cause) {
     throw new UnreadableEventError('this record is garbled', { cause });
   }
@@ -109,10 +120,10 @@ function isEnvelope(value: unknown): value is Envelope {
 function isWrittenEvent(value: unknown): boolean {
   return (
     Array.isArray(value) &&
-    value.length === 3 &&
-    typeof value[0] === 'string' &&
-    typeof value[1] === 'number' &&
-    isObject(value[2])
+    value.length === 2 &&
+    typeof value[0] === 'number' &&
+    isObject(value[1]) &&
+    typeof (value[1] as { readonly type?: unknown }).type === 'string'
   );
 }
 

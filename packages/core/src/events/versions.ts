@@ -1,16 +1,16 @@
 /**
- * Versions of the events on disk. An event is written as its name, its version and its body; one of an older version
- * is brought up to the newest when it is read, for ever. To change an event's shape: raise its version here, add the
- * function from the old body to the new one, and add an old record to `versions.test.ts`.
+ * Versions of the events on disk. An event is written whole, with its version before it; one of an older version is
+ * brought up to the newest when it is read, for ever. To change an event's shape: raise its version here, add the
+ * function from the old shape to the new one, and add an old record to `versions.test.ts`.
  */
 
 import type { ClusterEvent, EventType } from './event.ts';
 
-/** An event's body as it was written: all of it but the name. */
-export type EventBody = Readonly<Record<string, unknown>>;
+/** An event as it was written, of any version. Its `type` never changes. */
+export type WrittenEvent = Readonly<Record<string, unknown>> & { readonly type: string };
 
-/** Brings a body from one version to the next. */
-export type Upcast = (body: EventBody) => EventBody;
+/** Brings an event from one version to the next. */
+export type Upcast = (event: WrittenEvent) => WrittenEvent;
 
 /** History of one event's shape: `upcasts[0]` brings version 1 to version 2. The newest version follows from it. */
 export type EventHistory = readonly Upcast[];
@@ -64,12 +64,8 @@ export function newestVersion(type: EventType, histories = EVENT_HISTORY): numbe
  *
  * @throws UnreadableEventError if a newer Skep wrote it.
  */
-export function upcast(
-  type: string,
-  version: number,
-  body: EventBody,
-  histories = EVENT_HISTORY,
-): ClusterEvent {
+export function upcast(version: number, event: WrittenEvent, histories = EVENT_HISTORY): ClusterEvent {
+  const { type } = event;
   const history = Object.hasOwn(histories, type) ? histories[type as EventType] : undefined;
   if (!history)
     throw new UnreadableEventError(`event '${type}' is unknown here: a newer Skep wrote this log`);
@@ -77,6 +73,7 @@ export function upcast(
   if (!Number.isInteger(version) || version < 1 || version > newest) {
     throw new UnreadableEventError(`event '${type}' has version ${version}, this Skep reads 1 to ${newest}`);
   }
-  const current = history.slice(version - 1).reduce((older, step) => step(older), body);
-  return { ...current, type } as ClusterEvent;
+  // Most events are of the newest version, and there are millions of them in a log: they are taken as they are.
+  if (version === newest) return event as ClusterEvent;
+  return history.slice(version - 1).reduce((older, step) => step(older), event) as ClusterEvent;
 }

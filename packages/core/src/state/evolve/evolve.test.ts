@@ -64,7 +64,7 @@ function indexes(state: ClusterState): { readonly kept: unknown; readonly rebuil
     kept: {
       slots: [...roots.slots.entries()].map(([row, ofService]) => [row, [...ofService.entries()]]),
       onNodes: [...roots.tasksByNode.entries()].map(([row, rows]) => [row, [...rows.values()]]),
-      names: [...roots.names.entries()].filter(([key]) => !key.startsWith('departed/')).sort(),
+      names: [...roots.names.entries()].sort(),
       departed: [...roots.departed.keys()].map((id) => roots.services.ids.get(id) ?? 0).sort((a, b) => a - b),
       taskIds: [...roots.tasks.ids.entries()].sort(),
       services: [...roots.services.ids.values()].sort((a, b) => a - b),
