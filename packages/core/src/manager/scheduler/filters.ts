@@ -35,7 +35,7 @@ export function compileFilters(
   if (needs.nanoCpus > 0) chain.push(cpuFilter(nodes, overlay, needs.nanoCpus));
   if (needs.memoryBytes > 0) chain.push(memoryFilter(nodes, overlay, needs.memoryBytes));
   if (needs.generic.length > 0) chain.push(genericFilter(nodes, overlay, needs.generic));
-  const judgements = index.judgementsOf(requirements.static);
+  const judgements = index.notes.judgementsOf(requirements.static);
   if (judgements) {
     chain.push((slot) => {
       const node = nodes.nodes[slot];

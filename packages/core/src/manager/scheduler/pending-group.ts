@@ -5,16 +5,15 @@
 
 import type { TaskId } from '../../model/ids.ts';
 import type { PlacementExplanation, Task } from '../../model/objects.ts';
-import type { ServiceEntry } from './service-entry.ts';
 
 /** The queue is tidied up when so many entries are struck out, and they are at least half as many as wait. */
 const STRUCK_MIN = 1_024;
 /** However long the queue is, this many struck out entries are enough. */
 const STRUCK_MAX = 131_072;
 
-/** One queue. */
-export class PendingGroup {
-  readonly service: ServiceEntry;
+/** One queue. What `Service` keeps of its service is none of its business: it only says whose it is. */
+export class PendingGroup<Service = unknown> {
+  readonly service: Service;
   readonly key: string;
   readonly specVersion: number;
   /** One of the tasks: all have its spec and its host ports. */
@@ -31,7 +30,7 @@ export class PendingGroup {
   #explained = 0;
   readonly #struck = new Set<TaskId>();
 
-  constructor(service: ServiceEntry, key: string, sample: Task) {
+  constructor(service: Service, key: string, sample: Task) {
     this.service = service;
     this.key = key;
     this.specVersion = sample.specVersion;

@@ -10,24 +10,15 @@ import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { FailureRecord } from './failure-record.ts';
-import { NodeMarks } from './node-marks.ts';
+import { dropOldest, NodeNotes } from './node-notes.ts';
 import { FAILURE_WINDOW_MS } from './node-order.ts';
 import { NodeTable, takesTasks } from './node-table.ts';
 import { PendingGroup } from './pending-group.ts';
-import {
-  compileRequirements,
-  hostPortsOf,
-  needsOf,
-  type Requirements,
-  type StaticRequirements,
-} from './requirements.ts';
-import { groupKey, newServiceEntry, type ServiceEntry } from './service-entry.ts';
-import { SpreadLayout } from './spread-tree.ts';
+import { compileRequirements, hostPortsOf, needsOf, type Requirements } from './requirements.ts';
+import { groupKey, newServiceEntry, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
 
 /** Kinds of a service's tasks whose compiled requirements are kept: the present ones, and those of an update. */
 const COMPILED_KEPT = 2;
-/** A layout is made anew when so many times more branches than nodes have come to be. */
-const BRANCHES_PER_NODE_MAX = 8;
 
 /** What a pending task waits for. */
 type Waiting =
@@ -43,10 +34,11 @@ type Waiting =
 export class PlacementIndex {
   readonly nodes = new NodeTable();
   readonly services = new Map<ServiceId, ServiceEntry>();
+  readonly notes = new NodeNotes(() => ({ nodes: this.nodes.size, services: this.services.size }));
   /** Groups to be tried. */
-  readonly dirty = new Set<PendingGroup>();
+  readonly dirty = new Set<ServiceGroup>();
   /** Groups of which no more could be placed, until something helps. */
-  readonly blocked = new Set<PendingGroup>();
+  readonly blocked = new Set<ServiceGroup>();
   /** Tasks made for one node that are to be tried. */
   readonly dirtyPreassigned = new Set<TaskId>();
   /** Pending tasks that are not wanted any more. */
@@ -55,8 +47,6 @@ export class PlacementIndex {
   readonly relieved = new Set<number>();
   /** Tasks made for one node and waiting, by that node. */
   readonly #preassigned = new Map<string, Set<TaskId>>();
-  readonly #judgements = new Map<string, NodeMarks>();
-  readonly #layouts = new Map<string, SpreadLayout>();
   // Nodes that went while tasks were on them: if one came back, what it holds could only be had from the state.
   readonly #departed = new Set<string>();
   #lastService: ServiceEntry | undefined;
@@ -106,13 +96,13 @@ export class PlacementIndex {
   }
 
   /** A group is to be tried again. */
-  retry(group: PendingGroup): void {
+  retry(group: ServiceGroup): void {
     this.blocked.delete(group);
     this.dirty.add(group);
   }
 
   /** No more of a group can be placed. `rejected` says what turned the nodes away, by verdict. */
-  block(group: PendingGroup, rejected: Uint32Array): void {
+  block(group: ServiceGroup, rejected: Uint32Array): void {
     group.rejected = rejected;
     this.dirty.delete(group);
     this.blocked.add(group);
@@ -136,33 +126,6 @@ export class PlacementIndex {
     service.compiled.set(key, compiled);
     dropOldest(service.compiled, COMPILED_KEPT);
     return compiled;
-  }
-
-  /** The verdicts of static requirements, by node; undefined when nothing is asked. */
-  judgementsOf(requirements: StaticRequirements): NodeMarks | undefined {
-    if (requirements.key === '') return undefined;
-    const known = this.#judgements.get(requirements.key);
-    if (known) return known;
-    const marks = new NodeMarks(requirements.judge, 'small');
-    this.#judgements.set(requirements.key, marks);
-    dropOldest(this.#judgements, this.#keptMax);
-    return marks;
-  }
-
-  /** The branches that nodes make under spread preferences; undefined without any. */
-  layoutOf({ spread, spreadKey }: Requirements): SpreadLayout | undefined {
-    if (spread.length === 0) return undefined;
-    const known = this.#layouts.get(spreadKey);
-    if (known && known.parents.length <= BRANCHES_PER_NODE_MAX * (this.nodes.size + 64)) return known;
-    const layout = new SpreadLayout(spread);
-    this.#layouts.set(spreadKey, layout);
-    dropOldest(this.#layouts, this.#keptMax);
-    return layout;
-  }
-
-  /** Notes about nodes are kept for so many kinds of tasks: those that services have now and had lately. */
-  get #keptMax(): number {
-    return 2 * this.services.size + 64;
   }
 
   #load(task: Task, state: ClusterState): void {
@@ -212,7 +175,7 @@ export class PlacementIndex {
       if (this.#departed.has(after.id)) return false;
     } else {
       this.nodes.update(slot, before, after);
-      this.#forgetMarks(slot);
+      this.notes.forget(slot);
       if (isSameForPlacing(before, after)) return true;
     }
     if (!takesTasks(after)) return true;
@@ -230,7 +193,7 @@ export class PlacementIndex {
       for (const record of service.failures.values()) record.clear(slot);
       this.#forgetIfGone(service);
     }
-    this.#forgetMarks(slot);
+    this.notes.forget(slot);
     this.relieved.delete(slot);
     this.nodes.remove(slot);
     for (const id of this.preassignedTo(node.id)) this.dirtyPreassigned.add(id);
@@ -355,11 +318,6 @@ export class PlacementIndex {
     for (const group of this.blocked) this.retry(group);
   }
 
-  #forgetMarks(slot: number): void {
-    for (const marks of this.#judgements.values()) marks.forget(slot);
-    for (const layout of this.#layouts.values()) layout.leaves.forget(slot);
-  }
-
   #service(id: ServiceId, state: ClusterState): ServiceEntry {
     // Changes come service by service, so the last one is mostly the next.
     const last = this.#lastService;
@@ -391,14 +349,6 @@ function waitsFor(task: Task): Waiting {
   if (task.status.state !== 'pending') return 'nothing';
   if (!isMeantToRun(task.desiredState)) return 'end';
   return task.nodeId === undefined ? 'node' : 'own-node';
-}
-
-/** Drops what was put in first until `size` entries are left. */
-function dropOldest(entries: Map<string, unknown>, size: number): void {
-  for (const key of entries.keys()) {
-    if (entries.size <= size) return;
-    entries.delete(key);
-  }
 }
 
 /** True when nothing changed that could make a node fit for anything that it was not fit for. */

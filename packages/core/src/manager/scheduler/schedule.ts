@@ -66,7 +66,7 @@ export function* schedule(
   const filter = compileFilters(requirements, index, overlay, (slot) => serviceTasks[slot] as number);
   const { rows, active } = nodes;
   const { added } = overlay;
-  const layout = index.layoutOf(requirements);
+  const layout = index.notes.layoutOf(requirements);
   const tree = new SpreadTree({ keys, rows }, layout, count);
   const faulty = service.failures.get(request.specVersion)?.faulty(request.at);
   const rejected = newVerdictCounts();

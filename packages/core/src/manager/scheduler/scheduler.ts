@@ -20,12 +20,11 @@ import {
   sameExplanation,
 } from './explanation.ts';
 import { compileFilters, type Filter } from './filters.ts';
-import type { PendingGroup } from './pending-group.ts';
 import { PlacementIndex } from './placement-index.ts';
 import { PlacementOverlay } from './placement-overlay.ts';
 import { hostPortsOf, type Requirements } from './requirements.ts';
 import { namesFor, type Placement, schedule } from './schedule.ts';
-import { groupKey, type ServiceEntry } from './service-entry.ts';
+import { groupKey, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
 
 /** Nodes looked at plus tasks placed in one decision: a few milliseconds. A group's walk is not broken off for it. */
 const WORK_PER_DECISION = 200_000;
@@ -49,11 +48,11 @@ class Scheduler implements ControlLoop {
   readonly #rowNumbers = new RowNumbers();
   // The groups of the present round, in order, and how many of them are done. A round ends before the next begins,
   // so that old services which are tried again and again don't keep young ones waiting.
-  #round: readonly PendingGroup[] = [];
+  #round: readonly ServiceGroup[] = [];
   #done = 0;
-  readonly #toExplain = new Set<PendingGroup>();
+  readonly #toExplain = new Set<ServiceGroup>();
   /** Large groups that are to be told again, but not yet. */
-  readonly #toRetell = new Set<PendingGroup>();
+  readonly #toRetell = new Set<ServiceGroup>();
 
   begin(state: ClusterState): void {
     this.#index = PlacementIndex.of(state);
@@ -77,7 +76,7 @@ class Scheduler implements ControlLoop {
     const draft = new DecisionDraft(this.#rowNumbers);
     let more = this.#endUnwanted(draft);
     if (!more) more = this.#placePreassigned(state, draft);
-    const placedNow = new Map<PendingGroup, number>();
+    const placedNow = new Map<ServiceGroup, number>();
     if (!more) more = this.#placeGroups(state, context.at, draft, placedNow);
     if (!more) more = this.#explainGroups(state, draft, placedNow);
     return this.#decision({ events: draft.events(context.at), more }, context.at);
@@ -107,7 +106,7 @@ class Scheduler implements ControlLoop {
     index.relieved.clear();
   }
 
-  #fitsSomewhere(group: PendingGroup, slots: ReadonlySet<number>, state: ClusterState): boolean {
+  #fitsSomewhere(group: ServiceGroup, slots: ReadonlySet<number>, state: ClusterState): boolean {
     this.#overlay.reset(this.#index.nodes);
     const requirements = this.#index.requirementsOf(group.service, group.key, group.sample, state);
     const filter = this.#filterOf(group.service, requirements);
@@ -173,7 +172,7 @@ class Scheduler implements ControlLoop {
     state: ClusterState,
     at: number,
     draft: DecisionDraft,
-    placedNow: Map<PendingGroup, number>,
+    placedNow: Map<ServiceGroup, number>,
   ): boolean {
     const begunEarlier = this.#done < this.#round.length;
     if (!begunEarlier) {
@@ -182,7 +181,7 @@ class Scheduler implements ControlLoop {
     }
     let work = WORK_PER_DECISION;
     for (; this.#done < this.#round.length; this.#done++) {
-      const group = this.#round[this.#done] as PendingGroup;
+      const group = this.#round[this.#done] as ServiceGroup;
       if (!this.#index.dirty.has(group)) continue;
       if (work <= 0 || draft.room === 0) return true;
       const count = Math.min(group.size, draft.room);
@@ -197,14 +196,14 @@ class Scheduler implements ControlLoop {
     return begunEarlier && this.#index.dirty.size > 0;
   }
 
-  #place(group: PendingGroup, count: number, state: ClusterState, at: number): Placement {
+  #place(group: ServiceGroup, count: number, state: ClusterState, at: number): Placement {
     const requirements = this.#index.requirementsOf(group.service, group.key, group.sample, state);
     const request = { service: group.service, specVersion: group.specVersion, requirements, count, at };
     const steps = schedule(request, this.#index, this.#overlay);
     for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
   }
 
-  #assign(group: PendingGroup, { placed, slots, generic }: Placement, draft: DecisionDraft): void {
+  #assign(group: ServiceGroup, { placed, slots, generic }: Placement, draft: DecisionDraft): void {
     const { nodes } = this.#index.nodes;
     const ids = group.first(placed);
     for (let at = 0; at < placed; at++) {
@@ -215,7 +214,7 @@ class Scheduler implements ControlLoop {
   }
 
   /** The rest of a group can't be placed now. Who is told so, and when, so that telling a million costs little. */
-  #block(group: PendingGroup, placement: Placement, at: number): void {
+  #block(group: ServiceGroup, placement: Placement, at: number): void {
     this.#index.block(group, placement.rejected);
     const explanation = explainUnplaced(placement.nodes, placement.rejected);
     const isNews = this.#toRetell.delete(group) || !sameExplanation(group.explanation, explanation);
@@ -233,7 +232,7 @@ class Scheduler implements ControlLoop {
   #explainGroups(
     state: ClusterState,
     draft: DecisionDraft,
-    placedNow: ReadonlyMap<PendingGroup, number>,
+    placedNow: ReadonlyMap<ServiceGroup, number>,
   ): boolean {
     for (const group of this.#toExplain) {
       const { explanation } = group;
@@ -255,7 +254,7 @@ class Scheduler implements ControlLoop {
 const PREASSIGNED = [FIT, ...FILTERS.map(rejectedBy)].map(explainPreassigned);
 
 /** Older services first, then older specs: the same order whatever came in first. */
-function byAge(a: PendingGroup, b: PendingGroup): number {
+function byAge(a: ServiceGroup, b: ServiceGroup): number {
   return (
     a.service.row - b.service.row ||
     a.specVersion - b.specVersion ||

@@ -18,10 +18,13 @@ export interface ServiceEntry {
   /** Failures by spec version. */
   readonly failures: Map<number, FailureRecord>;
   /** What waits for a node, by {@link groupKey}. */
-  readonly groups: Map<string, PendingGroup>;
+  readonly groups: Map<string, ServiceGroup>;
   /** Compiled requirements of the newest kinds of its tasks, by {@link groupKey}. */
   readonly compiled: Map<string, Requirements>;
 }
+
+/** What waits of one service. */
+export type ServiceGroup = PendingGroup<ServiceEntry>;
 
 export function newServiceEntry(id: ServiceId, row: number, exists: boolean): ServiceEntry {
   return {
