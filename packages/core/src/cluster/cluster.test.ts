@@ -111,6 +111,18 @@ describe('given a cluster with one node', () => {
     await run(cluster.close());
   });
 
+  it('when a spec is larger than a transaction may be, then it is refused and the next command goes on', async () => {
+    const { run, open } = aWorld();
+    const cluster = await open();
+    const labels = { big: 'x'.repeat(2 ** 21) };
+    await expect(run(cluster.services.create({ ...web, labels }))).rejects.toMatchObject({
+      code: 'INVALID_SPEC',
+      retryable: false,
+    });
+    expect(await run(cluster.services.create(web))).toMatchObject({ action: 'created' });
+    await run(cluster.close());
+  });
+
   it('when a command is sent again under its id, then it is carried out once', async () => {
     const { run, open } = aWorld();
     const cluster = await open();

@@ -3,7 +3,13 @@
  * carrying out a command through the leader with deadlines and a command id.
  */
 
-import { ClosedError, OutcomeUnknownError, PreconditionError } from '../errors.ts';
+import {
+  ClosedError,
+  InvalidSpecError,
+  OutcomeUnknownError,
+  PreconditionError,
+  UnavailableError,
+} from '../errors.ts';
 import type { Actor } from '../events/event.ts';
 import type { DecideContext } from '../manager/control-loop.ts';
 import type { Decided } from '../manager/leader-store.ts';
@@ -100,6 +106,9 @@ export class Control {
     try {
       return await withDeadline(this.clock, options, what, run, { lifetime: this.lifetime });
     } catch (error) {
+      if (error instanceof UnavailableError && error.reason === 'too-large') {
+        throw new InvalidSpecError([{ field: '', rule: `must be smaller: ${error.message}` }]);
+      }
       const gaveUp = asked && isGivingUp(error);
       throw gaveUp ? new OutcomeUnknownError(id, `gave up waiting for the answer to ${what}`) : error;
     }
