@@ -75,6 +75,7 @@ describe('the environment of a task', () => {
       SKEP_TASK_SLOT: '1',
       SKEP_SERVICE_NAME: 'web',
       SKEP_NODE_ID: machine.context.nodeId,
+      SKEP_NODE_HOSTNAME: machine.context.hostname,
       PATH: process.env['PATH'],
     });
     expect(env['SKEP_TEST_STRAY']).toBeUndefined();

@@ -231,7 +231,7 @@ export class ProcessRuntime implements TaskRuntime {
     if ('rule' in program) throw new DriverError(`${program.field}: ${program.rule}`);
     const env = taskEnv(this.#task, program, {
       ports: meta.ports,
-      nodeId: context.nodeId,
+      node: context,
       filesDir: meta.filesDir,
       inheritEnv: options.inheritEnv,
       host: process.env,

@@ -1,6 +1,6 @@
 /** Pure: the environment that a task runs in. */
 
-import type { RuntimeTask } from '@skep/core/driver';
+import type { DriverContext, RuntimeTask } from '@skep/core/driver';
 import type { TaskPort } from './core-types.ts';
 import { INHERITED_ENV, type ProcessDriverOptions } from './options.ts';
 import type { ResolvedProgram } from './program.ts';
@@ -14,7 +14,7 @@ export function taskEnv(
   program: ResolvedProgram,
   given: {
     readonly ports: readonly TaskPort[];
-    readonly nodeId: string;
+    readonly node: Pick<DriverContext, 'nodeId' | 'hostname'>;
     readonly filesDir: string | undefined;
     readonly inheritEnv: ProcessDriverOptions['inheritEnv'];
     readonly host: Readonly<Record<string, string | undefined>>;
@@ -41,7 +41,8 @@ export function taskEnv(
   env['SKEP_TASK_NAME'] = task.name;
   env['SKEP_TASK_SLOT'] = String(task.slot);
   env['SKEP_SERVICE_NAME'] = task.serviceName;
-  env['SKEP_NODE_ID'] = given.nodeId;
+  env['SKEP_NODE_ID'] = given.node.nodeId;
+  env['SKEP_NODE_HOSTNAME'] = given.node.hostname;
   if (given.filesDir !== undefined) env['SKEP_FILES_DIR'] = given.filesDir;
   return env;
 }

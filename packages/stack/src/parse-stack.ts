@@ -13,7 +13,9 @@ import {
 } from '@skep/core';
 import type { Variables } from './interpolation.ts';
 import { CONFIG_BYTES_MAX, SECRET_BYTES_MAX } from './limits.ts';
-import { type Place, Reading, readField, readFields, readWord, type StackWarning } from './reading.ts';
+import { readField, readFields } from './read-fields.ts';
+import { readWord } from './read-values.ts';
+import { type Place, Reading, type StackWarning } from './reading.ts';
 import { readService } from './service.ts';
 import type { Declared } from './service-references.ts';
 import type { ReadFile } from './stack-files.ts';

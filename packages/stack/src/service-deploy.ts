@@ -3,24 +3,18 @@
 import { checkConstraints, type ServiceSpecInput, type TaskSpecInput } from '@skep/core';
 import { didYouMean } from './did-you-mean.ts';
 import { CONSTRAINTS_MAX } from './limits.ts';
+import { readList, readTextRecord } from './read-collections.ts';
+import { compact, readField, readFields } from './read-fields.ts';
 import {
-  compact,
-  type Place,
-  type Read,
-  type Reading,
   readBytes,
   readCount,
   readCpus,
   readDurationMs,
-  readField,
-  readFields,
-  readList,
   readOneOf,
   readText,
-  readTextRecord,
   readWord,
-  shown,
-} from './reading.ts';
+} from './read-values.ts';
+import { type Place, type Read, type Reading, shown } from './reading.ts';
 
 /** What `deploy` says of a service. */
 export interface Deploy {

@@ -4,21 +4,10 @@
  */
 
 import type { TaskSpecInput } from '@skep/core';
-import {
-  compact,
-  type Place,
-  type Read,
-  type Reading,
-  readBoolean,
-  readCount,
-  readDurationMs,
-  readEach,
-  readField,
-  readFields,
-  readInteger,
-  readText,
-  shown,
-} from './reading.ts';
+import { readEach } from './read-collections.ts';
+import { compact, readField, readFields } from './read-fields.ts';
+import { readBoolean, readCount, readDurationMs, readInteger, readText } from './read-values.ts';
+import { type Place, type Read, type Reading, shown } from './reading.ts';
 
 type Health = NonNullable<TaskSpecInput['health']>;
 type HealthTest = Health['test'];

@@ -2,19 +2,10 @@
 
 import type { ServiceSpecInput } from '@skep/core';
 import { SERVICE_PORTS_MAX } from './limits.ts';
-import {
-  compact,
-  type Place,
-  type Read,
-  type Reading,
-  readCount,
-  readField,
-  readFields,
-  readList,
-  readOneOf,
-  readText,
-  shown,
-} from './reading.ts';
+import { readList } from './read-collections.ts';
+import { compact, readField, readFields } from './read-fields.ts';
+import { readCount, readOneOf, readText } from './read-values.ts';
+import { type Place, type Read, type Reading, shown } from './reading.ts';
 
 type Port = NonNullable<ServiceSpecInput['ports']>[number];
 

@@ -2,25 +2,10 @@
 
 import type { TaskSpecInput } from '@skep/core';
 import { didYouMean } from './did-you-mean.ts';
-import {
-  compact,
-  isEmpty,
-  type Keyed,
-  type Place,
-  type Read,
-  type Reading,
-  readBoolean,
-  readField,
-  readFields,
-  readFileMode,
-  readList,
-  readMap,
-  readOneOf,
-  readText,
-  readTexts,
-  readWord,
-  shown,
-} from './reading.ts';
+import { readList, readMap, readTexts } from './read-collections.ts';
+import { compact, readField, readFields } from './read-fields.ts';
+import { readBoolean, readFileMode, readOneOf, readText, readWord } from './read-values.ts';
+import { isEmpty, type Keyed, type Place, type Read, type Reading, shown } from './reading.ts';
 import { type FileAccess, isAbsolutePath, resolvePath } from './stack-files.ts';
 import { DEFAULT_NETWORK, type FileSource, type NetworkSource, type StackVolume } from './top-level.ts';
 

@@ -5,23 +5,10 @@
 
 import { InvalidSpecError, parseServiceSpec, type ServiceSpecInput, type TaskSpecInput } from '@skep/core';
 import { parseEnvFile } from './env-file.ts';
-import {
-  compact,
-  type Keyed,
-  type Place,
-  type Read,
-  type Reading,
-  readBoolean,
-  readDurationMs,
-  readEach,
-  readField,
-  readFields,
-  readPairs,
-  readText,
-  readTextRecord,
-  readWord,
-  shown,
-} from './reading.ts';
+import { readEach, readPairs, readTextRecord } from './read-collections.ts';
+import { compact, readField, readFields } from './read-fields.ts';
+import { readBoolean, readDurationMs, readText, readWord } from './read-values.ts';
+import { type Keyed, type Place, type Read, type Reading, shown } from './reading.ts';
 import { type Deploy, readDeploy } from './service-deploy.ts';
 import { readHealth } from './service-health.ts';
 import { IGNORED_BY_SWARM, NOT_SUPPORTED, REFUSED, SERVICE_KEYS } from './service-keys.ts';

@@ -1,22 +1,10 @@
 /** The sections beside `services`: networks, volumes, secrets and configs, each as what services may refer to. */
 
 import type { ConfigSpecInput, NetworkSpecInput, SecretSpecInput } from '@skep/core';
-import {
-  compact,
-  type FieldTable,
-  type Keyed,
-  type Place,
-  type Read,
-  type Reading,
-  readBoolean,
-  readEach,
-  readField,
-  readFields,
-  readMap,
-  readText,
-  readTextRecord,
-  readWord,
-} from './reading.ts';
+import { readEach, readMap, readTextRecord } from './read-collections.ts';
+import { compact, type FieldTable, readField, readFields } from './read-fields.ts';
+import { readBoolean, readText, readWord } from './read-values.ts';
+import type { Keyed, Place, Read, Reading } from './reading.ts';
 import { type FileAccess, readFileAt } from './stack-files.ts';
 
 /** Label that marks every object of a stack with the stack's name. */

@@ -1,6 +1,7 @@
 /** Appends that wait for the disk, and how they become batches and bytes. Knows nothing of files or epochs. */
 
 import type { Append, AppendOutcome, Position, RejectionReason } from '../log/event-log.ts';
+import { rejected } from '../log/outcomes.ts';
 import { BATCH_HEADER_BYTES, ENTRY_OVERHEAD, encodeBatch } from './entry-batch.ts';
 
 /** An append whose outcome is awaited. */
@@ -80,9 +81,4 @@ export class AppendQueue {
     this.#bytes = 0;
     for (const { resolve } of waiting) resolve(rejected(reason, message));
   }
-}
-
-/** The outcome of an append that is certainly not in the log. */
-export function rejected(reason: RejectionReason, message: string): AppendOutcome {
-  return { kind: 'rejected', reason, message };
 }

@@ -5,9 +5,6 @@
  */
 
 export * from './event-log.ts';
-export {
-  MemoryEventLog,
-  type MemoryEventLogOptions,
-  type MemoryLogFault,
-  MemoryLogStorage,
-} from './memory-event-log.ts';
+export { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts';
+export type { MemoryLogFault } from './memory-in-flight.ts';
+export { MemoryLogStorage } from './memory-storage.ts';

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { RecordingMachine } from './conformance/recording-machine.ts';
 import { describeEventLog } from './conformance.ts';
 import type { Append, AppendOutcome } from './event-log.ts';
-import { MemoryEventLog, type MemoryEventLogOptions, MemoryLogStorage } from './memory-event-log.ts';
+import { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts';
+import { MemoryLogStorage } from './memory-storage.ts';
 
 for (const positionStride of [1, 7]) {
   describeEventLog(

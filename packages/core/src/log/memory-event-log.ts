@@ -19,10 +19,12 @@ import type {
   Position,
   ReadOptions,
   RecoveryReport,
-  RejectionReason,
 } from './event-log.ts';
 import { LogError } from './event-log.ts';
 import { LeadershipTerms } from './leadership-terms.ts';
+import { AppendsInFlight, type MemoryLogFault } from './memory-in-flight.ts';
+import { KeptEntries, MemoryLogStorage } from './memory-storage.ts';
+import { rejected, unknown } from './outcomes.ts';
 
 /** Options of {@link MemoryEventLog}. */
 export interface MemoryEventLogOptions {
@@ -40,33 +42,6 @@ export interface MemoryEventLogOptions {
   readonly logger?: Logger;
 }
 
-/** Memory that outlives a {@link MemoryEventLog}: opening another on the same storage is a restart without a disk. */
-export class MemoryLogStorage {
-  /** Committed entries behind the snapshot, in order. Owned by the log that is open on this storage. */
-  entries: Entry[] = [];
-  /** The state at one position, as its machine wrote it. */
-  snapshot: { readonly position: Position; readonly chunks: readonly Uint8Array[] } | undefined;
-  /** The last epoch that began on this storage. */
-  epoch = 0;
-}
-
-/**
- * A rehearsed ending of one append, for {@link MemoryEventLog.failNext}. An unknown one that is not committed ends
- * the epoch and begins the next, since nothing may be committed behind it.
- */
-export type MemoryLogFault =
-  | Extract<AppendOutcome, { kind: 'rejected' }>
-  | (Extract<AppendOutcome, { kind: 'unknown' }> & {
-      /** Whether the entry is in the log all the same. */
-      readonly committed: boolean;
-    });
-
-interface Waiting {
-  readonly entry: Entry;
-  readonly fault: MemoryLogFault | undefined;
-  readonly resolve: (outcome: AppendOutcome) => void;
-}
-
 /** An {@link EventLog} in memory. */
 export class MemoryEventLog implements EventLog {
   readonly capabilities: LogCapabilities;
@@ -75,17 +50,13 @@ export class MemoryEventLog implements EventLog {
   readonly #retainBytes: number;
   readonly #storage: MemoryLogStorage;
   readonly #shared: boolean;
+  readonly #kept: KeptEntries;
   readonly #terms: LeadershipTerms;
   readonly #applied = new AppliedCursor();
-  readonly #faults: MemoryLogFault[] = [];
+  readonly #inFlight = new AppendsInFlight(() => this.#drain('committed'));
   #machine: LogStateMachine | undefined;
-  #waiting: Waiting[] = [];
-  #draining = false;
-  #held = false;
   #sequence = 0;
   #last: Position = 0;
-  #bytes = 0;
-  #forgotten: Position = 0;
   #checkpoint: Promise<Position> | undefined;
   #failure: LogError | undefined;
   #opened = false;
@@ -96,6 +67,7 @@ export class MemoryEventLog implements EventLog {
     this.#retainBytes = options.retainBytes ?? 64 * 1024 * 1024;
     this.#storage = options.storage ?? new MemoryLogStorage();
     this.#shared = options.storage !== undefined;
+    this.#kept = new KeptEntries(this.#storage);
     const logger = options.logger ?? silentLogger;
     this.#terms = new LeadershipTerms((error, epoch) =>
       logger.error({ err: error, epoch }, 'a listener or a term of leadership failed'),
@@ -118,12 +90,11 @@ export class MemoryEventLog implements EventLog {
     if (snapshot) {
       await machine.restore(snapshot.position, iterate(snapshot.chunks));
       this.#moveTo(snapshot.position);
-      this.#forgotten = snapshot.position;
     }
+    this.#kept.adopt();
     for (const entry of entries) {
       machine.apply(entry);
       this.#moveTo(entry.position);
-      this.#bytes += entry.payload.length;
     }
     if (this.#failure) throw this.#failure;
     this.#machine = machine;
@@ -134,16 +105,13 @@ export class MemoryEventLog implements EventLog {
   append(append: Append): Promise<AppendOutcome> {
     const refusal = this.#refusal(append);
     if (refusal) return Promise.resolve(refusal);
-    const fault = this.#faults.shift();
+    const fault = this.#inFlight.takeFault();
     if (fault?.kind === 'rejected') return Promise.resolve(fault);
     this.#sequence = append.sequence;
     this.#last += this.#stride;
     const { at, payload, epoch, sequence } = append;
     const entry: Entry = { position: this.#last, epoch, sequence, at, payload };
-    return new Promise((resolve) => {
-      this.#waiting.push({ entry, fault, resolve });
-      this.#scheduleDrain();
-    });
+    return this.#inFlight.push(entry, fault);
   }
 
   async barrier(options?: { readonly signal?: AbortSignal }): Promise<Position> {
@@ -158,27 +126,8 @@ export class MemoryEventLog implements EventLog {
     return this.#applied.wait(position, signal);
   }
 
-  async *read(options: ReadOptions): AsyncGenerator<Entry, void, undefined> {
-    const { signal } = options;
-    let after = options.after;
-    for (;;) {
-      signal?.throwIfAborted();
-      if (after < this.#forgotten) {
-        const message = `entries up to position ${this.#forgotten} are forgotten, ${after + 1} was asked for`;
-        throw new LogError('compacted', message, { oldest: this.#forgotten });
-      }
-      const { entries } = this.#storage;
-      for (let index = indexAfter(entries, after); index < entries.length; index++) {
-        const entry = entries[index];
-        if (entry === undefined || this.#storage.entries !== entries) break;
-        after = entry.position;
-        yield entry;
-        signal?.throwIfAborted();
-      }
-      if (this.#storage.entries !== entries) continue;
-      if (!options.live) return;
-      await this.#applied.wait(after + 1, signal);
-    }
+  read(options: ReadOptions): AsyncGenerator<Entry, void, undefined> {
+    return this.#kept.read(options, (after, signal) => this.#applied.wait(after + 1, signal));
   }
 
   leadership(): Leadership {
@@ -218,8 +167,8 @@ export class MemoryEventLog implements EventLog {
       first: entries[0]?.position ?? 0,
       last: this.#last,
       applied: this.#applied.position,
-      snapshot: snapshot?.position ?? this.#forgotten,
-      bytes: this.#bytes,
+      snapshot: snapshot?.position ?? this.#kept.forgotten,
+      bytes: this.#kept.bytes,
       ...(failure === undefined ? {} : { failure: { reason: 'closed', message: failure.message } }),
     };
   }
@@ -231,7 +180,7 @@ export class MemoryEventLog implements EventLog {
 
   /** For tests: the next append that would be accepted ends in this way instead. Faults queue up. */
   failNext(fault: MemoryLogFault): void {
-    this.#faults.push(fault);
+    this.#inFlight.rehearse(fault);
   }
 
   /**
@@ -241,8 +190,7 @@ export class MemoryEventLog implements EventLog {
   loseLeadership(options: { readonly keepInFlight?: boolean } = {}): void {
     const epoch = this.#terms.current.epoch;
     if (options.keepInFlight) this.#drain('unknown');
-    else
-      this.#dropWaiting({ kind: 'unknown', reason: 'leadership-lost', message: `epoch ${epoch} has ended` });
+    else this.#inFlight.endAll(unknown('leadership-lost', `epoch ${epoch} has ended`));
     this.#terms.change({ role: 'none', epoch });
   }
 
@@ -257,11 +205,7 @@ export class MemoryEventLog implements EventLog {
 
   /** For tests: keeps appends in flight, as a slow disk would, until the returned function is called. */
   hold(): () => void {
-    this.#held = true;
-    return () => {
-      this.#held = false;
-      this.#scheduleDrain();
-    };
+    return this.#inFlight.hold();
   }
 
   #refusal({ epoch, sequence, payload }: Append): AppendOutcome | undefined {
@@ -276,73 +220,47 @@ export class MemoryEventLog implements EventLog {
     if (payload.length > limit) {
       return rejected('too-large', `a payload of ${payload.length} bytes is over the limit of ${limit}`);
     }
-    if (this.#waiting.length >= this.#maxInFlight) {
-      return rejected('busy', `${this.#waiting.length} appends are in flight already`);
+    if (this.#inFlight.count >= this.#maxInFlight) {
+      return rejected('busy', `${this.#inFlight.count} appends are in flight already`);
     }
     return undefined;
   }
 
-  #scheduleDrain(): void {
-    if (this.#draining || this.#held) return;
-    this.#draining = true;
-    // A turn later, so that a leader pipelines here as it would on a disk.
-    void Promise.resolve().then(() => {
-      this.#draining = false;
-      if (!this.#held) this.#drain('committed');
-    });
-  }
-
   #drain(ending: 'committed' | 'unknown'): void {
     const machine = this.#machine;
-    const batch = this.#waiting;
-    if (batch.length === 0 || !machine) return;
-    this.#waiting = [];
+    if (this.#inFlight.count === 0 || !machine) return;
+    const batch = this.#inFlight.takeAll();
     const epoch = this.#terms.current.epoch;
-    const lost: AppendOutcome = {
-      kind: 'unknown',
-      reason: 'leadership-lost',
-      message: `epoch ${epoch} has ended`,
-    };
+    const lost = unknown('leadership-lost', `epoch ${epoch} has ended`);
     let done = 0;
     for (const { entry, fault, resolve } of batch) {
       if (this.#failure) break;
       done += 1;
       if (fault?.kind === 'unknown' && !fault.committed) {
-        resolve({ kind: 'unknown', reason: fault.reason, message: fault.message });
+        resolve(unknown(fault.reason, fault.message));
         const message = `append ${entry.sequence} of epoch ${epoch} did not come to be, so the epoch has ended`;
         for (const behind of batch.slice(done)) behind.resolve(rejected('fenced', message));
         this.#terms.change({ role: 'none', epoch });
         this.lead();
         return;
       }
-      this.#storage.entries.push(entry);
-      this.#bytes += entry.payload.length;
+      this.#kept.push(entry);
       try {
         machine.apply(entry);
       } catch (error) {
-        this.#end(
-          new LogError('io', `the state machine refused position ${entry.position}`, { cause: error }),
-        );
-        resolve({
-          kind: 'unknown',
-          reason: 'closed',
-          message: 'the state machine failed to apply the entry',
-        });
+        const message = `the state machine refused position ${entry.position}`;
+        this.#end(new LogError('io', message, { cause: error }));
+        resolve(unknown('closed', 'the state machine failed to apply the entry'));
         break;
       }
       this.#applied.advance(entry.position);
-      if (fault?.kind === 'unknown')
-        resolve({ kind: 'unknown', reason: fault.reason, message: fault.message });
+      if (fault?.kind === 'unknown') resolve(unknown(fault.reason, fault.message));
       else resolve(ending === 'unknown' ? lost : { kind: 'committed', position: entry.position });
     }
     for (const { resolve } of batch.slice(done)) {
-      resolve({
-        kind: 'unknown',
-        reason: 'closed',
-        message: 'the log failed before this append was decided',
-      });
+      resolve(unknown('closed', 'the log failed before this append was decided'));
     }
-    if (this.#bytes > this.#retainBytes) this.#trim();
+    if (this.#kept.bytes > this.#retainBytes) this.#trim();
   }
 
   /** Makes room: half of what is kept is forgotten, or a snapshot taken if another log will open on the storage. */
@@ -351,38 +269,16 @@ export class MemoryEventLog implements EventLog {
       if (this.#checkpoint === undefined) void this.checkpoint().catch(() => {});
       return;
     }
-    let excess = this.#bytes - this.#retainBytes / 2;
-    for (const { position, payload } of this.#storage.entries) {
-      excess -= payload.length;
-      if (excess > 0) continue;
-      this.#forget(position);
-      return;
-    }
+    this.#kept.shrinkTo(this.#retainBytes / 2);
   }
 
   async #snapshot(): Promise<Position> {
     const machine = this.#machine;
     if (!machine || this.#failure) throw this.#failure ?? new LogError('closed', 'the log is not open');
     const position = this.#applied.position;
-    if (this.#shared) {
-      const capture = machine.capture();
-      try {
-        const chunks: Uint8Array[] = [];
-        for await (const chunk of capture.chunks()) chunks.push(chunk);
-        this.#storage.snapshot = { position, chunks };
-      } finally {
-        capture.release();
-      }
-    }
-    this.#forget(position);
+    if (this.#shared) await this.#kept.save(position, machine.capture());
+    this.#kept.forget(position);
     return position;
-  }
-
-  #forget(position: Position): void {
-    const kept = this.#storage.entries.slice(indexAfter(this.#storage.entries, position));
-    this.#storage.entries = kept;
-    this.#bytes = kept.reduce((sum, entry) => sum + entry.payload.length, 0);
-    this.#forgotten = position;
   }
 
   #moveTo(position: Position): void {
@@ -390,36 +286,13 @@ export class MemoryEventLog implements EventLog {
     this.#applied.advance(position);
   }
 
-  #dropWaiting(outcome: AppendOutcome): void {
-    const dropped = this.#waiting;
-    this.#waiting = [];
-    for (const { resolve } of dropped) resolve(outcome);
-  }
-
   #end(failure: LogError): void {
     if (this.#failure) return;
     this.#failure = failure;
-    this.#dropWaiting({ kind: 'unknown', reason: 'closed', message: failure.message });
+    this.#inFlight.endAll(unknown('closed', failure.message));
     this.#applied.fail(failure);
     this.#terms.change({ role: 'none', epoch: this.#terms.current.epoch });
   }
-}
-
-function rejected(reason: RejectionReason, message: string): AppendOutcome {
-  return { kind: 'rejected', reason, message };
-}
-
-/** The index of the first entry behind `position`, by bisection. */
-function indexAfter(entries: readonly Entry[], position: Position): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const entry = entries[middle];
-    if (entry !== undefined && entry.position <= position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 async function* iterate<T>(items: readonly T[]): AsyncGenerator<T, void, undefined> {

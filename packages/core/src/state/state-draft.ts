@@ -6,21 +6,17 @@
 import type { CommandId, ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId } from '../model/ids.ts';
 import type { ClusterObject, Config, Network, Node, Secret, Service, Task } from '../model/objects.ts';
 import type { Change } from './change.ts';
-import { ClusterState, type NamedKind, nameKey, type SlotRows, type StateRoots } from './cluster-state.ts';
+import { ClusterState, type NamedKind, nameKey } from './cluster-state.ts';
+import { forgetServiceWithoutTasks, noteDeparture } from './departed-services.ts';
+import { type DraftRoots, InconsistentEventError } from './draft-roots.ts';
 import { closeOwner, createOwner, type Owner } from './persistent/owner.ts';
-import { PersistentVector } from './persistent/persistent-vector.ts';
-import { RowSet } from './persistent/row-set.ts';
 import { type Table, tableDelete, tableGet, tableInsert, tableReplace } from './table.ts';
+import { indexOnNode, indexTask, unindexTask } from './task-index.ts';
+
+export { InconsistentEventError };
 
 /** How many command ids are remembered, so that a retry is known for one. */
 export const COMMANDS_REMEMBERED = 10_000;
-
-/** Thrown when events do not fit the state they are applied to. A fault of ours, never of a user. */
-export class InconsistentEventError extends Error {
-  override readonly name = 'InconsistentEventError';
-}
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface FileTables {
   readonly networks: { readonly id: NetworkId; readonly row: Network };
@@ -33,11 +29,13 @@ export class StateDraft {
   readonly changes: Change[] = [];
   /** A secret value was dropped. */
   forgets = false;
-  readonly #roots: Writable<StateRoots>;
+  readonly #roots: DraftRoots['roots'];
   readonly #owner: Owner = createOwner();
+  readonly #draft: DraftRoots;
 
   constructor(base: ClusterState) {
     this.#roots = { ...base.roots };
+    this.#draft = { roots: this.#roots, owner: this.#owner };
   }
 
   get cluster(): ClusterObject | undefined {
@@ -109,7 +107,7 @@ export class StateDraft {
 
   /**
    * Removes the service's row. Its tasks stay, and so does their index, until they are removed themselves: they are
-   * found by the service's number, which {@link StateRoots.slots} keeps.
+   * found by the service's number.
    */
   deleteService(id: ServiceId): void {
     const [number, before] = this.#existing(this.#roots.services, id, 'service');
@@ -117,12 +115,8 @@ export class StateDraft {
       ...this.#roots.services,
       rows: this.#roots.services.rows.delete(number, this.#owner),
     };
-    const { name } = before.spec;
-    this.#roots.names = this.#roots.names
-      .delete(nameKey('service', name), this.#owner)
-      .set(nameKey('departed', name), id, this.#owner);
-    this.#roots.departed = this.#roots.departed.set(id, name, this.#owner);
-    this.#forgetServiceWithoutTasks(id, number);
+    noteDeparture(this.#draft, id, before.spec.name);
+    forgetServiceWithoutTasks(this.#draft, id, number);
     this.changes.push({ kind: 'service', before, after: undefined });
   }
 
@@ -131,8 +125,7 @@ export class StateDraft {
     if (this.#roots.tasks.ids.has(after.id))
       throw new InconsistentEventError(`task ${after.id} exists already`);
     this.#roots.tasks = tableInsert(this.#roots.tasks, after.id, after, this.#owner);
-    this.#changeSlot(after, (rows) => [...rows, number]);
-    if (after.nodeId !== undefined) this.#indexOnNode(after.nodeId, number);
+    indexTask(this.#draft, after, number);
     this.changes.push({ kind: 'task', before: undefined, after });
   }
 
@@ -153,23 +146,15 @@ export class StateDraft {
   /** Replaces the task in a row. `before` is what {@link taskAt} gave. */
   replaceTask(row: number, before: Task, after: Task): void {
     this.#roots.tasks = tableReplace(this.#roots.tasks, row, after, this.#owner);
-    if (after.nodeId !== undefined && before.nodeId === undefined) this.#indexOnNode(after.nodeId, row);
+    if (after.nodeId !== undefined && before.nodeId === undefined)
+      indexOnNode(this.#draft, after.nodeId, row);
     this.changes.push({ kind: 'task', before, after });
   }
 
   deleteTask(id: TaskId): void {
     const [number, before] = this.#existing(this.#roots.tasks, id, 'task');
     this.#roots.tasks = tableDelete(this.#roots.tasks, id, number, this.#owner);
-    this.#changeSlot(before, (rows) => rows.filter((row) => row !== number));
-    const nodeRow = before.nodeId === undefined ? undefined : this.#roots.nodes.ids.get(before.nodeId);
-    const onNode = nodeRow === undefined ? undefined : this.#roots.tasksByNode.get(nodeRow);
-    if (nodeRow !== undefined && onNode) {
-      const rest = onNode.delete(number, this.#owner);
-      this.#roots.tasksByNode =
-        rest.size === 0
-          ? this.#roots.tasksByNode.delete(nodeRow, this.#owner)
-          : this.#roots.tasksByNode.set(nodeRow, rest, this.#owner);
-    }
+    unindexTask(this.#draft, before, number);
     this.changes.push({ kind: 'task', before, after: undefined });
   }
 
@@ -292,63 +277,5 @@ export class StateDraft {
     const [number, before] = this.#existing(table, id, kind);
     this.#roots.names = this.#roots.names.delete(nameKey(kind, before.spec.name), this.#owner);
     return [tableDelete(table, id, number, this.#owner), before];
-  }
-
-  #changeSlot(task: Task, change: (rows: SlotRows) => SlotRows): void {
-    const serviceRow = this.#roots.services.ids.get(task.serviceId);
-    if (serviceRow === undefined) throw new InconsistentEventError(`task ${task.id} is of no service`);
-    const key = this.#slotKey(task);
-    const slots = this.#roots.slots.get(serviceRow) ?? PersistentVector.empty<SlotRows>();
-    const rows = change(slots.get(key) ?? []);
-    const next = rows.length === 0 ? slots.delete(key, this.#owner) : slots.set(key, rows, this.#owner);
-    if (next.size > 0) {
-      this.#roots.slots = this.#roots.slots.set(serviceRow, next, this.#owner);
-      return;
-    }
-    this.#roots.slots = this.#roots.slots.delete(serviceRow, this.#owner);
-    if (this.#roots.services.rows.get(serviceRow) === undefined) {
-      this.#forgetServiceWithoutTasks(task.serviceId, serviceRow);
-    }
-  }
-
-  #slotKey(task: Task): number {
-    if (task.slot !== 0 || task.nodeId === undefined) return task.slot;
-    const row = this.#roots.nodes.ids.get(task.nodeId);
-    if (row === undefined) throw new InconsistentEventError(`node ${task.nodeId} of task ${task.id} is gone`);
-    return row;
-  }
-
-  #indexOnNode(nodeId: NodeId, taskRow: number): void {
-    const nodeRow = this.#roots.nodes.ids.get(nodeId);
-    if (nodeRow === undefined) throw new InconsistentEventError(`node ${nodeId} does not exist`);
-    const rows = this.#roots.tasksByNode.get(nodeRow) ?? RowSet.empty();
-    this.#roots.tasksByNode = this.#roots.tasksByNode.set(
-      nodeRow,
-      rows.add(taskRow, this.#owner),
-      this.#owner,
-    );
-  }
-
-  #forgetServiceWithoutTasks(id: ServiceId, number: number): void {
-    if (this.#roots.slots.get(number) !== undefined) return;
-    const key = nameKey('departed', this.#roots.departed.get(id) ?? '');
-    this.#roots.departed = this.#roots.departed.delete(id, this.#owner);
-    this.#roots.services = { ...this.#roots.services, ids: this.#roots.services.ids.delete(id, this.#owner) };
-    if (this.#roots.names.get(key) !== id) return;
-    const heir = this.#newestDeparted(key);
-    this.#roots.names =
-      heir === undefined
-        ? this.#roots.names.delete(key, this.#owner)
-        : this.#roots.names.set(key, heir, this.#owner);
-  }
-
-  /** The departed service that a name stands for: of those who had it, the one made last. */
-  #newestDeparted(key: string): ServiceId | undefined {
-    let newest: { readonly id: ServiceId; readonly row: number } | undefined;
-    for (const [id, name] of this.#roots.departed.entries()) {
-      const row = this.#roots.services.ids.get(id) ?? 0;
-      if (nameKey('departed', name) === key && row > (newest?.row ?? 0)) newest = { id, row };
-    }
-    return newest?.id;
   }
 }

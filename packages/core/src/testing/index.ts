@@ -10,17 +10,12 @@ export { type TaskSpecInput, taskSpecSchema } from '../model/task-spec.ts';
 export { type LogFields, type Logger, silentLogger } from '../runtime/logger.ts';
 export { type Random, seededRandom } from '../runtime/random.ts';
 export { systemClock } from '../runtime/system-clock.ts';
+export type { SimulatedBehaviour, SimulatedDuration, SimulatedStep } from './simulated-behaviour.ts';
 export { SIMULATED_EPOCH_MS, SimulatedClock } from './simulated-clock.ts';
 export {
   type SimulatedDescription,
   SimulatedDriver,
   type SimulatedDriverOptions,
 } from './simulated-driver.ts';
-export {
-  type SimulatedBehaviour,
-  type SimulatedDuration,
-  SimulatedHost,
-  type SimulatedHostOptions,
-  type SimulatedRuntime,
-  type SimulatedStep,
-} from './simulated-host.ts';
+export { SimulatedHost, type SimulatedHostOptions } from './simulated-host.ts';
+export type { SimulatedRuntime } from './simulated-runtime.ts';

@@ -122,6 +122,15 @@ describe('SimulatedClock', () => {
     expect(clock.pendingTimers).toBe(1);
   });
 
+  it('given a timer that cancels itself as it fires, when run until what never comes, then nothing is left', async () => {
+    const clock = new SimulatedClock();
+    const cancel = clock.setTimer(1, () => cancel());
+    await expect(clock.runUntil(() => false)).rejects.toThrow('no timer is set');
+    cancel();
+    expect(clock.pendingTimers).toBe(0);
+    expect(clock.monotonic()).toBe(1);
+  });
+
   it('given any timers, some cancelled, when all time passes, then the rest fire in (time, order)', async () => {
     await fc.assert(
       fc.asyncProperty(

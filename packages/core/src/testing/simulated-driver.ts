@@ -21,14 +21,10 @@ import type { TaskId } from '../model/ids.ts';
 import type { NodeDescription, RuntimeStatus } from '../model/objects.ts';
 import type { TaskSpec } from '../model/task-spec.ts';
 import { sleep } from '../runtime/clock.ts';
-import {
-  type SimulatedBehaviour,
-  type SimulatedDuration,
-  SimulatedHost,
-  type SimulatedHostOptions,
-  type SimulatedRuntime,
-  type SimulatedStep,
-} from './simulated-host.ts';
+import type { SimulatedBehaviour, SimulatedDuration, SimulatedStep } from './simulated-behaviour.ts';
+import { SimulatedHost, type SimulatedHostOptions } from './simulated-host.ts';
+import { changed, never, Operations } from './simulated-operations.ts';
+import type { SimulatedRuntime } from './simulated-runtime.ts';
 
 /** Parts of a node's description that a test wants otherwise than the default. */
 export type SimulatedDescription = Partial<NodeDescription>;
@@ -41,15 +37,6 @@ export type SimulatedDriverOptions = {
 
 const GIB = 1024 ** 3;
 
-/** Steps that end when their signal does, unless scripted to be deaf. */
-function never(signal: AbortSignal, deaf: boolean | undefined): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (deaf) return;
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
-
 /** Runs simulated tasks on a {@link SimulatedHost}. */
 export class SimulatedDriver implements RuntimeDriver {
   readonly name = 'simulated';
@@ -57,8 +44,7 @@ export class SimulatedDriver implements RuntimeDriver {
   #description: SimulatedDescription;
   #context: DriverContext | undefined;
   #closed = false;
-  /** Everything under way, so that closing can let go of it. */
-  readonly #operations = new Set<AbortController>();
+  readonly #operations = new Operations();
 
   constructor(options: SimulatedDriverOptions) {
     this.host = 'host' in options ? options.host : new SimulatedHost(options);
@@ -149,7 +135,7 @@ export class SimulatedDriver implements RuntimeDriver {
 
   close(): Promise<void> {
     this.#closed = true;
-    for (const operation of this.#operations) operation.abort(this.#closedError());
+    this.#operations.abort(this.#closedError());
     return Promise.resolve();
   }
 
@@ -309,18 +295,7 @@ export class SimulatedDriver implements RuntimeDriver {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     this.#opened();
-    signal?.throwIfAborted();
-    // Not AbortSignal.any: on Node 20 it keeps a trace of each use on the longer-lived signal.
-    const operation = new AbortController();
-    const onAbort = () => operation.abort(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#operations.add(operation);
-    try {
-      return await work(operation.signal);
-    } finally {
-      this.#operations.delete(operation);
-      signal?.removeEventListener('abort', onAbort);
-    }
+    return this.#operations.run(signal, work);
   }
 
   async #pass(duration: SimulatedDuration | undefined, signal: AbortSignal): Promise<void> {
@@ -332,31 +307,7 @@ export class SimulatedDriver implements RuntimeDriver {
 
   /** Resolves with what `read` gives as soon as it gives something. */
   #changed<T>(id: TaskId, signal: AbortSignal, read: () => T | undefined): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        try {
-          const found = read();
-          if (found === undefined) return;
-          done();
-          resolve(found);
-        } catch (error) {
-          done();
-          reject(error);
-        }
-      };
-      const onAbort = () => {
-        done();
-        reject(signal.reason);
-      };
-      const unlisten = this.host.listen(id, look);
-      const done = () => {
-        unlisten();
-        signal.removeEventListener('abort', onAbort);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      else look();
-    });
+    return changed((look) => this.host.listen(id, look), signal, read);
   }
 }
 

@@ -12,81 +12,8 @@ import type { ClusterId, NodeId, TaskId } from '../model/ids.ts';
 import type { TaskPort } from '../model/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Random, seededRandom } from '../runtime/random.ts';
-
-/** A duration in milliseconds, or the bounds between which each one is drawn. */
-export type SimulatedDuration = number | readonly [minMs: number, maxMs: number];
-
-/** The steps of a task's runtime that a script may break. */
-export type SimulatedStep = 'runtime' | 'prepare' | 'start' | 'wait' | 'stop' | 'remove' | 'exec' | 'stats';
-
-/** How the tasks of an image behave. `{}` is prepared and started at once, runs on, and ends when asked. */
-export interface SimulatedBehaviour {
-  /** Default 0. */
-  readonly prepareMs?: SimulatedDuration;
-  /** Default 0. */
-  readonly startMs?: SimulatedDuration;
-  /** How long it runs before it ends by itself. Absent: it runs on. */
-  readonly runMs?: SimulatedDuration;
-  /** With which code it then ends. Default 0. */
-  readonly exitCode?: number;
-  /** Which signal it then dies of; give `exitCode` as well. */
-  readonly exitSignal?: string;
-  /** It then died because the system took its memory. */
-  readonly outOfMemory?: boolean;
-  /** From the stop signal to its end. Default 0. */
-  readonly stopMs?: SimulatedDuration;
-  /** Code with which it ends when asked to. Default 143 by SIGTERM, as of a program that does not handle it. */
-  readonly stopExitCode?: number;
-  /** The stop signal does nothing: only the kill ends it. */
-  readonly ignoreStop?: boolean;
-  /** So many calls of `prepare` are rejected as temporary, for each task, before one goes on. Default 0. */
-  readonly rejectTemporary?: number;
-  /** `prepare` is rejected for good, with this reason. */
-  readonly failPrepare?: string;
-  /** `start` is rejected for good, with this reason. */
-  readonly failStart?: string;
-  /** `wait` rejects with a plain error with this message: a driver that breaks its promises. */
-  readonly failWait?: string;
-  /** The step never ends, unless its signal aborts it. */
-  readonly hangPrepare?: boolean;
-  readonly hangStart?: boolean;
-  readonly hangStop?: boolean;
-  readonly hangExec?: boolean;
-  /** Steps that hang do not even heed their signal. */
-  readonly ignoreAbort?: boolean;
-  /** These steps throw a plain error before they return a promise. */
-  readonly throwSync?: SimulatedStep | readonly SimulatedStep[];
-  /** What an exec probe finds: exit code 0 or 1, by the task's age. Default healthy. */
-  readonly healthy?: boolean | ((ageMs: number) => boolean);
-  /** Answers `exec`. Default: code 0 when healthy, 1 when not, and no output. */
-  readonly exec?: (command: readonly string[], ageMs: number) => ExecResult;
-  readonly execMs?: SimulatedDuration;
-  /** What it prints, at which age. Default nothing. */
-  readonly output?: readonly {
-    readonly afterMs?: number;
-    readonly stream?: LogChunk['stream'];
-    readonly line: string;
-  }[];
-  /** What it uses while it runs. Default one tenth of a processor and 16 MiB. */
-  readonly stats?: { readonly cpus: number; readonly memoryBytes: number };
-}
-
-/** A task's runtime as tests look at it. */
-export interface SimulatedRuntime {
-  readonly id: TaskId;
-  readonly task: RuntimeTask;
-  readonly clusterId: ClusterId;
-  readonly nodeId: NodeId;
-  readonly state: 'created' | 'running' | 'ended';
-  readonly ports: readonly TaskPort[];
-  /** How often it was really started. More than 1 is a broken promise. */
-  readonly starts: number;
-  /** Monotonic, by the host's clock. */
-  readonly startedAt?: number;
-  /** Stop signals that reached it. */
-  readonly stopSignals: number;
-  readonly exit?: TaskExit;
-}
+import type { SimulatedBehaviour, SimulatedDuration } from './simulated-behaviour.ts';
+import { type RuntimeRecord, type SimulatedRuntime, viewOf } from './simulated-runtime.ts';
 
 /** Options of a {@link SimulatedHost}. */
 export interface SimulatedHostOptions {
@@ -103,23 +30,6 @@ export interface SimulatedHostOptions {
   readonly firstPort?: number;
 }
 
-/** The whole inside of one runtime. */
-interface Running {
-  readonly task: RuntimeTask;
-  readonly clusterId: ClusterId;
-  readonly nodeId: NodeId;
-  readonly behaviour: SimulatedBehaviour;
-  readonly ports: readonly TaskPort[];
-  readonly logs: LogChunk[];
-  readonly cancels: (() => void)[];
-  state: 'created' | 'running' | 'ended';
-  starts: number;
-  startedAt: number | undefined;
-  stopSignals: number;
-  exit: TaskExit | undefined;
-  healthy: boolean | undefined;
-}
-
 const encoder = new TextEncoder();
 
 /** A simulated machine. Shared by all drivers that are opened on it, one after the other or at once. */
@@ -128,7 +38,7 @@ export class SimulatedHost {
   readonly random: Random;
   readonly #images: Map<string, SimulatedBehaviour>;
   readonly #options: SimulatedHostOptions;
-  readonly #runtimes = new Map<TaskId, Running>();
+  readonly #runtimes = new Map<TaskId, RuntimeRecord>();
   readonly #prepareCalls = new Map<TaskId, number>();
   readonly #listeners = new Map<TaskId, Set<() => void>>();
   #nextPort: number;
@@ -143,7 +53,7 @@ export class SimulatedHost {
 
   /** All runtimes that were made and not removed, in the order of their making. */
   runtimes(): readonly SimulatedRuntime[] {
-    return [...this.#runtimes.values()].map(view);
+    return [...this.#runtimes.values()].map(viewOf);
   }
 
   /** Those of them that run. */
@@ -154,7 +64,7 @@ export class SimulatedHost {
   /** One runtime, or undefined when it was never made or is removed. */
   runtime(id: TaskId): SimulatedRuntime | undefined {
     const runtime = this.#runtimes.get(id);
-    return runtime && view(runtime);
+    return runtime && viewOf(runtime);
   }
 
   /** Changes what tasks of this image do from their next preparation on. */
@@ -335,7 +245,7 @@ export class SimulatedHost {
     };
   }
 
-  #existing(id: TaskId): Running {
+  #existing(id: TaskId): RuntimeRecord {
     const runtime = this.#runtimes.get(id);
     if (runtime === undefined) throw new DriverError(`task ${id} has no runtime here`);
     return runtime;
@@ -360,20 +270,4 @@ export class SimulatedHost {
     }
     return false;
   }
-}
-
-function view(runtime: Running): SimulatedRuntime {
-  const { task, clusterId, nodeId, state, ports, starts, stopSignals, startedAt, exit } = runtime;
-  return {
-    id: task.id,
-    task,
-    clusterId,
-    nodeId,
-    state,
-    ports,
-    starts,
-    stopSignals,
-    ...(startedAt !== undefined && { startedAt }),
-    ...(exit !== undefined && { exit }),
-  };
 }

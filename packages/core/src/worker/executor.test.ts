@@ -4,8 +4,8 @@ import { DriverError } from '../errors.ts';
 import { Workshop } from '../manager/dispatcher/test-support/workshop.ts';
 import { asId, type TaskId } from '../model/ids.ts';
 import type { TaskSpecInput } from '../model/task-spec.ts';
+import type { SimulatedBehaviour, SimulatedStep } from '../testing/simulated-behaviour.ts';
 import { SimulatedDriver } from '../testing/simulated-driver.ts';
-import type { SimulatedBehaviour, SimulatedStep } from '../testing/simulated-host.ts';
 import { aCluster } from '../testing/state-builder.ts';
 
 const id = (text: string) => asId<TaskId>(text);

@@ -11,20 +11,17 @@ import type { RecoveredTask, TaskExit, TaskRuntime } from '../driver/runtime-dri
 import type { TaskId } from '../model/ids.ts';
 import type { RuntimeStatus, TaskStatus } from '../model/objects.ts';
 import { isAfter, isMeantToRun, isTerminal } from '../model/task-state.ts';
-import { sleep } from '../runtime/clock.ts';
-import type { TaskEvent } from '../task/task-machine.ts';
-import { BackOff } from './back-off.ts';
-import { bounded, errorText, isTemporary } from './bounded.ts';
+import { errorText } from './bounded.ts';
 import type { AssignedTask } from './dispatcher-port.ts';
 import { checkExit, checkStarted, exitError } from './driver-answers.ts';
 import type { ExecutorParts } from './executor-parts.ts';
-import { watchHealth } from './health/health-monitor.ts';
 import { makeProbe, probeIssue } from './health/probes.ts';
+import { whileHealthy } from './health/while-healthy.ts';
+import { ObservedTask } from './observed-task.ts';
+import { removeRuntime } from './remove-runtime.ts';
+import { retried } from './retried.ts';
 import { toRuntimeTask } from './runtime-task.ts';
 import { stopRuntime } from './stop-runtime.ts';
-import { TaskActor } from './task-actor.ts';
-
-type StatusDetail = Pick<TaskStatus, 'error' | 'exitCode'>;
 
 /** What ends the way forward when the task is to be stopped; never shown. */
 const STOPPING = new Error('the task is being stopped');
@@ -36,19 +33,17 @@ export class Executor {
   readonly id: TaskId;
   readonly #parts: ExecutorParts;
   readonly #recovered: RecoveredTask | undefined;
-  readonly #actor: TaskActor;
+  readonly #observed: ObservedTask;
   /** Ends when the worker lets go of the task. */
   readonly #life = new AbortController();
   /** Ends when the task is to be stopped. */
   readonly #forward = new AbortController();
   #assigned: AssignedTask;
-  #status: TaskStatus;
   #runtime: TaskRuntime | undefined;
   /** The driver may hold something of the task. */
   #touched = false;
   /** The driver may be running the task. */
   #mayRun = false;
-  #opened: RuntimeStatus | undefined;
   #exit: TaskExit | undefined;
   #ending: Promise<void> | undefined;
   #removal: Promise<void> | undefined;
@@ -60,16 +55,14 @@ export class Executor {
     this.#assigned = assigned;
     this.#parts = parts;
     this.#recovered = recovered;
-    this.#status = assigned.task.status;
-    this.#opened = assigned.task.status.runtime;
-    this.#actor = new TaskActor(parts.clock, assigned.task.status.state);
+    this.#observed = new ObservedTask(assigned.task, parts);
     this.#touched = recovered !== undefined;
     this.#mayRun = recovered?.running === true;
   }
 
   /** The newest observed status. */
   get status(): TaskStatus {
-    return this.#status;
+    return this.#observed.status;
   }
 
   get assigned(): AssignedTask {
@@ -78,7 +71,7 @@ export class Executor {
 
   /** Begins. Called once. */
   begin(): void {
-    if (isTerminal(this.#actor.state)) {
+    if (isTerminal(this.#observed.state)) {
       // Its end is known to the managers already: it must not go on here, and is never started again.
       if (this.#mayRun) void this.#stopRuntime();
     } else if (isMeantToRun(this.#assigned.task.desiredState)) {
@@ -103,14 +96,15 @@ export class Executor {
   /** Stops the task and removes what the driver keeps of it. Resolves when it is gone; never rejects. */
   remove(): Promise<void> {
     this.#removal ??= this.#remove();
+    this.#observed.withhold();
     return this.#removal;
   }
 
   /** Lets go of the task without touching it. Nothing is told any more. */
   close(): void {
+    this.#observed.close();
     this.#life.abort(CLOSED);
     this.#forward.abort(CLOSED);
-    this.#actor.stop();
   }
 
   /** The driver's handle of the task. @throws what the driver throws when it can't make one. */
@@ -133,15 +127,15 @@ export class Executor {
   }
 
   async #goForward(signal: AbortSignal): Promise<void> {
-    if (!isAfter('starting', this.#actor.state) && !this.#recovered) {
+    if (!isAfter('starting', this.#observed.state) && !this.#recovered) {
       throw new Error('task: its runtime is gone: this node has no trace of it any more');
     }
-    if (this.#actor.state === 'assigned') this.#accept();
+    if (this.#observed.state === 'assigned') this.#accept();
     const runtime = this.runtime();
-    if (isAfter('starting', this.#actor.state)) {
+    if (isAfter('starting', this.#observed.state)) {
       await this.#prepare(runtime, signal);
       await this.#leaveToStart(signal);
-      this.#move('worker.starting', 'starting');
+      this.#observed.move('worker.starting', 'starting');
     }
     const started = await this.#start(runtime, signal);
     const exited = this.#watchExit(runtime);
@@ -150,8 +144,8 @@ export class Executor {
     // What has ended can't be stopped, so from here nothing else decides how it ended.
     this.#mayRun = false;
     const error = exitError(exit);
-    if (error === undefined) this.#move('worker.completed', 'finished', { exitCode: exit.exitCode });
-    else this.#move('worker.failed', 'started', { error, exitCode: exit.exitCode });
+    if (error === undefined) this.#observed.move('worker.completed', 'finished', { exitCode: exit.exitCode });
+    else this.#observed.move('worker.failed', 'started', { error, exitCode: exit.exitCode });
   }
 
   /** Refuses what can't be done here before anything is made. */
@@ -166,16 +160,16 @@ export class Executor {
       if (issue !== undefined) issues.push(issue);
     }
     if (issues.length > 0) throw new Error(issues.join('; '));
-    this.#move('worker.accepted', 'accepted');
+    this.#observed.move('worker.accepted', 'accepted');
   }
 
   async #prepare(runtime: TaskRuntime, signal: AbortSignal): Promise<void> {
-    this.#move('worker.preparing', 'preparing');
+    this.#observed.move('worker.preparing', 'preparing');
     this.#touched = true;
     await this.#retried('prepare', this.#parts.limits.prepareMs, signal, (own) =>
       runtime.prepare({ signal: own }),
     );
-    this.#move('worker.prepared', 'prepared');
+    this.#observed.move('worker.prepared', 'prepared');
   }
 
   async #start(runtime: TaskRuntime, signal: AbortSignal): Promise<RuntimeStatus> {
@@ -187,8 +181,9 @@ export class Executor {
       if (own.aborted && !this.#life.signal.aborted) void this.#stopRuntime();
       return started;
     });
-    this.#opened = checkStarted(answer, this.#assigned.task);
-    return this.#opened;
+    const opened = checkStarted(answer, this.#assigned.task);
+    this.#observed.started(opened);
+    return opened;
   }
 
   /** Resolves with how it ended; throws why it must be ended. In between it becomes running. */
@@ -199,34 +194,15 @@ export class Executor {
     signal: AbortSignal,
   ): Promise<TaskExit> {
     const { health } = this.#assigned.task.spec;
-    const onHealthy = () => this.#move('worker.running', 'started');
+    const onHealthy = () => this.#observed.move('worker.running', 'started');
     if (!health) {
       onHealthy();
       return exited;
     }
     const { clock, probes } = this.#parts;
-    const watch = new AbortController();
-    const endWatch = () => watch.abort(signal.reason);
-    signal.addEventListener('abort', endWatch, { once: true });
-    const unhealthy = watchHealth({
-      spec: health,
-      probe: makeProbe(health.test, probes, runtime, started),
-      clock,
-      signal: watch.signal,
-      wasHealthy: this.#actor.state === 'running',
-      onHealthy,
-    });
-    try {
-      return await Promise.race([
-        exited,
-        unhealthy.then((reason): never => {
-          throw new Error(reason);
-        }),
-      ]);
-    } finally {
-      signal.removeEventListener('abort', endWatch);
-      watch.abort(STOPPING);
-    }
+    const probe = makeProbe(health.test, probes, runtime, started);
+    const wasHealthy = this.#observed.state === 'running';
+    return whileHealthy({ spec: health, probe, clock, wasHealthy, onHealthy }, exited, signal);
   }
 
   /** Waits for the end for as long as the worker holds the task, so that a stop learns the exit code too. */
@@ -251,32 +227,19 @@ export class Executor {
   }
 
   /** Calls the driver until it neither succeeds nor fails for good. */
-  async #retried<T>(
+  #retried<T>(
     what: string,
     deadlineMs: number | undefined,
     signal: AbortSignal,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<Awaited<T>> {
-    const { clock, limits } = this.#parts;
-    const backOff = new BackOff({ firstMs: limits.retryMs, maxMs: limits.retryMaxMs });
-    for (;;) {
-      try {
-        return await bounded(
-          { clock, signal, what, ...(deadlineMs === undefined ? {} : { deadlineMs }) },
-          work,
-        );
-      } catch (error) {
-        if (signal.aborted || !isTemporary(error)) throw error;
-        const delayMs = backOff.next();
-        this.#say(`${what}: trying again in ${delayMs / 1000} s`, errorText(error));
-        await sleep(clock, delayMs, signal);
-      }
-    }
+    const onRetry = (message: string, error: string) => this.#observed.say(message, error);
+    return retried({ parts: this.#parts, what, deadlineMs, signal, onRetry }, work);
   }
 
   /** Ends the task once, stopping what may run first. Whoever asks first says how it ended. */
   #end(event: 'worker.stopped' | 'worker.failed', error: string | undefined): Promise<void> {
-    if (isTerminal(this.#actor.state)) return this.#ending ?? Promise.resolve();
+    if (isTerminal(this.#observed.state)) return this.#ending ?? Promise.resolve();
     this.#ending ??= this.#endNow(event, error);
     return this.#ending;
   }
@@ -287,12 +250,12 @@ export class Executor {
     if (this.#life.signal.aborted) return;
     const exit = this.#exit === undefined ? {} : { exitCode: this.#exit.exitCode };
     if (event === 'worker.stopped' && trouble === undefined) {
-      this.#move('worker.stopped', 'shutdown', exit);
+      this.#observed.move('worker.stopped', 'shutdown', exit);
       return;
     }
     const detail = { error: [error, trouble].filter((text) => text !== undefined).join('; '), ...exit };
-    if (isAfter('starting', this.#actor.state)) this.#move('worker.refused', 'rejected', detail);
-    else this.#move('worker.failed', event === 'worker.stopped' ? 'shutdown' : 'started', detail);
+    if (isAfter('starting', this.#observed.state)) this.#observed.move('worker.refused', 'rejected', detail);
+    else this.#observed.move('worker.failed', event === 'worker.stopped' ? 'shutdown' : 'started', detail);
   }
 
   /** Stops the runtime, with escalation. @returns why it may still run, undefined when it does not. */
@@ -303,54 +266,25 @@ export class Executor {
       graceMs: this.#assigned.task.spec.stopGraceMs,
       signal: this.#life.signal,
       hasEnded: () => this.#exit !== undefined,
-      onTrouble: (message, error) => this.#say(message, error),
+      onTrouble: (message, error) => this.#observed.say(message, error),
     });
     if (trouble === undefined) this.#mayRun = false;
     return trouble;
   }
 
   async #remove(): Promise<void> {
-    const { clock, driver, limits, logger } = this.#parts;
-    const { signal } = this.#life;
+    const { driver, logger } = this.#parts;
     await this.shutdown();
-    const backOff = new BackOff({ firstMs: limits.retryMs, maxMs: limits.retryMaxMs });
-    while (this.#touched && !signal.aborted) {
-      try {
-        await bounded({ clock, signal, deadlineMs: limits.removeMs, what: 'remove' }, (own) =>
-          this.#runtime ? this.#runtime.remove({ signal: own }) : driver.discard(this.id, { signal: own }),
-        );
-        this.#touched = false;
-      } catch (error) {
-        if (signal.aborted) return;
-        logger.warn({ task: this.id, error: errorText(error) }, 'task was not removed, trying again');
-        await sleep(clock, backOff.next(), signal).catch(() => {});
-      }
+    if (this.#touched) {
+      const isGone = await removeRuntime({
+        parts: this.#parts,
+        remove: (options) =>
+          this.#runtime ? this.#runtime.remove(options) : driver.discard(this.id, options),
+        signal: this.#life.signal,
+        onTrouble: (error) => logger.warn({ task: this.id, error }, 'task was not removed, trying again'),
+      });
+      this.#touched = !isGone;
     }
     this.close();
-  }
-
-  /** Notes what happened and tells it, if it moves the task. */
-  #move(event: TaskEvent['type'], message: string, detail: StatusDetail = {}): void {
-    if (this.#life.signal.aborted || !this.#actor.send(event)) return;
-    const isStarted = !isAfter('running', this.#actor.state) && this.#opened !== undefined;
-    this.#tell({
-      state: this.#actor.state,
-      at: this.#parts.clock.now(),
-      message,
-      ...detail,
-      ...(isStarted && this.#opened ? { runtime: this.#opened } : {}),
-    });
-  }
-
-  /** Tells a new message in the same state. */
-  #say(message: string, error: string): void {
-    if (this.#life.signal.aborted) return;
-    this.#tell({ ...this.#status, at: this.#parts.clock.now(), message, error });
-  }
-
-  #tell(status: TaskStatus): void {
-    this.#status = status;
-    this.#parts.logger.debug({ task: this.id, state: status.state, error: status.error }, status.message);
-    if (!this.#removal) this.#parts.onStatus(this.id, status);
   }
 }
