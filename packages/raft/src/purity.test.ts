@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+
+const root = new URL('./', import.meta.url);
+const folders = ['core', 'simulator', 'scenario'];
+const files = folders.flatMap((folder) =>
+  readdirSync(new URL(`${folder}/`, root))
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => `${folder}/${name}`),
+);
+
+/** What a deterministic core, and a simulation of it, must never reach for. */
+const FORBIDDEN =
+  /from 'node:|\bDate\b|Math\.random|\bsetTimeout\b|\bsetInterval\b|\bsetImmediate\b|\bqueueMicrotask\b|\bperformance\.|\bcrypto\.|\bprocess\.|\bBuffer\b|\bPromise\b|\basync\b|\bawait\b/;
+
+describe('the deterministic parts', () => {
+  test.each(files)('given %s, when it is read, then it asks for no clock, chance, I/O or promise', (file) => {
+    const code = readFileSync(new URL(file, root), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+    expect(code).not.toMatch(FORBIDDEN);
+  });
+
+  test('given the core, when its imports are read, then it knows nothing of what is around it', () => {
+    for (const file of files.filter((name) => name.startsWith('core/'))) {
+      const source = readFileSync(new URL(file, root), 'utf8');
+      expect(source.match(/from '(?!\.\/)[^']+'/g) ?? []).toEqual([]);
+    }
+  });
+});

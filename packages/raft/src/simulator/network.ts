@@ -1,0 +1,94 @@
+/** The network between simulated members: slow, lossy, out of order, and cut where misfortune says so. */
+
+import type { Message } from '../core/message.ts';
+import type { MemberId } from '../core/types.ts';
+import type { EventQueue } from './event-queue.ts';
+import type { SimulationPlan } from './plan.ts';
+import { TICK } from './plan.ts';
+import type { RandomStream } from './seeded-random.ts';
+import type { Tally } from './tally.ts';
+
+/** What becomes of messages. */
+export interface NetworkEnds {
+  readonly deliver: (message: Message) => void;
+  /** The sender's transport has noticed that it was lost. */
+  readonly lost: (message: Message) => void;
+}
+
+/** Snapshots carry a whole state and take this much longer. */
+const SNAPSHOT_FACTOR = 8;
+
+/** Directed links, each cut or not. */
+export class SimulatedNetwork {
+  readonly #plan: SimulationPlan;
+  readonly #queue: EventQueue;
+  readonly #random: RandomStream;
+  readonly #tally: Tally;
+  readonly #ends: NetworkEnds;
+  readonly #cut = new Set<string>();
+  /** Faults stop in the phase that asks whether the cluster recovers. */
+  isReliable = false;
+
+  constructor(
+    plan: SimulationPlan,
+    queue: EventQueue,
+    random: RandomStream,
+    tally: Tally,
+    ends: NetworkEnds,
+  ) {
+    this.#plan = plan;
+    this.#queue = queue;
+    this.#random = random;
+    this.#tally = tally;
+    this.#ends = ends;
+  }
+
+  get cuts(): number {
+    return this.#cut.size;
+  }
+
+  cut(from: MemberId, to: MemberId): void {
+    this.#cut.add(`${from}>${to}`);
+  }
+
+  heal(): void {
+    this.#cut.clear();
+  }
+
+  send(message: Message): void {
+    const random = this.#random;
+    const { dropChance, doubleChance } = this.#plan;
+    const isDropped = !this.isReliable && random.chance(dropChance);
+    if (isDropped || this.#isCut(message)) {
+      this.#tally.add(isDropped ? 'messages dropped' : 'messages lost on a cut link');
+      this.#queue.plan(this.#delay(message), () => this.#ends.lost(message));
+      return;
+    }
+    this.#carry(message);
+    if (!this.isReliable && random.chance(doubleChance)) {
+      this.#tally.add('messages doubled');
+      this.#carry(message);
+    }
+  }
+
+  #carry(message: Message): void {
+    this.#queue.plan(this.#delay(message), () => {
+      if (this.#plan.cutsSwallow && this.#isCut(message)) this.#ends.lost(message);
+      else this.#ends.deliver(message);
+    });
+  }
+
+  #delay(message: Message): number {
+    const { delayLeast, delayMean, clogChance } = this.#plan;
+    let delay = delayLeast + this.#random.exponential(this.isReliable ? 1 : delayMean);
+    if (!this.isReliable && this.#random.chance(clogChance)) {
+      this.#tally.add('messages held up');
+      delay += this.#random.between(TICK, 40 * TICK);
+    }
+    return message.type === 'install-snapshot' ? (1 + delay) * SNAPSHOT_FACTOR : delay;
+  }
+
+  #isCut(message: Message): boolean {
+    return this.#cut.has(`${message.from}>${message.to}`);
+  }
+}
