@@ -5,11 +5,13 @@
 
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile as readFileAsync, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { createContext, runInContext } from 'node:vm';
+import { build } from 'tsup';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -128,9 +130,7 @@ afterAll(async () => {
 describe('given every published package, installed from its tarball in an empty project', () => {
   it('then each tarball holds its licence and what its exports name, and no test', () => {
     for (const { manifest, files } of packed) {
-      const named = Object.values(manifest.exports ?? {}).flatMap((target) =>
-        typeof target === 'string' ? [target] : Object.values(target),
-      );
+      const named = Object.values(manifest.exports ?? {}).flatMap(filesNamedBy);
       expect(files, manifest.name).toEqual(
         expect.arrayContaining(['LICENSE', ...named.map((path) => path.replace('./', ''))]),
       );
@@ -171,6 +171,53 @@ describe('given every published package, installed from its tarball in an empty 
   );
 
   it(
+    'when a cluster is bundled for browsers, then the bundle runs without anything of Node',
+    async () => {
+      const program = [
+        "import { Cluster } from '@skep/core';",
+        "import { SimulatedDriver, systemClock } from '@skep/core/testing';",
+        'globalThis.told = (async () => {',
+        '  const cluster = await Cluster.open({ driver: new SimulatedDriver({ clock: systemClock }) });',
+        "  await cluster.services.create({ name: 'web', task: { image: 'web' }, replicas: 2 });",
+        "  const { running } = await cluster.services.waitFor('web', 'running', { timeout: 5_000 });",
+        '  await cluster.close();',
+        "  const refused = await Cluster.open({ dir: '/anywhere' }).catch((error) => error.code);",
+        '  return [running, refused];',
+        '})();',
+      ];
+      await writeFile(join(project, 'page.js'), program.join('\n'));
+      await build({
+        entry: [join(project, 'page.js')],
+        outDir: join(project, 'page'),
+        format: 'iife',
+        platform: 'browser',
+        noExternal: [/.*/],
+        config: false,
+        silent: true,
+        esbuildOptions: (options) => {
+          options.conditions = ['browser'];
+        },
+      });
+      const globals = {
+        setTimeout,
+        clearTimeout,
+        queueMicrotask,
+        MessageChannel,
+        AbortController,
+        AbortSignal,
+      };
+      const page: { told?: Promise<unknown> } = createContext({
+        ...globals,
+        ...{ crypto, performance, TextEncoder, TextDecoder, Event, EventTarget, fetch, URL },
+      });
+      const script = await readFileAsync(join(project, 'page', 'page.global.js'), 'utf8');
+      runInContext(script, page);
+      expect(await page.told).toEqual([2, 'PRECONDITION_FAILED']);
+    },
+    2 * MINUTE,
+  );
+
+  it(
     'when the embed example is copied there, then it compiles, runs and ends by itself',
     async () => {
       const source = join(workspaceRoot, 'examples', 'embed', 'embed.ts');
@@ -204,6 +251,11 @@ describe("given core's built main entry", () => {
     expect([...external].filter((specifier) => NODE_ENTRIES.has(specifier))).toEqual([]);
   });
 });
+
+/** The files that one export names, under whichever conditions. */
+function filesNamedBy(target: unknown): string[] {
+  return typeof target === 'string' ? [target] : Object.values(target ?? {}).flatMap(filesNamedBy);
+}
 
 /** What a module imports before it runs; `import()` is not among it. */
 function staticImports(file: string): string[] {

@@ -29,15 +29,14 @@ function showLive(cluster: Cluster, screen: NodeJS.WriteStream): Display {
   let footer = () => '';
   const draw = () => {
     const tables = [...serviceTable(cluster), '', ...taskTable(cluster, cluster.services.list(), Date.now())];
-    const room = Math.max(5, (screen.rows ?? 24) - 4);
+    const notes = footer()
+      .split('\n')
+      .flatMap((line) => wrap(line, screen.columns ?? 80));
+    const room = Math.max(1, (screen.rows ?? 24) - notes.length - 3);
     const hidden = tables.length - room;
-    const lines = [
-      ...tables.slice(0, room),
-      ...(hidden > 0 ? [`… ${hidden} more lines`] : []),
-      '',
-      ...footer().split('\n'),
-    ];
-    update(lines.map((line) => clip(line, screen.columns ?? 80)).join('\n'));
+    const shown = [...tables.slice(0, room), ...(hidden > 0 ? [`… ${hidden} more lines`] : [])];
+    const lines = shown.map((line) => clip(line, screen.columns ?? 80));
+    update([...lines, '', ...notes].slice(-(screen.rows ?? 24) + 1).join('\n'));
   };
   let timer: NodeJS.Timeout | undefined;
   const soon = () => {
@@ -64,6 +63,18 @@ function showLive(cluster: Cluster, screen: NodeJS.WriteStream): Display {
       update.done();
     },
   };
+}
+
+/** A sentence over as many lines as it needs. */
+function wrap(text: string, columns: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (stringWidth(longer) <= columns || line === '') lines[lines.length - 1] = clip(longer, columns);
+    else lines.push(clip(word, columns));
+  }
+  return lines;
 }
 
 /** A line that would be wrapped spoils the picture: it is cut, and says so. */

@@ -8,12 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Cluster, isSkepError } from '@skep/core';
+import { applyStack, type Stack } from '@skep/stack';
 import { readStackFile } from '@skep/stack/node';
 import { Command, InvalidArgumentError } from 'commander';
 import { show } from './display.ts';
-import { converge, deploy, openMiniCluster } from './mini-cluster.ts';
+import { converge, openMiniCluster } from './mini-cluster.ts';
 import { serviceTable, taskTable } from './tables.ts';
 
+/** Exit code of a run that was interrupted before it was done: 128 + SIGINT. */
+const INTERRUPTED = 130;
 const HELLO = fileURLToPath(new URL('../stacks/hello.yaml', import.meta.url));
 
 interface Options {
@@ -41,41 +44,70 @@ process.exitCode = await run(options).catch((error: unknown) => {
 });
 
 /** The whole life of the mini-cluster. Answers with the exit code. */
-async function run({ stack: file, once, workers, timeout, dir }: Options): Promise<number> {
+async function run({ stack: file, dir, ...options }: Options): Promise<number> {
   const stack = readStackFile(file);
   for (const warning of stack.warnings) console.error(`warning: ${warning.field}: ${warning.message}`);
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
+  const interrupted = listenForInterrupts();
   const home = dir ?? (await mkdtemp(join(tmpdir(), 'skep-mini-cluster-')));
-  const cluster = await openMiniCluster({ dir: home, workers, signal: interrupted.signal });
+  try {
+    return await live(home, stack, options, interrupted);
+  } catch (error) {
+    if (interrupted.aborted) return options.once ? INTERRUPTED : 0;
+    throw error;
+  } finally {
+    if (dir === undefined) await rm(home, { recursive: true, force: true });
+  }
+}
+
+/** From the first node to the last task. */
+async function live(
+  dir: string,
+  stack: Stack,
+  { once, workers, timeout }: Omit<Options, 'stack' | 'dir'>,
+  interrupted: AbortSignal,
+): Promise<number> {
+  const cluster = await openMiniCluster({ dir, workers, signal: interrupted });
   const display = show(cluster, process.stdout);
   try {
-    await deploy(cluster, stack);
-    const waiting = { timeout: timeout * 1_000, signal: interrupted.signal };
-    const { converged, reasons } = await converge(cluster, stack, waiting);
-    if (once) display.stop();
-    if (!process.stdout.isTTY) {
-      const tables = [serviceTable(cluster), taskTable(cluster, cluster.services.list(), Date.now())];
-      for (const lines of tables) console.log(`\n${lines.join('\n')}`);
-    }
+    await applyStack(cluster, stack, { signal: interrupted });
+    const { converged, reasons } = await converge(cluster, stack, {
+      timeout: timeout * 1_000,
+      signal: interrupted,
+    });
+    if (!process.stdout.isTTY) printTables(cluster);
     if (once) {
+      display.stop();
       for (const reason of reasons) console.error(reason);
       return converged ? 0 : 1;
     }
     display.say(() => [...reasons, hint(cluster)].join('\n'));
     await new Promise<void>((resolve) => {
-      interrupted.signal.addEventListener('abort', () => resolve(), { once: true });
-      if (interrupted.signal.aborted) resolve();
+      interrupted.addEventListener('abort', () => resolve(), { once: true });
+      if (interrupted.aborted) resolve();
     });
     return 0;
-  } catch (error) {
-    if (interrupted.signal.aborted) return 0;
-    throw error;
   } finally {
-    display.stop();
+    display.say(() => 'Stopping all tasks. Ctrl-C again leaves at once.');
     await cluster.close();
-    if (dir === undefined) await rm(home, { recursive: true, force: true });
+    display.stop();
   }
+}
+
+/** The first interrupt ends in order, a second one at once, whatever is still running. */
+function listenForInterrupts(): AbortSignal {
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (interrupted.signal.aborted) process.exit(INTERRUPTED);
+      interrupted.abort();
+    });
+  }
+  return interrupted.signal;
+}
+
+function printTables(cluster: Cluster): void {
+  const tables = [serviceTable(cluster), taskTable(cluster, cluster.services.list(), Date.now())];
+  for (const lines of tables) console.log(`\n${lines.join('\n')}`);
 }
 
 function hint(cluster: Cluster): string {

@@ -1,11 +1,11 @@
 /**
  * The mini-cluster: one manager and some workers in one process, each with a process driver of its own. What
- * `npm start` shows, as a library of three functions.
+ * `npm start` shows, as a library of two functions.
  */
 
 import { Cluster, type ServiceStatus, TimeoutError } from '@skep/core';
 import { ProcessDriver } from '@skep/process-driver';
-import { applyStack, type Stack } from '@skep/stack';
+import type { Stack } from '@skep/stack';
 import { programs } from './programs.ts';
 
 /** Options of {@link openMiniCluster}. */
@@ -37,11 +37,6 @@ export async function openMiniCluster({ dir, workers, signal }: MiniClusterOptio
     await cluster.close();
     throw error;
   }
-}
-
-/** Deploys a stack: makes its networks, secrets, configs and services be as the file says. */
-export async function deploy(cluster: Cluster, stack: Stack): Promise<void> {
-  await applyStack(cluster, stack);
 }
 
 /** What became of waiting for a stack. */

@@ -5,12 +5,16 @@
  * @packageDocumentation
  */
 
+export type { LabelsUpdate } from './cluster/applied-again.ts';
 export { type CloseOptions, Cluster, type ClusterHealth, type ClusterOptions } from './cluster/cluster.ts';
+export type { Configs } from './cluster/configs.ts';
 export type { CommandOptions, VersionedCommandOptions } from './cluster/control.ts';
-export type { Endpoint, Endpoints } from './cluster/endpoints.ts';
-export type { Configs, LabelsUpdate, Networks, Secrets } from './cluster/files.ts';
+export { type Endpoint, EndpointFeed, type Endpoints } from './cluster/endpoints.ts';
+export { LiveStream } from './cluster/live-stream.ts';
 export type { LocalNode, LocalNodeOptions } from './cluster/local-node.ts';
+export type { Networks } from './cluster/networks.ts';
 export type { NodeFilter, Nodes, NodeUpdate } from './cluster/nodes.ts';
+export type { Secrets } from './cluster/secrets.ts';
 export type { ServiceStatus } from './cluster/service-status.ts';
 export type { ServiceFilter, ServiceGoal, Services, ServiceUpdate } from './cluster/services.ts';
 export type { TaskFilter, Tasks } from './cluster/tasks.ts';

@@ -6,7 +6,16 @@
 
 import { randomInt, randomUUID } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -27,9 +36,9 @@ const YOUNG_MS = 60_000;
 
 /** Where reservations are, one file a port, named by its number. */
 export const bookDir = join(tmpdir(), `skep-ports-${userInfo().uid}`);
-const fileOf = (port: number) => join(bookDir, String(port));
+const fileOf = (port: number | string) => join(bookDir, String(port));
 
-function holderOf(port: number): string | undefined {
+function holderOf(port: number | string): string | undefined {
   try {
     return readFileSync(fileOf(port), 'utf8');
   } catch {
@@ -60,13 +69,13 @@ function reserve({ port, holder }: Reservation): boolean {
   }
 }
 
-function isYoung(port: number): boolean {
+function isYoung(port: number | string): boolean {
   const made = statSync(fileOf(port), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return Date.now() - made < YOUNG_MS;
 }
 
 /** Moves a stale reservation away; puts it back when somebody else's fresh one was caught instead. */
-function clearStale(port: number, stale: string | undefined): void {
+function clearStale(port: number | string, stale: string | undefined): void {
   const aside = join(bookDir, `.${randomUUID()}`);
   try {
     renameSync(fileOf(port), aside);
@@ -80,6 +89,17 @@ function clearStale(port: number, stale: string | undefined): void {
 /** Gives a port back, if this holder has it. */
 export function releasePort(reservation: Reservation): void {
   if (holderOf(reservation.port) === reservation.holder) rmSync(fileOf(reservation.port), { force: true });
+}
+
+/** Clears reservations away whose holders are gone: of tasks that a crash took along, and torn ones. */
+export function sweepPorts(): void {
+  if (!existsSync(bookDir)) return;
+  for (const name of readdirSync(bookDir)) {
+    if (isYoung(name)) continue;
+    const holder = holderOf(name);
+    if (name.startsWith('.')) rmSync(fileOf(name), { force: true });
+    else if (holder !== undefined && !existsSync(holder)) clearStale(name, holder);
+  }
 }
 
 function canListen(port: number, host: string): Promise<boolean> {

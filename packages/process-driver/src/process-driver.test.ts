@@ -2,13 +2,23 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { RuntimeTask } from '@skep/core/driver';
 import { newId, seededRandom, silentLogger } from '@skep/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ProcessDriver, type ProcessDriverOptions } from './index.ts';
+import { bookDir } from './port-book.ts';
 import { RealMachine, until } from './testing/real-machine.ts';
 import { VERSION } from './version.ts';
 
@@ -218,9 +228,12 @@ describe('which program a spec means', () => {
   it('given a command in the spec, when the owner has not allowed any, then it is refused', async () => {
     const driver = await onMachine({ programs });
     const { spec } = machine.task({ image: 'web', command: ['rm'] });
-    expect(driver.check(spec)).toEqual([
-      { field: 'command', rule: "is not allowed here: the driver's owner has not set anyCommand" },
-    ]);
+    const { image: _, ...imageless } = spec;
+    for (const each of [spec, imageless]) {
+      expect(driver.check(each)).toEqual([
+        { field: 'command', rule: "is not allowed here: the driver's owner has not set anyCommand" },
+      ]);
+    }
   });
 
   it('given any command is allowed, when a spec brings its own, then it runs as it is, whatever its image', async () => {
@@ -248,6 +261,7 @@ describe('which program a spec means', () => {
       "command 'no-such-program' not found (ENOENT)",
     );
     expect(await failure({ command: [plain] })).toBe(`${plain} is not executable (EACCES)`);
+    expect(await failure({ command: ['/tmp'] })).toBe('/tmp is a directory, not a program');
     expect(await failure({ command: ['echo'], dir: '/no/such/dir' })).toBe(
       'working directory /no/such/dir does not exist',
     );
@@ -255,6 +269,41 @@ describe('which program a spec means', () => {
       `working directory ${plain} is not a directory`,
     );
     expect(await failure({ command: ['echo', 'x'.repeat(4_000_000)] })).toContain('E2BIG');
+  });
+
+  it('given a file that is no program after all, when it ends, then the exit tells what the shell said of it', async () => {
+    const driver = await onMachine({ anyCommand: true, programs: { calls: shell('no-such-program') } });
+    const script = join(machine.dir, 'script');
+    writeFileSync(script, '#!/no/such/interpreter\n', { mode: 0o755 });
+    const broken = await start(driver, machine.task({ image: 'own', command: [script] }));
+    const told = await broken.runtime.wait({ signal });
+    expect(told.exitCode).toBeGreaterThanOrEqual(126);
+    expect(told.message).toMatch(/^the program (was not found|is not executable): /);
+    expect(told.message).toContain(script);
+    expect(told.message).not.toContain('task.sh');
+    const caller = await start(driver, machine.task({ image: 'calls' }));
+    expect(await caller.runtime.wait({ signal })).toEqual({
+      exitCode: 127,
+      message: 'by the convention of shells: a program that it called was not found',
+    });
+  });
+
+  it('given a PORT of its own, when the service has ports, then it is refused unless it is the published one', async () => {
+    const driver = await onMachine({ programs: { web: { command: 'true', env: { PORT: '8080' } } } });
+    const ports = (mode: 'host' | 'ingress', published: number) => ({
+      ports: [{ target: 80, protocol: 'tcp' as const, mode, published }],
+    });
+    const prepare = (task: RuntimeTask) => driver.runtime(task).prepare({ signal });
+    const published = await machine.freePort();
+    const env = { PORT: String(published) };
+    await prepare(machine.task({ image: 'web', env }));
+    await prepare(machine.task({ image: 'web', env }, ports('host', published)));
+    await expect(prepare(machine.task({ image: 'web', env }, ports('ingress', published)))).rejects.toThrow(
+      'env.PORT: must not be set for a service with ports: the driver gives it a free port',
+    );
+    await expect(prepare(machine.task({ image: 'web' }, ports('host', published)))).rejects.toThrow(
+      `env.PORT: must not be set for a service with ports: it is published on ${published}`,
+    );
   });
 
   it('given what a process can not have, when checked, then each field is refused', async () => {
@@ -376,16 +425,25 @@ describe('secrets and configs', () => {
 
   it('given files, when the task runs, then it reads them in memory, and they are gone with it', async () => {
     const driver = await onMachine({
-      programs: { reads: shell('cat "$SKEP_FILES_DIR/key.pem"; echo; echo "$SKEP_FILES_DIR"') },
+      programs: {
+        reads: shell('cat "$SKEP_FILES_DIR/key.pem"; echo; echo "$SKEP_FILES_DIR"; read -r end < "$PIPE"'),
+      },
     });
-    const task = machine.task({ image: 'reads' }, { files: [file] });
-    await start(driver, task);
-    const [content, dir = ''] = (await outputOf(driver, task)).split('\n');
+    const { env } = machine.spec({ kind: 'exits-when-told', code: 0 });
+    const task = machine.task({ image: 'reads', env }, { files: [file] });
+    const { runtime } = await start(driver, task);
+    let text = '';
+    for await (const { data } of runtime.logs({ follow: true })) {
+      text += new TextDecoder().decode(data);
+      if (text.endsWith(`${task.id}\n`)) break;
+    }
+    const [content, dir = ''] = text.split('\n');
     expect(content).toBe('s3cret');
     expect(dir.startsWith('/dev/shm/')).toBe(true);
     expect(statSync(dir).mode & 0o777).toBe(0o700);
     expect(statSync(join(dir, 'key.pem')).mode & 0o777).toBe(0o444);
-    await driver.runtime(task).remove({ signal });
+    await machine.tell(task);
+    await runtime.wait({ signal });
     expect(existsSync(dir)).toBe(false);
   });
 
@@ -395,6 +453,79 @@ describe('secrets and configs', () => {
     await expect(driver.runtime(disk).prepare({ signal })).rejects.toThrow('is not a directory in memory');
     const path = machine.task({ image: 'runs' }, { files: [{ ...file, target: '/etc/key.pem' }] });
     await expect(driver.runtime(path).prepare({ signal })).rejects.toThrow('must be a file name');
+  });
+});
+
+describe('what a task holds on the machine', () => {
+  const secret = {
+    kind: 'secret',
+    name: 'key',
+    target: 'key',
+    mode: 0o400,
+    data: new Uint8Array(8),
+  } as const;
+  const given = {
+    files: [secret],
+    ports: [{ target: 80, protocol: 'tcp', mode: 'ingress', published: 30_080 }],
+  } as const;
+
+  it('given a secret and a port, when the task is stopped and not removed, then neither is left', async () => {
+    const driver = await onMachine();
+    const { runtime } = await start(driver, machine.task({ image: 'runs' }, given));
+    expect(machine.held()).toHaveLength(2);
+    await runtime.stop({ graceMs: 60_000, signal });
+    expect(machine.held()).toEqual([]);
+    await driver.close();
+    expect(machine.held()).toEqual([]);
+  });
+
+  it('given a secret and a port, when the task ends by itself or is stopped before it ran, then neither is left', async () => {
+    const driver = await onMachine();
+    const { runtime } = await start(driver, machine.task({ image: 'exits', env: { CODE: '3' } }, given));
+    await runtime.wait({ signal });
+    expect(machine.held()).toEqual([]);
+    const unstarted = driver.runtime(machine.task({ image: 'runs' }, given));
+    await unstarted.prepare({ signal });
+    await unstarted.stop({ graceMs: 0, signal });
+    expect(machine.held()).toEqual([]);
+  });
+
+  it('given no driver is open, when a task with a secret ends, then the secret goes with it all the same', async () => {
+    const driver = await onMachine();
+    const task = machine.task(
+      { ...machine.spec({ kind: 'exits-when-told', code: 0 }), image: 'exits-when-told' },
+      { files: [secret] },
+    );
+    await start(driver, task);
+    await driver.close();
+    expect(machine.held()).toHaveLength(1);
+    await machine.tell(task);
+    expect(machine.held()).toEqual([]);
+  });
+
+  it('given tasks that were killed while no driver was open, when the next one opens, then what they held is free', async () => {
+    const driver = await onMachine();
+    const [killed, lost, other] = [1, 2, 3].map(() => machine.task({ image: 'runs' }, given));
+    if (!killed || !lost || !other) throw new Error('three tasks');
+    for (const task of [killed, lost, other]) await start(driver, task);
+    await driver.close();
+    await machine.kill(killed);
+    await machine.kill(lost);
+    rmSync(join(machine.dir, 'process-driver', 'tasks', lost.id), { recursive: true });
+    const next = await machine.openDriver();
+    // A reservation this young may belong to a task that is just being prepared, so one is left.
+    expect(machine.held().filter((name) => name.startsWith('files'))).toEqual([
+      expect.stringContaining(other.id),
+    ]);
+    expect(machine.held().filter((name) => name.startsWith('port'))).toHaveLength(2);
+    const reservations = readdirSync(bookDir).map((name) => join(bookDir, name));
+    for (const file of reservations) {
+      if (readFileSync(file, 'utf8').endsWith(lost.id)) utimesSync(file, 1, 1);
+    }
+    await machine.openDriver();
+    expect(machine.held().filter((name) => name.startsWith('port'))).toHaveLength(1);
+    await next.runtime(other).stop({ graceMs: 0, signal });
+    expect(machine.held()).toEqual([]);
   });
 });
 
@@ -412,6 +543,32 @@ describe('output', () => {
     const output = join(machine.dir, 'process-driver', 'tasks', task.id, 'output');
     const bytes = readdirSync(output).reduce((sum, name) => sum + statSync(join(output, name)).size, 0);
     expect(bytes).toBeLessThanOrEqual(logBytesMax + 4096);
+  });
+
+  it('given a task that prints without a pause, when it has printed a lot, then its log stays small, and it ends', async () => {
+    const logBytesMax = 64 * 1024;
+    const driver = await onMachine({ programs: { yes: { command: 'yes' } }, logBytesMax });
+    const { runtime } = await start(driver, machine.task({ image: 'yes' }));
+    let seen = 0;
+    let trims = 0;
+    const output = join(machine.dir, 'process-driver', 'tasks');
+    const olderFiles = new Set<string>();
+    await until(() => {
+      for (const name of readdirSync(output, { recursive: true, encoding: 'utf8' })) {
+        const offset = /stdout\.(\d+)\.log$/.exec(name)?.[1];
+        if (offset === undefined || olderFiles.has(offset)) continue;
+        olderFiles.add(offset);
+        trims += 1;
+        seen = Number(offset);
+      }
+      return trims >= 5 && seen > 10 * logBytesMax;
+    });
+    for await (const _ of runtime.logs({ follow: true, tail: 0 })) break;
+    await runtime.stop({ graceMs: 60_000, signal });
+    const bytes = readdirSync(output, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.log'))
+      .reduce((sum, name) => sum + statSync(join(output, name)).size, 0);
+    expect(bytes).toBeLessThanOrEqual(logBytesMax);
   });
 
   it('given a follower, when the driver closes, then the following fails, and says why', async () => {

@@ -23,6 +23,7 @@ import { hasProc } from './process-table.ts';
 import { refusals } from './program.ts';
 import { lookAtTask } from './task-end.ts';
 import { LogKeeper, TaskLogs } from './task-logs.ts';
+import { releaseEnded, releaseLeftovers } from './task-release.ts';
 import { removeTask } from './task-stop.ts';
 import { hasCode, OUTPUT, TaskStore } from './task-store.ts';
 import { VERSION } from './version.ts';
@@ -127,12 +128,14 @@ export class ProcessDriver implements RuntimeDriver {
       operation: (signal, work) => this.#operation(signal, work),
     };
     this.#node = node;
+    await releaseLeftovers(node);
     const recovered: RecoveredTask[] = [];
     for (const { taskId } of found) {
       const id = taskId as TaskId;
       const look = await lookAtTask(store, id);
       const running = look === 'running' || look === 'ending';
       if (running) node.logs.watch(id);
+      else if (typeof look === 'object') await releaseEnded(node, id);
       recovered.push({ id, running });
     }
     return recovered;

@@ -22,6 +22,7 @@ import { hasProc, isAlive } from './process-table.ts';
 import {
   DEFAULT_PATH,
   findExecutable,
+  portIssue,
   type ResolvedProgram,
   refusals,
   resolveProgram,
@@ -30,7 +31,7 @@ import {
 import { StatsMeter } from './stats.ts';
 import { lookAtTask } from './task-end.ts';
 import { taskEnv } from './task-env.ts';
-import { filesDirOf, writeTaskFiles } from './task-files.ts';
+import { filesDirOf, removeTaskFiles, writeTaskFiles } from './task-files.ts';
 import { lastLines } from './task-logs.ts';
 import { launch } from './task-process.ts';
 import { POLL_ENDING_MS, removeTask, stopTask, untilEnded, untilProgramRuns } from './task-stop.ts';
@@ -142,7 +143,8 @@ export class ProcessRuntime implements TaskRuntime {
     const { store, options, context } = this.#node;
     const task = this.#task;
     if ((await store.meta(task.id)) !== undefined) return;
-    const refused = refusals(task.spec, options);
+    const ofPorts = portIssue(task, options);
+    const refused = [...refusals(task.spec, options), ...(ofPorts ? [ofPorts] : [])];
     if (refused.length > 0) {
       throw new DriverError(refused.map(({ field, rule }) => `${field}: ${rule}`).join('; '));
     }
@@ -152,7 +154,7 @@ export class ProcessRuntime implements TaskRuntime {
         `${field} ${rule}: running without`,
       );
     }
-    const filesDir = filesDirOf(task, options.memoryDir);
+    const filesDir = filesDirOf(task, context, options.memoryDir);
     const holder = store.path(task.id);
     const ports = await takePorts(task, holder, options.portRange ?? PORT_RANGE);
     const meta = await store.create(task, { ports, ...(filesDir !== undefined && { filesDir }) });
@@ -166,7 +168,7 @@ export class ProcessRuntime implements TaskRuntime {
     const meta = await this.#meta();
     let claim = await store.claim(id);
     if (claim === undefined) {
-      await this.#launch(meta, signal);
+      await this.#launch(meta, signal).finally(() => this.#takeBackFiles(meta));
       claim = await store.claim(id);
     }
     if (claim === undefined) throw new DriverError(`task ${id} was removed while it was started`);
@@ -175,6 +177,15 @@ export class ProcessRuntime implements TaskRuntime {
     logs.watch(id);
     context.logger.debug({ taskId: id, pid: claim.pid }, 'task runs');
     return { id: `pid ${claim.pid}`, ports: meta.ports };
+  }
+
+  /** Whoever stopped or removed the task in the middle of its start may have done so before its files were there. */
+  async #takeBackFiles({ filesDir }: TaskMeta): Promise<void> {
+    const { store } = this.#node;
+    const { id } = this.#task;
+    if (filesDir === undefined) return;
+    const gone = (await store.meta(id)) === undefined || (await store.claim(id)) === 'stopped';
+    if (gone) removeTaskFiles(filesDir);
   }
 
   /** Starts a wrapper and waits until it, or another one that was quicker, has claimed the task. */
@@ -187,10 +198,12 @@ export class ProcessRuntime implements TaskRuntime {
       if (mode !== 'host' || published === undefined || (await isPortFree(published, protocol))) continue;
       throw new DriverError(`port ${published}/${protocol} is in use on this node`);
     }
-    if (meta.filesDir !== undefined) writeTaskFiles(meta.filesDir, task);
+    const { filesDir } = meta;
+    if (filesDir !== undefined) writeTaskFiles(filesDir, task);
     signal.throwIfAborted();
     const taskDir = store.path(task.id);
-    const child = await launch({ shell, wrapper, taskDir, executable, args: program.args, env, dir });
+    const { args } = program;
+    const child = await launch({ shell, wrapper, taskDir, filesDir, executable, args, env, dir });
     const { pid } = child;
     const wakeup = new Wakeup(context.clock, signal);
     let ended: number | null | undefined;

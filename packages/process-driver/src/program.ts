@@ -2,7 +2,7 @@
 
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { DriverError } from '@skep/core/driver';
+import { DriverError, type RuntimeTask } from '@skep/core/driver';
 import type { SpecIssue, TaskSpec } from './core-types.ts';
 import type { ProcessDriverOptions, Program } from './options.ts';
 
@@ -43,16 +43,16 @@ export function resolveProgram(
   { programs = {}, anyCommand = false }: Pick<ProcessDriverOptions, 'programs' | 'anyCommand'>,
 ): ResolvedProgram | SpecIssue {
   const { image, command } = spec;
+  if (command !== undefined && !anyCommand) {
+    return { field: 'command', rule: "is not allowed here: the driver's owner has not set anyCommand" };
+  }
   const known = image !== undefined && Object.hasOwn(programs, image) ? programs[image] : undefined;
-  if (known === undefined && !(anyCommand && command !== undefined)) {
+  if (known === undefined && command === undefined) {
     const names = Object.keys(programs);
     const told = names.length === 0 ? 'this driver knows none' : `this driver knows: ${names.join(', ')}`;
     if (image !== undefined) return { field: 'image', rule: `unknown image '${image}'; ${told}` };
     if (anyCommand) return { field: 'command', rule: 'must name a program when there is no image' };
     return { field: 'image', rule: `must name an image; ${told}` };
-  }
-  if (command !== undefined && !anyCommand) {
-    return { field: 'command', rule: "is not allowed here: the driver's owner has not set anyCommand" };
   }
   const [ownCommand, ...ownArgs] = command ?? [];
   const program: Program =
@@ -94,6 +94,24 @@ export function refusals(spec: TaskSpec, options: ProcessDriverOptions): readonl
   return issues;
 }
 
+/**
+ * Why the environment of a task can't hold, given its ports: a `PORT` other than the one that the task is reached on
+ * would make its endpoints lie. Undefined when it can.
+ */
+export function portIssue(
+  { spec, ports }: Pick<RuntimeTask, 'spec' | 'ports'>,
+  options: ProcessDriverOptions,
+): SpecIssue | undefined {
+  const program = resolveProgram(spec, options);
+  const [first] = ports;
+  const own = 'rule' in program ? undefined : program.env['PORT'];
+  if (own === undefined || first === undefined) return undefined;
+  const given = first.mode === 'host' && first.published !== undefined ? String(first.published) : undefined;
+  if (own === given) return undefined;
+  const told = given === undefined ? 'the driver gives it a free port' : `it is published on ${given}`;
+  return { field: 'env.PORT', rule: `must not be set for a service with ports: ${told}` };
+}
+
 /** What of a spec a plain process runs without. */
 export function unenforced(spec: TaskSpec): readonly SpecIssue[] {
   const { limits } = spec.resources;
@@ -126,7 +144,10 @@ export function findExecutable(
       : path.split(delimiter).map((folder) => resolve(dir, join(folder, command)));
   let denied: string | undefined;
   for (const candidate of candidates) {
-    if (!statSync(candidate, { throwIfNoEntry: false })?.isFile()) continue;
+    const found = statSync(candidate, { throwIfNoEntry: false });
+    if (found?.isDirectory() && candidates.length === 1)
+      throw new DriverError(`${candidate} is a directory, not a program`);
+    if (!found?.isFile()) continue;
     try {
       accessSync(candidate, constants.X_OK);
       return candidate;

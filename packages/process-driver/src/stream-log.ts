@@ -26,6 +26,8 @@ const BLOCK_BYTES = 64 * 1024;
 const MARKS_MAX = 4096;
 /** How much may be added between looking at the size and reading the file. */
 const TRIM_SLACK_BYTES = 1024 * 1024;
+/** Most that is copied of a file that outgrew its bound between two looks: it may be outgrowing it again. */
+const HURRIED_KEEP_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
 /** All bytes before `end` had been written at `at`. */
@@ -70,6 +72,12 @@ export class StreamLog {
     }
     if (found.size > this.#bytesMax / 2) this.#trim(found.size);
     else if (this.#marks.length > MARKS_MAX) this.#rewriteMarks();
+  }
+
+  /** Whether it is time to trim. Cheap: for asking often. */
+  isFull(): boolean {
+    const size = statSync(this.#file('log'), { throwIfNoEntry: false })?.size ?? 0;
+    return size > this.#bytesMax / 2;
   }
 
   /** Just past the last byte that the last look saw. */
@@ -150,9 +158,13 @@ export class StreamLog {
     }
   }
 
-  /** Moves the newest half aside and empties the file. What is written in between the two, microseconds, is lost. */
+  /**
+   * Moves the newest half aside and empties the file, as copy-truncate of logrotate does. What is written in between
+   * the two, microseconds, is lost.
+   */
   #trim(size: number): void {
-    const half = Math.floor(this.#bytesMax / 2);
+    const ownHalf = Math.floor(this.#bytesMax / 2);
+    const half = size > this.#bytesMax ? Math.min(ownHalf, HURRIED_KEEP_BYTES) : ownHalf;
     const fresh = this.#file('fresh');
     const olderStart = this.#currentStart + Math.max(0, size - half);
     const kept = this.#read(olderStart, Number.MAX_SAFE_INTEGER, Math.min(half, size) + TRIM_SLACK_BYTES);

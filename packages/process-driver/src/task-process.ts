@@ -14,6 +14,8 @@ export interface Launch {
   readonly wrapper: string;
   /** The task's directory. */
   readonly taskDir: string;
+  /** Its secrets and configs, which the wrapper removes at the end. */
+  readonly filesDir: string | undefined;
   readonly executable: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -31,12 +33,16 @@ export async function launch(what: Launch): Promise<ChildProcess> {
   const outputs: number[] = [];
   try {
     outputs.push(open('stdout.log'), open('stderr.log'));
-    const child = spawn(what.shell, [what.wrapper, what.taskDir, what.executable, ...what.args], {
-      cwd: what.dir,
-      env: what.env,
-      detached: true,
-      stdio: ['ignore', 'ignore', 'ignore', ...outputs],
-    });
+    const child = spawn(
+      what.shell,
+      [what.wrapper, what.taskDir, what.filesDir ?? '', what.executable, ...what.args],
+      {
+        cwd: what.dir,
+        env: what.env,
+        detached: true,
+        stdio: ['ignore', 'ignore', 'ignore', ...outputs],
+      },
+    );
     await new Promise((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', reject);

@@ -7,11 +7,11 @@ import type { ChildProcess } from 'node:child_process';
 import { DriverError, type TaskExit } from '@skep/core/driver';
 import type { TaskId } from './core-types.ts';
 import type { OpenNode } from './open-node.ts';
-import { releasePort } from './port-book.ts';
 import { isAlive } from './process-table.ts';
+import { inWords } from './shell-words.ts';
 import { lookAtTask, type TaskLook } from './task-end.ts';
-import { removeTaskFiles } from './task-files.ts';
 import { isProgramRunning, signalGroup } from './task-process.ts';
+import { releaseEnded, releaseGiven } from './task-release.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** How often an end is looked for where no event tells it: of own children, of adopted tasks. */
@@ -49,8 +49,8 @@ export async function untilEnded(node: OpenNode, id: TaskId, signal: AbortSignal
     for (;;) {
       const look = await lookAtTask(store, id);
       if (typeof look === 'object') {
-        node.logs.ended(id);
-        return look;
+        await releaseEnded(node, id);
+        return inWords(node, id, look);
       }
       if ((await store.meta(id)) === undefined) throw new DriverError(`task ${id} was removed`);
       child ??= await ownChild(node, id, wakeup);
@@ -86,7 +86,7 @@ export async function stopTask(
     await store.claimStopped(id);
     look = await lookAtTask(store, id);
   }
-  if (typeof look === 'object') return;
+  if (typeof look === 'object') return releaseEnded(node, id);
   const claim = await store.claim(id);
   if (claim === undefined || claim === 'stopped') return;
   const graceOver = new AbortController();
@@ -113,7 +113,7 @@ export async function stopTask(
   } finally {
     cancel?.();
     wakeup.close();
-    if (typeof look === 'object') node.logs.ended(id);
+    if (typeof look === 'object') await releaseEnded(node, id);
   }
 }
 
@@ -124,8 +124,6 @@ export async function removeTask(node: OpenNode, id: TaskId, signal: AbortSignal
   if (meta === undefined) return;
   await stopTask(node, id, meta.stopGraceMs, signal);
   logs.forget(id);
-  if (meta.filesDir !== undefined) removeTaskFiles(meta.filesDir);
   await store.remove(id);
-  const holder = store.path(id);
-  for (const { port } of meta.ports) releasePort({ port, holder });
+  releaseGiven(node, id, meta);
 }

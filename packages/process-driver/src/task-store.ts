@@ -59,28 +59,28 @@ async function readIfThere(file: string): Promise<string | undefined> {
 export class TaskStore {
   /** The directory above all tasks. */
   readonly root: string;
-  readonly #root: string;
+  readonly #tasksDir: string;
   readonly #owner: Pick<DriverContext, 'clusterId' | 'nodeId'>;
 
   constructor(root: string, owner: Pick<DriverContext, 'clusterId' | 'nodeId'>) {
     this.root = root;
-    this.#root = join(root, 'tasks');
+    this.#tasksDir = join(root, 'tasks');
     this.#owner = owner;
   }
 
   /** The directory of a task. */
   path(id: TaskId, file = ''): string {
     if (!TASK_ID.test(id)) throw new DriverError(`task id '${id}' is not fit for a directory name`);
-    return join(this.#root, id, file);
+    return join(this.#tasksDir, id, file);
   }
 
   /** Makes the store, clears away what a crash left half removed, and lists this node's tasks. */
   async open(now: number): Promise<readonly TaskMeta[]> {
-    await mkdir(this.#root, { recursive: true, mode: 0o700 });
+    await mkdir(this.#tasksDir, { recursive: true, mode: 0o700 });
     const found: TaskMeta[] = [];
-    for (const name of await readdir(this.#root)) {
+    for (const name of await readdir(this.#tasksDir)) {
       if (name.startsWith('.')) {
-        const path = join(this.#root, name);
+        const path = join(this.#tasksDir, name);
         const made = (await stat(path).catch(() => undefined))?.mtimeMs ?? now;
         if (name.startsWith('.gone-') || now - made > ABANDONED_MS)
           await rm(path, { recursive: true, force: true });
@@ -113,7 +113,7 @@ export class TaskStore {
       ...given,
     };
     const path = this.path(task.id);
-    const fresh = join(this.#root, `.new-${randomUUID()}`);
+    const fresh = join(this.#tasksDir, `.new-${randomUUID()}`);
     await mkdir(join(fresh, OUTPUT), { recursive: true, mode: 0o700 });
     try {
       await writeFile(join(fresh, 'meta.json'), JSON.stringify(meta), { mode: 0o600 });
@@ -156,7 +156,7 @@ export class TaskStore {
 
   /** Removes all that is kept of a task. */
   async remove(id: TaskId): Promise<void> {
-    const gone = join(this.#root, `.gone-${randomUUID()}`);
+    const gone = join(this.#tasksDir, `.gone-${randomUUID()}`);
     try {
       await rename(this.path(id), gone);
     } catch (error) {

@@ -14,19 +14,21 @@ import { join } from 'node:path';
 export const CLAIM_LOST = 73;
 
 /**
- * Arguments: the task's directory, the program, its arguments. Descriptors 3 and 4: the program's output.
+ * Arguments: the task's directory, that of its secrets or nothing, the program, its arguments. Descriptors 3 and 4: the program's output.
  *
  * - The claim is a hard link, so it appears whole or not at all, and once: two wrappers never run one task.
  * - Signals are ignored until the claim stands, then caught, so that the program starts with none ignored, while the
  *   wrapper lives through a stop signal sent to its whole group. One that comes before the program runs counts.
  * - The program runs in the foreground: in the background, POSIX shells would make it ignore SIGINT and SIGQUIT.
+ * - Secrets go as soon as the exit is written down, also when no driver is open then.
  * - In the end everything of the group is killed, so that no grandchild outlives the task.
  */
-const script = (tools: { readonly ln: string; readonly mv: string }) => `#!/bin/sh
+const script = (tools: { readonly ln: string; readonly mv: string; readonly rm: string }) => `#!/bin/sh
 # Skep's wrapper over one task. See wrapper.ts of @skep/process-driver.
 trap '' HUP INT QUIT ABRT USR1 USR2 ALRM TERM
 _skep_dir=$1
-shift
+_skep_files=$2
+shift 2
 _skep_start= _skep_boot= _skep_stopped=
 _skep_field() { shift 19; _skep_start=$1; }
 if read -r _skep_stat < "/proc/$$/stat"; then
@@ -46,6 +48,7 @@ else
 fi
 trap '' HUP INT QUIT ABRT USR1 USR2 ALRM TERM
 printf '%s\\n' "$_skep_code" > "$_skep_dir/exit.tmp" && ${tools.mv} "$_skep_dir/exit.tmp" "$_skep_dir/exit"
+[ -n "$_skep_files" ] && ${tools.rm} -rf "$_skep_files"
 kill -s KILL 0
 `;
 
@@ -60,7 +63,7 @@ const find = (shell: string, tool: string) =>
 export function writeWrapper(dir: string, shell: string): string {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const file = join(dir, 'task.sh');
-  const text = script({ ln: find(shell, 'ln'), mv: find(shell, 'mv') });
+  const text = script({ ln: find(shell, 'ln'), mv: find(shell, 'mv'), rm: find(shell, 'rm') });
   try {
     if (readFileSync(file, 'utf8') === text) return file;
   } catch {

@@ -123,6 +123,65 @@ describe('given a cluster with one node', () => {
     await run(cluster.close());
   });
 
+  it('when a task fails again and again, then its service says until when it waits, and after what', async () => {
+    const { clock, host, run, open } = aWorld();
+    host.setBehaviour('flaky', { runMs: 10, exitCode: 3 });
+    const cluster = await open();
+    await run(cluster.services.create({ name: 'flaky', task: { image: 'flaky' } }));
+    await clock.advance(1_000);
+    const reason = /^task waits until \d{4}-.*Z after: task failed: task: non-zero exit \(3\)$/;
+    expect(cluster.services.status('flaky').reasons).toEqual([expect.stringMatching(reason)]);
+    const restart = { condition: 'none' } as const;
+    await run(cluster.services.create({ name: 'once', task: { image: 'flaky', restart } }));
+    await clock.advance(1_000);
+    expect(cluster.services.status('once').reasons).toEqual([
+      'task failed: task: non-zero exit (3); its restart policy allows no more',
+    ]);
+    await run(cluster.close());
+  });
+
+  it('when it is closed with commands on their way, then no committed one is told as failed', async () => {
+    const { run, openOnDisk } = aWorld();
+    const cluster = await openOnDisk();
+    const outcomes = Promise.allSettled(
+      Array.from({ length: 20 }, (_, number) =>
+        cluster.services.create({ name: `s-${number}`, task: { image: 'web' }, replicas: 0 }),
+      ),
+    );
+    await run(cluster.close());
+    const acknowledged = (await outcomes).filter(({ status }) => status === 'fulfilled');
+    const again = await openOnDisk();
+    expect(again.services.list()).toHaveLength(acknowledged.length);
+    await run(again.close());
+  });
+
+  it('when its driver hangs, then opening and adding nodes end by their time-out', async () => {
+    const { clock, host, run } = aWorld();
+    const hanging = Object.assign(new SimulatedDriver({ host }), {
+      describe: () => Promise.reject(new Error('no engine here')),
+    });
+    await expect(run(Cluster.open({ clock, driver: hanging, timeout: 3_000 }))).rejects.toMatchObject({
+      code: 'TIMEOUT',
+    });
+    const cluster = await run(Cluster.open({ clock }));
+    const adding = run(cluster.addNode({ driver: hanging, hostname: 'x', timeout: 3_000 }));
+    await expect(adding).rejects.toMatchObject({ code: 'TIMEOUT', reasons: ['no engine here'] });
+    expect(cluster.localNodes).toEqual([]);
+    await run(cluster.close());
+  });
+
+  it('when a reader leaves while it waits, then it is let go at once', async () => {
+    const { run, open } = aWorld();
+    const cluster = await open();
+    const reader = cluster.watch({ kind: 'service' })[Symbol.asyncIterator]();
+    expect((await reader.next()).value).toMatchObject({ type: 'synced' });
+    const waiting = reader.next();
+    expect(await reader.return?.()).toEqual({ done: true, value: undefined });
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(() => cluster.watch({ kind: 'services' as never })).toThrow('kind: must be one of');
+    await run(cluster.close());
+  });
+
   it('when a command is sent again under its id, then it is carried out once', async () => {
     const { run, open } = aWorld();
     const cluster = await open();
@@ -197,6 +256,22 @@ describe('given a cluster with three nodes', () => {
     await clock.advance(2_000);
     expect(cluster.nodes.inspect('c').status.state).toBe('down');
     expect(nodesOf('web').filter((name) => name !== 'c')).toHaveLength(3);
+    await run(cluster.close());
+  });
+
+  it('when a node is lost for good, then its services converge without it, and can be removed', async () => {
+    const { clock, run, cluster } = await threeNodes();
+    await run(cluster.services.create({ ...web, replicas: 3 }));
+    await run(cluster.services.create({ name: 'agent', mode: 'global', task: { image: 'agent' } }));
+    for (const name of ['web', 'agent']) await run(cluster.services.waitFor(name, 'running'));
+    const lost = cluster.localNodes.find(({ hostname }) => hostname === 'c');
+    await run(lost?.close({ tasks: 'leave' }) ?? Promise.resolve());
+    await clock.advance(10_000);
+    for (const name of ['web', 'agent']) {
+      expect(cluster.services.status(name)).toMatchObject({ converged: true, reasons: [] });
+      await run(cluster.services.remove(name));
+      await run(cluster.services.waitFor(name, 'removed', { timeout: 30_000 }));
+    }
     await run(cluster.close());
   });
 
@@ -309,6 +384,41 @@ describe('given a cluster on disk', () => {
     expect(bytes.join('\n')).not.toContain(value);
     // What held the value is not among the entries that are kept, so no key can bring it back.
     expect(cluster.health.log.snapshot).toBeGreaterThan(entriesBefore);
+    await run(cluster.close());
+  });
+
+  it('when the process dies between the removal of a secret and the compaction, then the next one does it', async () => {
+    const { disk, run, openOnDisk } = aWorld();
+    const cluster = await openOnDisk();
+    await run(cluster.secrets.create({ name: 'password' }, new TextEncoder().encode('hunter2')));
+    cluster.watch({ kind: 'secret' }).subscribe(({ type }) => {
+      if (type === 'removed') disk.kill();
+    });
+    await run(cluster.secrets.remove('password')).catch(() => {});
+    await run(cluster.close({ tasks: 'leave' }));
+    disk.boot();
+    const again = await openOnDisk();
+    expect(again.secrets.list()).toEqual([]);
+    await run(again.secrets.create({ name: 'other' }, new Uint8Array([1])));
+    // What replay found is forgotten by itself, with nobody asking.
+    expect(again.health.log.snapshot).toBeGreaterThan(0);
+    await run(again.close());
+  });
+
+  it('when the log can not be compacted, then the removal of a secret says so, and it is tried again', async () => {
+    const { clock, run, disk, openOnDisk } = aWorld();
+    const cluster = await openOnDisk();
+    await run(cluster.secrets.create({ name: 'password' }, new TextEncoder().encode('hunter2')));
+    const before = disk.paths();
+    disk.failNextSync((path) => path.includes('snapshots'));
+    await expect(run(cluster.secrets.remove('password'))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      reason: 'not-compacted',
+    });
+    expect(cluster.secrets.list()).toEqual([]);
+    await clock.advance(5_000);
+    expect(cluster.health.log.snapshot).toBeGreaterThan(0);
+    expect(disk.paths()).not.toEqual(before);
     await run(cluster.close());
   });
 });

@@ -3,10 +3,9 @@
  * log says so, and runs the nodes that live in this process. No signal handlers, no console, no process-wide state.
  */
 
-import type { Observable } from 'rxjs';
 import type { RuntimeDriver } from '../driver/runtime-driver.ts';
-import { InvalidSpecError, PreconditionError } from '../errors.ts';
-import type { EventLog, LogStatus, RecoveryReport } from '../log/event-log.ts';
+import { InvalidSpecError, PreconditionError, UnavailableError } from '../errors.ts';
+import { type EventLog, LogError, type LogStatus, type RecoveryReport } from '../log/event-log.ts';
 import { MemoryEventLog } from '../log/memory-event-log.ts';
 import { updateCluster } from '../manager/api/cluster-commands.ts';
 import { findService } from '../manager/api/find.ts';
@@ -17,6 +16,7 @@ import { type ClusterSpecInput, clusterSpecSchema } from '../model/other-specs.t
 import { parseSpec } from '../model/parse-spec.ts';
 import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Lifetime } from '../runtime/lifetime.ts';
 import { type Logger, silentLogger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
 import { systemClock } from '../runtime/system-clock.ts';
@@ -25,11 +25,14 @@ import type { ObjectKind } from '../state/change.ts';
 import { ChangeFeed } from '../state/change-feed.ts';
 import { Replica } from '../state/replica.ts';
 import type { ProbeNetwork } from '../worker/health/probe.ts';
+import { Configs } from './configs.ts';
 import { Control, type VersionedCommandOptions } from './control.ts';
-import { type Endpoints, endpointsOf, watchEndpoints } from './endpoints.ts';
-import { Configs, Networks, Secrets } from './files.ts';
+import { EndpointFeed, type Endpoints, endpointsOf } from './endpoints.ts';
+import { Forgetting } from './forgetting.ts';
 import { LocalNode, type LocalNodeOptions } from './local-node.ts';
+import { Networks } from './networks.ts';
 import { Nodes } from './nodes.ts';
+import { Secrets } from './secrets.ts';
 import { Services } from './services.ts';
 import { Tasks } from './tasks.ts';
 import { Watch, type WatchOptions } from './watch.ts';
@@ -54,7 +57,7 @@ export interface ClusterOptions extends WaitOptions {
 }
 
 /** Options of {@link Cluster.close}. */
-export interface CloseOptions {
+export interface CloseOptions extends WaitOptions {
   /**
    * `stop` (default): stop the tasks of this process's nodes first. `leave`: let them run; the next cluster that
    * opens the same directory takes them up again.
@@ -101,28 +104,46 @@ export class Cluster implements AsyncDisposable {
   /**
    * Opens a cluster: recovers what is stored, and starts leading as soon as the log says so.
    *
-   * @throws LogError when what is stored can't be read; InvalidSpecError; TimeoutError; AbortedError.
+   * @throws UnavailableError when what is stored can't be read, with the log's code as its reason (`locked`, `corrupt`,
+   *   `wrong-key`, `unsupported-version`, `io`); InvalidSpecError; TimeoutError; AbortedError.
    */
   static async open(options: ClusterOptions = {}): Promise<Cluster> {
     if (options.log && options.dir !== undefined) {
       throw new InvalidSpecError([{ field: 'log', rule: 'must not be given together with dir' }]);
     }
+    if (options.dir === '') throw new InvalidSpecError([{ field: 'dir', rule: 'must not be empty' }]);
     const clock = options.clock ?? systemClock;
+    let opening: Promise<Cluster> | undefined;
+    try {
+      return await withDeadline(clock, options, 'the open cluster', (signal) => {
+        opening = Cluster.#open(options, clock, signal);
+        return opening;
+      });
+    } catch (error) {
+      // Nobody will have the cluster that still comes about.
+      void opening?.then((late) => late.close()).catch(() => {});
+      throw error;
+    }
+  }
+
+  static async #open(options: ClusterOptions, clock: Clock, signal: AbortSignal): Promise<Cluster> {
     const random = options.random ?? systemRandom;
     const logger = options.logger ?? silentLogger;
     const clusterSpec = parseSpec(clusterSpecSchema, options.spec ?? {});
     const log = options.log ?? (await openLog(options.dir, { clock, logger }));
+    const lifetime = new Lifetime();
     const replica = new Replica();
     const feed = new ChangeFeed(replica);
-    const forgetting = new Forgetting(log, logger);
+    const forgetting = new Forgetting({ log, clock, logger, lifetime });
     replica.onCommit((changes) => changes.forgets && forgetting.note());
-    const recovery = await log.open(replica);
+    const recovery = await openMachine(log, replica);
     const manager = new Manager({ log, replica, clock, random, logger, clusterSpec });
-    const control = new Control({ manager, feed, clock, random, logger, forget: () => forgetting.done() });
+    const control = new Control({ manager, feed, clock, random, logger, lifetime, forgetting });
     const cluster = new Cluster({ options, log, feed, manager, control }, recovery);
     try {
-      await withDeadline(clock, options, 'a leading manager', (signal) => manager.whenLeading(signal));
-      if (options.driver) await cluster.addNode({ ...options.node, driver: options.driver });
+      await manager.whenLeading(signal);
+      forgetting.start();
+      if (options.driver) await cluster.addNode({ ...options.node, driver: options.driver, signal });
       return cluster;
     } catch (error) {
       await cluster.close();
@@ -137,13 +158,19 @@ export class Cluster implements AsyncDisposable {
     return cluster;
   }
 
-  /** Changes the cluster's settings. @throws InvalidSpecError, VersionConflictError, UnavailableError */
-  async update(input: ClusterSpecInput, options: VersionedCommandOptions = {}): Promise<void> {
-    const spec = parseSpec(clusterSpecSchema, input);
+  /**
+   * Changes settings of the cluster. What is absent stays as it is.
+   *
+   * @throws InvalidSpecError, VersionConflictError, UnavailableError, OutcomeUnknownError
+   */
+  async update(change: ClusterSpecInput, options: VersionedCommandOptions = {}): Promise<void> {
     await this.#control.command(
       'update cluster',
       options,
-      (head) => updateCluster(head, spec, options.version),
+      (head) => {
+        const spec = parseSpec(clusterSpecSchema, { ...head.cluster?.spec, ...change });
+        return updateCluster(head, spec, options.version);
+      },
       () => undefined,
     );
   }
@@ -152,7 +179,8 @@ export class Cluster implements AsyncDisposable {
    * Runs a node in this process. A node of the same hostname that was here before is taken up again, with its id and
    * what its driver left running.
    *
-   * @throws NameConflictError if this process runs a node of that hostname already; DriverError.
+   * @throws NameConflictError if this process runs a node of that hostname already; DriverError; TimeoutError with
+   *   what the driver or the managers said last.
    */
   async addNode(options: LocalNodeOptions): Promise<LocalNode> {
     const { dir, probes } = this.#parts.options;
@@ -176,9 +204,13 @@ export class Cluster implements AsyncDisposable {
     return new Watch(this.#parts.feed, options, this.#control.lifetime);
   }
 
-  /** Who may receive a service's traffic now, and each time that changes. @param ref - id or name */
-  endpoints(ref: string): Observable<Endpoints> {
-    return watchEndpoints(this.#parts.feed, ref, this.#control.lifetime);
+  /**
+   * Who may receive a service's traffic now, and each time that changes. Subscribe to it, or loop over it.
+   *
+   * @param ref - id or name
+   */
+  endpoints(ref: string, options: { readonly signal?: AbortSignal } = {}): EndpointFeed {
+    return new EndpointFeed(this.#parts.feed, ref, options, this.#control.lifetime);
   }
 
   /** Who may receive a service's traffic now. @throws NotFoundError */
@@ -197,7 +229,13 @@ export class Cluster implements AsyncDisposable {
     };
   }
 
-  /** Closes the cluster: its nodes, its watches and waits, its log. Safe to call twice. */
+  /**
+   * Closes the cluster: takes no more commands, stops or leaves its tasks, sees what is on its way to the log through,
+   * and ends every watch and wait. Safe to call twice.
+   *
+   * @throws TimeoutError, AbortedError when stopping the tasks took too long; the cluster is closed all the same, and
+   *   tasks may still run.
+   */
   close(options: CloseOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options);
     return this.#closing;
@@ -208,12 +246,20 @@ export class Cluster implements AsyncDisposable {
     await this.close();
   }
 
-  async #close(options: CloseOptions): Promise<void> {
-    await Promise.all(this.localNodes.map((node) => node.close(options)));
-    this.#control.close();
-    this.#parts.manager.close();
-    this.#parts.feed.close();
-    await this.#parts.log.close();
+  async #close({ tasks = 'stop', ...waiting }: CloseOptions): Promise<void> {
+    const { clock } = this.#control;
+    this.#control.takeNoMore();
+    try {
+      await withDeadline(clock, waiting, 'the end of the tasks', async () => {
+        await Promise.all(this.localNodes.map((node) => node.close({ tasks })));
+      });
+    } finally {
+      await this.#parts.manager.leading?.ledger.idle();
+      this.#control.close();
+      this.#parts.manager.close();
+      this.#parts.feed.close();
+      await this.#parts.log.close();
+    }
   }
 }
 
@@ -225,40 +271,16 @@ interface ClusterParts {
   readonly control: Control;
 }
 
-/** Makes the log forget removed secrets: a snapshot without them, and no entry that held them. */
-class Forgetting {
-  readonly #log: EventLog;
-  readonly #logger: Logger;
-  #due = false;
-  #running: Promise<void> = Promise.resolve();
-
-  constructor(log: EventLog, logger: Logger) {
-    this.#log = log;
-    this.#logger = logger;
-  }
-
-  /** A committed transaction dropped a value. Also heard while replaying, when the process died before it was done. */
-  note(): void {
-    if (this.#due) return;
-    this.#due = true;
-    this.#running = this.#running.then(() => this.#checkpoint());
-  }
-
-  /** Resolves once everything that was noted is gone from the log. */
-  done(): Promise<void> {
-    return this.#running;
-  }
-
-  async #checkpoint(): Promise<void> {
-    this.#due = false;
-    try {
-      await this.#log.checkpoint({ discard: true });
-    } catch (error) {
-      this.#logger.error(
-        { error },
-        'could not compact the log after a secret was removed; the next start will',
-      );
-    }
+/** What is stored and can't be read is told as any other error of Skep, with the log's own code as its reason. */
+async function openMachine(log: EventLog, replica: Replica): Promise<RecoveryReport> {
+  try {
+    return await log.open(replica);
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    throw new UnavailableError(error.code, error.message, {
+      cause: error,
+      retryable: error.code === 'locked',
+    });
   }
 }
 

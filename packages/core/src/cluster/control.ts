@@ -18,12 +18,13 @@ import { type CommandId, newId } from '../model/ids.ts';
 import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { keyedDigest } from '../runtime/keyed-digest.ts';
-import { Lifetime } from '../runtime/lifetime.ts';
+import type { Lifetime } from '../runtime/lifetime.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
 import type { ChangeSet } from '../state/change.ts';
 import type { ChangeFeed } from '../state/change-feed.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
+import type { Forgetting } from './forgetting.ts';
 
 /** Options of every command. */
 export interface CommandOptions extends WaitOptions {
@@ -47,9 +48,9 @@ export class Control {
   readonly random: Random;
   readonly logger: Logger;
   /** Ends when the cluster closes. */
-  readonly lifetime = new Lifetime();
-  /** Makes what is durable forget what was removed. */
-  readonly forget: () => Promise<void>;
+  readonly lifetime: Lifetime;
+  readonly #forgetting: Forgetting;
+  #closing = false;
 
   constructor(parts: {
     readonly manager: Manager;
@@ -57,14 +58,16 @@ export class Control {
     readonly clock: Clock;
     readonly random: Random;
     readonly logger: Logger;
-    readonly forget: () => Promise<void>;
+    readonly lifetime: Lifetime;
+    readonly forgetting: Forgetting;
   }) {
     this.manager = parts.manager;
     this.feed = parts.feed;
     this.clock = parts.clock;
     this.random = parts.random;
     this.logger = parts.logger;
-    this.forget = parts.forget;
+    this.lifetime = parts.lifetime;
+    this.#forgetting = parts.forgetting;
   }
 
   /** The committed state of this member. */
@@ -77,6 +80,23 @@ export class Control {
     const key = this.state.roots.digestKey;
     if (!key) throw new PreconditionError('the cluster is not formed yet');
     return keyedDigest(key, value);
+  }
+
+  /**
+   * Waits until what was removed is gone from the disk, too.
+   *
+   * @throws UnavailableError while it could not be; TimeoutError, AbortedError
+   */
+  forget(what: string, options: WaitOptions): Promise<void> {
+    const { clock, lifetime } = this;
+    return withDeadline(clock, options, `compaction after ${what}`, () => this.#forgetting.done(), {
+      lifetime,
+    });
+  }
+
+  /** From here on commands are refused; those on their way are seen through. */
+  takeNoMore(): void {
+    this.#closing = true;
   }
 
   /** Ends every wait and watch. */
@@ -95,6 +115,7 @@ export class Control {
     decide: (head: ClusterState, context: DecideContext) => Decided<R>,
     repeated: (head: ClusterState) => R,
   ): Promise<R> {
+    if (this.#closing) throw new ClosedError('the cluster');
     const id = (options.commandId ?? newId<CommandId>(this.random)) as CommandId;
     const actor: Actor = { kind: 'user', ...(options.user === undefined ? {} : { name: options.user }) };
     let asked = false;
@@ -160,5 +181,5 @@ export class Control {
 
 function isGivingUp(error: unknown): boolean {
   const code = (error as { readonly code?: unknown }).code;
-  return code === 'TIMEOUT' || code === 'ABORTED';
+  return code === 'TIMEOUT' || code === 'ABORTED' || code === 'CLOSED';
 }

@@ -7,7 +7,7 @@ import { ChangeFeed } from '../state/change-feed.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { aLedger } from '../testing/a-ledger.ts';
 import { aCluster, type StateBuilder } from '../testing/state-builder.ts';
-import { endpointsOf, watchEndpoints } from './endpoints.ts';
+import { EndpointFeed, endpointsOf } from './endpoints.ts';
 
 const tasksOf = (state: ClusterState) => {
   const web = state.serviceByName('web');
@@ -87,7 +87,7 @@ describe('given endpoints that are watched', () => {
     await commit(...eventsOf(built.state));
     const lists: string[][] = [];
     let completed = false;
-    watchEndpoints(feed, 'web', lifetime).subscribe({
+    new EndpointFeed(feed, 'web', {}, lifetime).subscribe({
       next: (endpoints) => lists.push(endpoints.map(({ taskId }) => taskId)),
       complete: () => {
         completed = true;

@@ -1,13 +1,13 @@
 /** The endpoint feed: who may receive a service's traffic now. */
 
-import { distinctUntilChanged, Observable } from 'rxjs';
 import { differences } from '../model/differences.ts';
-import { asId, type NodeId, type TaskId } from '../model/ids.ts';
+import { asId, type NodeId, type ServiceId, type TaskId } from '../model/ids.ts';
 import type { Service, TaskPort } from '../model/objects.ts';
 import type { Lifetime } from '../runtime/lifetime.ts';
 import { concernsService } from '../state/change.ts';
 import type { ChangeFeed } from '../state/change-feed.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
+import { type Cursor, LiveStream } from './live-stream.ts';
 
 /** One task that may receive traffic. */
 export interface Endpoint {
@@ -43,38 +43,51 @@ export function endpointsOf(state: ClusterState, service: Service): Endpoints {
   return endpoints.sort((a, b) => (a.taskId < b.taskId ? -1 : 1));
 }
 
-/**
- * The endpoints of a service now, and each time that they differ. Looks only at commits that concern the service.
- *
- * @param ref - id or name; a service that is not there, or no more, has none.
- */
-export function watchEndpoints(feed: ChangeFeed, ref: string, lifetime: Lifetime): Observable<Endpoints> {
-  const find = (state: ClusterState) => state.serviceByName(ref) ?? state.service(asId(ref));
-  const now = (): Endpoints => {
-    const service = find(feed.state);
-    return service ? endpointsOf(feed.state, service) : [];
-  };
-  return new Observable<Endpoints>((subscriber) => {
-    let known = find(feed.state)?.id;
-    let queued = false;
-    // Subscribers run after the commit, not inside it: what they do must not hold up the log.
-    const tell = () => {
-      queued = false;
-      if (!subscriber.closed) subscriber.next(now());
-    };
-    tell();
-    const stop = feed.onAdvance((entry) => {
-      const id = find(feed.state)?.id;
-      const same = id === known && entry !== undefined;
-      known = id;
-      if (queued || (same && (id === undefined || !concernsService(entry.changes, id)))) return;
-      queued = true;
-      queueMicrotask(tell);
+/** The endpoints of a service now, and each time that they differ. An Observable and an AsyncIterable. */
+export class EndpointFeed extends LiveStream<Endpoints> {
+  /** @param ref - id or name; a service that is not there, or no more, has none. */
+  constructor(feed: ChangeFeed, ref: string, options: { readonly signal?: AbortSignal }, lifetime: Lifetime) {
+    super({
+      open: () => new EndpointCursor(feed, ref),
+      onAdvance: (listener) => feed.onAdvance(listener),
+      lifetime,
+      signal: options.signal,
     });
-    const stopLiving = lifetime.onEnd(() => subscriber.complete());
-    return () => {
-      stop();
-      stopLiving();
-    };
-  }).pipe(distinctUntilChanged((a, b) => differences(a, b).length === 0));
+  }
+}
+
+/** Where one reader is. It looks at the service's tasks only after commits that concern it. */
+class EndpointCursor implements Cursor<Endpoints> {
+  readonly #feed: ChangeFeed;
+  readonly #ref: string;
+  #told: Endpoints | undefined;
+  #id: ServiceId | undefined;
+  /** The last index that was looked at. */
+  #index = -1;
+
+  constructor(feed: ChangeFeed, ref: string) {
+    this.#feed = feed;
+    this.#ref = ref;
+  }
+
+  next(): Endpoints | undefined {
+    const { state } = this.#feed;
+    const service = state.serviceByName(this.#ref) ?? state.service(asId(this.#ref));
+    const concerned = this.#told === undefined || service?.id !== this.#id || this.#concerned(state.index);
+    this.#id = service?.id;
+    this.#index = state.index;
+    if (!concerned) return undefined;
+    const endpoints = service ? endpointsOf(state, service) : [];
+    if (this.#told && differences(this.#told, endpoints).length === 0) return undefined;
+    this.#told = endpoints;
+    return endpoints;
+  }
+
+  #concerned(index: number): boolean {
+    for (let at = this.#index + 1; at <= index; at += 1) {
+      const entry = this.#feed.at(at);
+      if (!entry || (this.#id !== undefined && concernsService(entry.changes, this.#id))) return true;
+    }
+    return false;
+  }
 }

@@ -1,13 +1,14 @@
 /** A node that lives in this process: an agent with its driver, joined by function calls. */
 
 import type { RuntimeDriver } from '../driver/runtime-driver.ts';
-import { InvalidSpecError, NameConflictError } from '../errors.ts';
+import { InvalidSpecError, NameConflictError, PreconditionError } from '../errors.ts';
+import { findNode } from '../manager/api/find.ts';
 import { joinNode } from '../manager/api/node-commands.ts';
-import type { ClusterId, NodeId } from '../model/ids.ts';
+import type { NodeId } from '../model/ids.ts';
 import type { Node, NodeDescription } from '../model/objects.ts';
 import { type NodeSpecInput, nodeSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
-import type { WaitOptions } from '../runtime/abort.ts';
+import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { Agent } from '../worker/agent.ts';
 import type { ProbeNetwork } from '../worker/health/probe.ts';
@@ -56,33 +57,65 @@ export class LocalNode {
    *
    * @param peers - the nodes of this process, by hostname.
    */
-  static async start(
+  static start(control: Control, peers: Map<string, LocalNode>, parts: LocalNodeParts): Promise<LocalNode> {
+    const hostname = parts.hostname ?? DEFAULT_HOSTNAME;
+    let problem: () => string | undefined = () => undefined;
+    const reasons = () => {
+      const told = problem();
+      return told === undefined ? [] : [told];
+    };
+    return withDeadline(
+      control.clock,
+      parts,
+      `node ${hostname}`,
+      async (signal) => {
+        const node = await LocalNode.#join(control, peers, { ...parts, hostname, signal });
+        problem = () => node.#agent.problem;
+        try {
+          await node.#agent.start();
+          await control.until(`node ${hostname} ready`, { signal }, (state) => {
+            return state.node(node.id)?.status.state === 'ready' ? true : undefined;
+          });
+          return node;
+        } catch (error) {
+          await node.close({ tasks: 'leave' });
+          throw error;
+        }
+      },
+      { reasons, lifetime: control.lifetime },
+    );
+  }
+
+  static async #join(
     control: Control,
     peers: Map<string, LocalNode>,
-    parts: LocalNodeParts,
+    parts: LocalNodeParts & { readonly hostname: string; readonly signal: AbortSignal },
   ): Promise<LocalNode> {
-    const hostname = parts.hostname ?? DEFAULT_HOSTNAME;
+    const { hostname, signal, driver, address = LOOPBACK } = parts;
     if (hostname === '') throw new InvalidSpecError([{ field: 'hostname', rule: 'must not be empty' }]);
-    if (peers.has(hostname)) throw new NameConflictError('node', hostname);
-    const address = parts.address ?? LOOPBACK;
+    const peer = peers.get(hostname);
+    // A node that was taken out of the cluster by force has an agent that knows, and no life left.
+    if (peer && peer.#agent.state === 'removed') await peer.close();
+    else if (peer) throw new NameConflictError('node', hostname);
     const spec = parseSpec(nodeSpecSchema, parts.spec ?? {});
+    const description = initialDescription(hostname, driver.name);
     const id = await control.command(
       `join node ${hostname}`,
-      parts,
+      { signal },
       (head, context) => {
         const known = knownNode(head, hostname);
-        const description = initialDescription(hostname, parts.driver.name);
         return known ? { events: [], result: known.id } : joinNode({ spec, description, address }, context);
       },
-      (head) => knownNode(head, hostname)?.id ?? ('' as NodeId),
+      (head) => findNode(head, hostname).id,
     );
-    const clusterId = control.state.cluster?.id ?? ('' as ClusterId);
+    const { cluster } = control.state;
+    if (!cluster) throw new PreconditionError('the cluster is not formed yet');
     const agent = new Agent({
-      clusterId,
+      clusterId: cluster.id,
       nodeId: id,
       hostname,
       address,
-      driver: parts.driver,
+      driver,
       dispatcher: new LeaderDispatcher(control.manager),
       clock: control.clock,
       random: control.random,
@@ -92,16 +125,7 @@ export class LocalNode {
     });
     const node = new LocalNode(id, hostname, agent, peers);
     peers.set(hostname, node);
-    try {
-      await agent.start();
-      await control.until(`node ${hostname} ready`, parts, (state) => {
-        return state.node(id)?.status.state === 'ready' ? true : undefined;
-      });
-      return node;
-    } catch (error) {
-      await node.close({ tasks: 'leave' });
-      throw error;
-    }
+    return node;
   }
 
   /** Takes the node out of this process. Its tasks are stopped, or left running for whoever takes it up again. */
@@ -129,10 +153,14 @@ function initialDescription(hostname: string, driver: string): NodeDescription {
   };
 }
 
-/** The host's sockets, loaded with the first TCP probe. A browser has none: there a task that asks is told so. */
+/** The host's sockets, loaded with the first probe. A browser has none: there a TCP probe is told so. */
 const hostProbeNetwork: ProbeNetwork = {
   async connect(address, port, signal) {
     const { nodeProbeNetwork } = await import('@skep/core/node');
     await nodeProbeNetwork.connect(address, port, signal);
+  },
+  async request(address, port, path, signal) {
+    const { nodeProbeNetwork } = await import('@skep/core/node');
+    return nodeProbeNetwork.request(address, port, path, signal);
   },
 };

@@ -29,7 +29,7 @@ describe('given a replicated service', () => {
   test('when no task was made yet, then it says that they are being made', () => {
     expect(statusOf(asked(2))).toMatchObject({
       converged: false,
-      reasons: ['its tasks are being created or stopped'],
+      reasons: ['its tasks are being created'],
     });
   });
 

@@ -1,5 +1,6 @@
 /** How far a service is from what was asked for, and why. */
 
+import { mayBeAtWork } from '../manager/orchestrator/node-validity.ts';
 import { isTaskDirty } from '../manager/orchestrator/task-dirty.ts';
 import type { Node, Service, Task } from '../model/objects.ts';
 import { isMeantToRun, isTerminal } from '../model/task-state.ts';
@@ -32,37 +33,40 @@ export function serviceStatus(state: ClusterState, service: Service): ServiceSta
   const reasons = new Map<string, number>();
   const note = (reason: string) => reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   for (const [, tasks] of state.slots(service.id)) {
-    const live = tasks.filter((task) => isMeantToRun(task.desiredState) && !isTerminal(task.status.state));
     for (const task of tasks) {
-      const runs = task.status.state === 'running';
-      if (runs && isMeantToRun(task.desiredState)) running += 1;
-      if (runs && !isMeantToRun(task.desiredState)) leaving += 1;
+      if (task.status.state !== 'running') continue;
+      if (isMeantToRun(task.desiredState)) running += 1;
+      // Nobody can hear the end of a task whose node is gone, so nobody waits for it.
+      else if (mayBeAtWork(task, state)) leaving += 1;
     }
-    const newest = live.at(-1);
-    if (newest) meant += 1;
-    const upToDate = newest !== undefined && !isTaskDirty(service, newest, nodeOf(state, newest));
-    if (newest?.status.state === 'running' && upToDate) current += 1;
-    else if (tasks.some((task) => task.desiredState !== 'remove')) note(reasonFor(newest ?? tasks.at(-1)));
-    if (newest && !upToDate) outdated += 1;
+    const newest = tasks.findLast(
+      (task) => isMeantToRun(task.desiredState) && !isTerminal(task.status.state),
+    );
+    if (!newest) {
+      const last = tasks.at(-1);
+      if (last && service.spec.mode === 'replicated' && last.desiredState !== 'remove') note(ended(last));
+      continue;
+    }
+    meant += 1;
+    const upToDate = !isTaskDirty(service, newest, nodeOf(state, newest));
+    if (!upToDate) outdated += 1;
+    if (newest.status.state === 'running' && upToDate) current += 1;
+    else note(upToDate ? reasonFor(newest, state) : 'task is of an older spec and waits to be replaced');
   }
   const desired = service.spec.mode === 'replicated' ? (service.spec.replicas ?? 1) : meant;
   if (service.allocationError !== undefined) note(service.allocationError);
-  const converged =
-    current === desired &&
-    running === desired &&
-    outdated === 0 &&
-    leaving === 0 &&
-    service.allocationError === undefined;
-  if (!converged && reasons.size === 0) note('its tasks are being created or stopped');
+  const settled = outdated === 0 && leaving === 0 && service.allocationError === undefined;
+  const converged = current === desired && running === desired && settled;
+  if (converged) return { desired, running, current, converged, reasons: [] };
+  if (leaving > 0) reasons.set('task is being stopped', leaving);
+  if (reasons.size === 0) note('its tasks are being created');
   const told = [...reasons].sort(([, a], [, b]) => b - a).slice(0, REASONS_MAX);
   return {
     desired,
     running,
     current,
     converged,
-    reasons: converged
-      ? []
-      : told.map(([reason, count]) => (count > 1 ? `${reason} (${count} tasks)` : reason)),
+    reasons: told.map(([reason, count]) => (count > 1 ? `${reason} (${count} tasks)` : reason)),
   };
 }
 
@@ -70,10 +74,24 @@ function nodeOf(state: ClusterState, task: Task): Node | undefined {
   return task.nodeId === undefined ? undefined : state.node(task.nodeId);
 }
 
-function reasonFor(task: Task | undefined): string {
-  if (!task) return 'no task was created yet';
-  const { state, error, message } = task.status;
+/** Why a task that should run does not. */
+function reasonFor(task: Task, state: ClusterState): string {
   if (task.explanation) return task.explanation.message;
-  if (isTerminal(state)) return `task ${state}: ${error ?? message}`;
-  return error === undefined ? `task ${state}` : `task ${state}: ${error}`;
+  const before = task.replaces === undefined ? undefined : state.task(task.replaces);
+  if (task.desiredState === 'ready' && before) {
+    const { state: observed, error, message } = before.status;
+    if (!isTerminal(observed)) return 'task waits for the one before it to stop';
+    const after = `after: task ${observed}: ${error ?? message}`;
+    return task.startAfter > 0
+      ? `task waits until ${new Date(task.startAfter).toISOString()} ${after}`
+      : `task waits ${after}`;
+  }
+  const { state: observed, error } = task.status;
+  return error === undefined ? `task ${observed}` : `task ${observed}: ${error}`;
+}
+
+/** Why a slot has no task that should run: what became of the last one. */
+function ended({ status, desiredState }: Task): string {
+  const how = `task ${status.state}: ${status.error ?? status.message}`;
+  return isMeantToRun(desiredState) ? how : `${how}; its restart policy allows no more`;
 }

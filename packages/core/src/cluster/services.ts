@@ -9,6 +9,7 @@ import {
   type ServiceRequest,
   updateService,
 } from '../manager/api/service-commands.ts';
+import { isGoneNode } from '../manager/orchestrator/node-validity.ts';
 import type { ServiceId } from '../model/ids.ts';
 import type { Service } from '../model/objects.ts';
 import { parseServiceSpec } from '../model/parse-spec.ts';
@@ -132,7 +133,8 @@ export class Services {
       (head) => removeService(head, findService(head, ref), options.version),
       () => ({ id: ref as ServiceId }),
     );
-    if (this.#control.state.roots.vault !== vaultBefore) await this.#control.forget();
+    if (this.#control.state.roots.vault !== vaultBefore)
+      await this.#control.forget(`removal of ${ref}`, options);
     return removed;
   }
 
@@ -158,11 +160,15 @@ export class Services {
 
   /**
    * Waits until the service has converged, is gone with all its tasks, or has the status that a function asks for.
+   * Tasks on a node that is down can't be waited for: nobody hears of their end.
    *
    * @throws NotFoundError if there is no such service (unless waiting for its removal), TimeoutError with the
    *   reasons, AbortedError, ClosedError
    */
-  waitFor(ref: string, goal: ServiceGoal, options: WaitOptions = {}): Promise<ServiceStatus> {
+  async waitFor(ref: string, goal: ServiceGoal, options: WaitOptions = {}): Promise<ServiceStatus> {
+    if (typeof goal !== 'function' && goal !== 'running' && goal !== 'removed') {
+      throw new InvalidSpecError([{ field: 'goal', rule: "must be 'running', 'removed' or a function" }]);
+    }
     const { state } = this.#control;
     const id = state.serviceByName(ref)?.id ?? state.departedService(ref) ?? (ref as ServiceId);
     const look = goal === 'removed' ? lookForRemoval(id) : lookForStatus(id, ref, goal);
@@ -224,6 +230,10 @@ function lookForStatus(id: ServiceId, ref: string, goal: Exclude<ServiceGoal, 'r
 function lookForRemoval(id: ServiceId) {
   const gone: ServiceStatus = { desired: 0, running: 0, current: 0, converged: true, reasons: [] };
   return (state: ClusterState): ServiceStatus | undefined => {
-    return state.service(id) || state.slots(id).next().done === false ? undefined : gone;
+    if (state.service(id)) return undefined;
+    for (const task of state.tasksOfService(id)) {
+      if (task.nodeId === undefined || !isGoneNode(state.node(task.nodeId))) return undefined;
+    }
+    return gone;
   };
 }

@@ -12,7 +12,7 @@ export interface WatchFilter<K extends ObjectKind = ObjectKind> {
   readonly id?: string;
   /** Only this service, or tasks of it: an id or a name. A name also matches a service that is created later. */
   readonly service?: string;
-  /** Only this node, or tasks on it: an id. */
+  /** Only this node, or tasks on it: an id, or a hostname that one node has. */
   readonly node?: string;
 }
 

@@ -4,13 +4,14 @@
  * late, is told of its gap and given the present again, never silently less.
  */
 
-import { Observable, type Subscriber } from 'rxjs';
+import { InvalidSpecError, type SpecIssue } from '../errors.ts';
 import type { Actor } from '../events/event.ts';
 import type { Lifetime } from '../runtime/lifetime.ts';
 import type { Change, ObjectByKind, ObjectKind } from '../state/change.ts';
 import type { ChangeFeed, FeedEntry } from '../state/change-feed.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
-import { type WatchFilter, WatchMatcher } from './watch-filter.ts';
+import { type Cursor, LiveStream } from './live-stream.ts';
+import { OBJECT_KINDS, type WatchFilter, WatchMatcher } from './watch-filter.ts';
 
 /** Options of {@link Watch}. */
 export interface WatchOptions<K extends ObjectKind = ObjectKind> extends WatchFilter<K> {
@@ -59,82 +60,35 @@ export type WatchEvent<K extends ObjectKind = ObjectKind> = K extends ObjectKind
   : never;
 
 /** A stream of the cluster's changes. Cold: each subscriber and each loop begins for itself. */
-export class Watch<K extends ObjectKind = ObjectKind>
-  extends Observable<WatchEvent<K>>
-  implements AsyncIterable<WatchEvent<K>>
-{
-  readonly #feed: ChangeFeed;
-  readonly #options: WatchOptions<K>;
-  readonly #lifetime: Lifetime;
-
-  /** @param lifetime - ends when the cluster closes, which ends every watch. */
+export class Watch<K extends ObjectKind = ObjectKind> extends LiveStream<WatchEvent<K>> {
+  /**
+   * @param lifetime - ends when the cluster closes, which ends every watch.
+   * @throws InvalidSpecError for a kind that there is not, or an index that is no whole number.
+   */
   constructor(feed: ChangeFeed, options: WatchOptions<K>, lifetime: Lifetime) {
-    super((subscriber) => this.#push(subscriber));
-    this.#feed = feed;
-    this.#options = options;
-    this.#lifetime = lifetime;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<WatchEvent<K>, undefined, undefined> {
-    const cursor = new WatchCursor<K>(this.#feed, this.#options);
-    const wake = new WakeUp();
-    const stop = this.#feed.onAdvance(() => wake.now());
-    const stopEnding = this.#onEnd(() => wake.now());
-    try {
-      while (!this.#over) {
-        const event = cursor.next();
-        if (event) yield event;
-        else await wake.wait();
-      }
-      return undefined;
-    } finally {
-      stop();
-      stopEnding();
-    }
-  }
-
-  #push(subscriber: Subscriber<WatchEvent<K>>): () => void {
-    const cursor = new WatchCursor<K>(this.#feed, this.#options);
-    let queued = false;
-    const drain = () => {
-      queued = false;
-      for (let event = cursor.next(); event && !subscriber.closed; event = cursor.next())
-        subscriber.next(event);
-    };
-    // Subscribers run after the commit, not inside it: what they do must not hold up or break the log.
-    const advance = () => {
-      if (queued) return;
-      queued = true;
-      queueMicrotask(drain);
-    };
-    const stop = this.#feed.onAdvance(advance);
-    const stopEnding = this.#onEnd(() => subscriber.complete());
-    advance();
-    return () => {
-      stop();
-      stopEnding();
-    };
-  }
-
-  get #over(): boolean {
-    return this.#lifetime.ended !== undefined || this.#options.signal?.aborted === true;
-  }
-
-  /** Calls back when the reader's signal aborts or the cluster closes. */
-  #onEnd(listener: () => void): () => void {
-    const { signal } = this.#options;
-    if (signal?.aborted) listener();
-    else signal?.addEventListener('abort', listener, { once: true });
-    const stopLiving = this.#lifetime.onEnd(listener);
-    return () => {
-      signal?.removeEventListener('abort', listener);
-      stopLiving();
-    };
+    checkOptions(options);
+    super({
+      open: () => new WatchCursor<K>(feed, options),
+      onAdvance: (listener) => feed.onAdvance(listener),
+      lifetime,
+      signal: options.signal,
+    });
   }
 }
 
+function checkOptions({ kind, from }: WatchOptions): void {
+  const issues: SpecIssue[] = [];
+  if (kind !== undefined && !OBJECT_KINDS.includes(kind)) {
+    issues.push({ field: 'kind', rule: `must be one of ${OBJECT_KINDS.join(', ')}` });
+  }
+  if (from !== undefined && !(Number.isSafeInteger(from) && from >= 0)) {
+    issues.push({ field: 'from', rule: 'must be the index of an event, a whole number' });
+  }
+  if (issues.length > 0) throw new InvalidSpecError(issues);
+}
+
 /** Where one reader is. Gives the next event, or nothing for now. */
-class WatchCursor<K extends ObjectKind> {
+class WatchCursor<K extends ObjectKind> implements Cursor<WatchEvent<K>> {
   readonly #feed: ChangeFeed;
   readonly #matcher: WatchMatcher;
   /** The last index of which everything was told. */
@@ -214,26 +168,5 @@ class WatchCursor<K extends ObjectKind> {
     if (!after) return { type: 'removed', kind, object, ...provenance } as WatchEvent;
     if (!before) return { type: 'created', kind, object, ...provenance } as WatchEvent;
     return { type: 'updated', kind, object, before, ...provenance } as WatchEvent;
-  }
-}
-
-/** Lets one waiter sleep until something happened, without missing what happened while it was awake. */
-class WakeUp {
-  #happened = false;
-  #resolve: (() => void) | undefined;
-
-  now(): void {
-    this.#happened = true;
-    this.#resolve?.();
-  }
-
-  async wait(): Promise<void> {
-    if (!this.#happened) {
-      await new Promise<void>((resolve) => {
-        this.#resolve = resolve;
-      });
-    }
-    this.#happened = false;
-    this.#resolve = undefined;
   }
 }

@@ -26,7 +26,7 @@ import type { Logger } from '../runtime/logger.ts';
 export interface DriverContext {
   readonly clusterId: ClusterId;
   readonly nodeId: NodeId;
-  /** The node's name, unless the driver knows better. */
+  /** The node's name. It is what the node is known by again, so a driver's description can't change it. */
   readonly hostname: string;
   /** A directory of the node's own that outlives the process. Absent in a cluster that keeps nothing. */
   readonly stateDir?: string;

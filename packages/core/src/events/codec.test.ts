@@ -131,16 +131,20 @@ describe('given a garbled record, when it is read, then it is refused as unreada
   });
 
   test.each<[string, unknown]>([
-    ['another envelope', [2, 1, 1, { kind: 'user' }, null, null, []]],
-    ['no index', [1, null, 1, { kind: 'user' }, null, null, []]],
-    ['no actor', [1, 1, 1, null, null, null, []]],
-    ['events that are no list', [1, 1, 1, { kind: 'user' }, null, null, {}]],
-    ['an event that is no list', [1, 1, 1, { kind: 'user' }, null, null, [null]]],
-    ['an event without a body', [1, 1, 1, { kind: 'user' }, null, null, [[1, null]]]],
-    ['an event that is unknown here', [1, 1, 1, { kind: 'user' }, null, null, [[1, { type: 'task.sung' }]]]],
+    ['another envelope', [2, 1, 1, { kind: 'user' }, null, null, null, []]],
+    ['no index', [1, null, 1, { kind: 'user' }, null, null, null, []]],
+    ['no actor', [1, 1, 1, null, null, null, null, []]],
+    ['an answer that is no record', [1, 1, 1, { kind: 'user' }, null, 'command', 'done', []]],
+    ['events that are no list', [1, 1, 1, { kind: 'user' }, null, null, null, {}]],
+    ['an event that is no list', [1, 1, 1, { kind: 'user' }, null, null, null, [null]]],
+    ['an event without a body', [1, 1, 1, { kind: 'user' }, null, null, null, [[1, null]]]],
+    [
+      'an event that is unknown here',
+      [1, 1, 1, { kind: 'user' }, null, null, null, [[1, { type: 'task.sung' }]]],
+    ],
     [
       'an event of a newer version',
-      [1, 1, 1, { kind: 'user' }, null, null, [[2, { type: 'task.removed', ids: [] }]]],
+      [1, 1, 1, { kind: 'user' }, null, null, null, [[2, { type: 'task.removed', ids: [] }]]],
     ],
     ['no list', { index: 1 }],
   ])('when it has %s', (_, value) => {

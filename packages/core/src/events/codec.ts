@@ -6,7 +6,7 @@
 
 import { addExtension, Packr } from 'msgpackr';
 import type { CommandId } from '../model/ids.ts';
-import type { Actor, ClusterEvent, Transaction } from './event.ts';
+import type { Actor, ClusterEvent, CommandAnswer, Transaction } from './event.ts';
 import { newestVersion, UnreadableEventError, upcast, type WrittenEvent } from './versions.ts';
 
 export { UnreadableEventError } from './versions.ts';
@@ -22,6 +22,7 @@ type Envelope = readonly [
   actor: Actor,
   cause: number | null,
   commandId: CommandId | null,
+  answer: CommandAnswer | null,
   events: readonly Versioned<WrittenEvent | ClusterEvent>[],
 ];
 
@@ -51,6 +52,7 @@ export function encodeTransaction(transaction: Transaction): Uint8Array {
     transaction.actor,
     transaction.cause ?? null,
     transaction.commandId ?? null,
+    transaction.answer ?? null,
     events,
   ];
   return encodeWith(transactionPackr, envelope);
@@ -66,7 +68,7 @@ export function decodeTransaction(payload: Uint8Array): Transaction {
   if (!isEnvelope(envelope)) {
     throw new UnreadableEventError('this log record is no transaction that this Skep can read');
   }
-  const [, index, at, actor, cause, commandId, written] = envelope;
+  const [, index, at, actor, cause, commandId, answer, written] = envelope;
   const events = written.map(([version, event]) => upcast(version, event));
   return {
     index,
@@ -74,6 +76,7 @@ export function decodeTransaction(payload: Uint8Array): Transaction {
     actor,
     ...(cause === null ? {} : { cause }),
     ...(commandId === null ? {} : { commandId }),
+    ...(answer === null ? {} : { answer }),
     events,
   };
 }
@@ -104,14 +107,15 @@ export function decodeValue(bytes: Uint8Array): unknown {
 }
 
 function isEnvelope(value: unknown): value is Envelope {
-  if (!Array.isArray(value) || value.length !== 7 || value[0] !== ENVELOPE) return false;
-  const [, index, at, actor, cause, commandId, events]: readonly unknown[] = value;
+  if (!Array.isArray(value) || value.length !== 8 || value[0] !== ENVELOPE) return false;
+  const [, index, at, actor, cause, commandId, answer, events]: readonly unknown[] = value;
   return (
     Number.isSafeInteger(index) &&
     Number.isFinite(at) &&
     isObject(actor) &&
     (cause === null || Number.isSafeInteger(cause)) &&
     (commandId === null || typeof commandId === 'string') &&
+    (answer === null || isObject(answer)) &&
     Array.isArray(events) &&
     events.every(isWrittenEvent)
   );

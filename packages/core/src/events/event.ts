@@ -154,8 +154,15 @@ export type ClusterEvent =
 
 /** Name of an event. */
 export type EventType = ClusterEvent['type'];
-/** The event of one name. */
-export type EventOf<T extends EventType> = Extract<ClusterEvent, { readonly type: T }>;
+
+/** What a command did: kept with its id, so that a retry is answered truthfully though the cluster has moved on. */
+export interface CommandAnswer {
+  /** Id of the object. */
+  readonly id: string;
+  readonly action: 'created' | 'updated' | 'unchanged' | 'removed';
+  /** Kind of the object: `service`, `node`, `cluster`… */
+  readonly what: string;
+}
 
 /** Events that happen together or not at all: one entry of the log. */
 export interface Transaction {
@@ -168,5 +175,7 @@ export interface Transaction {
   readonly cause?: number;
   /** The command that this carries out: a retry under the same id does nothing. */
   readonly commandId?: CommandId;
+  /** What the command did. Only beside a command id. */
+  readonly answer?: CommandAnswer;
   readonly events: readonly ClusterEvent[];
 }

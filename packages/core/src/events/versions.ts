@@ -10,7 +10,7 @@ import type { ClusterEvent, EventType } from './event.ts';
 export type WrittenEvent = Readonly<Record<string, unknown>> & { readonly type: string };
 
 /** Brings an event from one version to the next. */
-export type Upcast = (event: WrittenEvent) => WrittenEvent;
+type Upcast = (event: WrittenEvent) => WrittenEvent;
 
 /** History of one event's shape: `upcasts[0]` brings version 1 to version 2. The newest version follows from it. */
 export type EventHistory = readonly Upcast[];

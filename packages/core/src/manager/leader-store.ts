@@ -3,7 +3,7 @@
  * committed state that effects follow. The ledger is the real one; tests put a state and `evolve` behind it.
  */
 
-import type { Actor, ClusterEvent } from '../events/event.ts';
+import type { Actor, ClusterEvent, CommandAnswer } from '../events/event.ts';
 import type { CommandId } from '../model/ids.ts';
 import type { ChangeSet } from '../state/change.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -14,6 +14,15 @@ export interface Decided<R> {
   /** Empty: nothing is appended, and the caller is answered once all that was decided before is committed. */
   readonly events: readonly ClusterEvent[];
   readonly result: R;
+  /** What a retry of the command is told that this one did. Kept only where there are events and a command id. */
+  readonly answer?: CommandAnswer;
+}
+
+/** What kind of command one is, by what it can have done. */
+export interface CommandKind {
+  /** Kind of the object, as in {@link CommandAnswer}. */
+  readonly what: string;
+  readonly actions: readonly CommandAnswer['action'][];
 }
 
 /** Options of {@link LeaderStore.transact}. */
@@ -21,8 +30,10 @@ export interface TransactOptions<R> {
   /** Carried out once, however often it is asked for under this id. */
   readonly command?: {
     readonly id: CommandId;
-    /** The answer when the command was carried out before. */
-    readonly repeated: (head: ClusterState) => R;
+    /** An id that did something of another kind is refused with a PreconditionError. Default: it is not checked. */
+    readonly kind?: CommandKind;
+    /** The answer when the command was carried out before; `answer` is what it said then that it did. */
+    readonly repeated: (head: ClusterState, answer: CommandAnswer | undefined) => R;
   };
   /** Index of the transaction that led to this one. */
   readonly cause?: number;
@@ -41,7 +52,8 @@ export interface LeaderStore {
    * Decides on the head state, synchronously, and appends what was decided as one transaction.
    *
    * @returns the result, once the transaction is committed and applied.
-   * @throws whatever `decide` throws, with nothing appended; UnavailableError when it was certainly not committed;
+   * @throws whatever `decide` throws, with nothing appended; PreconditionError when the command's id was used for
+   *   another kind of command; UnavailableError when it was certainly not committed;
    *   OutcomeUnknownError when nobody knows.
    */
   transact<R>(

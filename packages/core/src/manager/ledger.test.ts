@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { OutcomeUnknownError, UnavailableError } from '../errors.ts';
+import { OutcomeUnknownError, PreconditionError, UnavailableError } from '../errors.ts';
 import { asId, type CommandId } from '../model/ids.ts';
 import { aLedger, label, labelled, labelsOf } from '../testing/a-ledger.ts';
+import type { CommandKind } from './leader-store.ts';
+import type { Ledger } from './ledger.ts';
 
 const command = asId<CommandId>('command');
 
@@ -114,6 +116,30 @@ describe('given a ledger', () => {
     clock.jumpWallTime(61_000);
     await label(ledger, 'c');
     expect(ledger.head.at).toBe(at + 1_000);
+  });
+
+  test('when the wall clock jumps back, then the time of transactions goes on by what passes', async () => {
+    const { ledger, clock } = await aLedger();
+    await label(ledger, 'a');
+    const { at } = ledger.head;
+    clock.jumpWallTime(-3_600_000);
+    await clock.advance(5_000);
+    expect(ledger.now()).toBe(at + 5_000);
+    await label(ledger, 'b');
+    expect(ledger.head.at).toBe(at + 5_000);
+    clock.jumpWallTime(3_600_000);
+    expect(ledger.now()).toBe(at + 5_000);
+  });
+
+  test('when another leads with a clock that is behind, then its time goes on from the last decision', async () => {
+    const bench = await aLedger();
+    await label(bench.ledger, 'a');
+    const { at } = bench.ledger.head;
+    bench.clock.jumpWallTime(-3_600_000);
+    bench.log.lead();
+    const ledger = bench.nextLedger();
+    await bench.clock.advance(7_000);
+    expect(ledger.context().at).toBe(at + 7_000);
   });
 
   test('when a transaction is too large for the log, then it alone is refused, as one that is no use to retry', async () => {
@@ -267,6 +293,43 @@ describe('given a command that was carried out', () => {
     await label(bench.ledger, 'a', command);
     bench.log.lead();
     expect(await label(bench.nextLedger(), 'a', command)).toBe('a again');
+  });
+});
+
+describe('given a command that said what it did', () => {
+  const answer = { id: 'web', action: 'created', what: 'service' } as const;
+  const carryOut = (ledger: Ledger, kind?: CommandKind) =>
+    ledger.transact<unknown>(
+      { kind: 'user' },
+      (head) => ({ events: labelled(head, 'a'), result: 'done', answer }),
+      { command: { id: command, ...(kind ? { kind } : {}), repeated: (_, before) => before } },
+    );
+  const creating: CommandKind = { what: 'service', actions: ['created'] };
+
+  test('when it is asked for again, of another leader too, then the answer is what it did then', async () => {
+    const bench = await aLedger();
+    expect(await carryOut(bench.ledger, creating)).toBe('done');
+    await label(bench.ledger, 'b');
+    expect(await carryOut(bench.ledger, creating)).toEqual(answer);
+    bench.log.lead();
+    expect(await carryOut(bench.nextLedger(), creating)).toEqual(answer);
+  });
+
+  test.each<[string, CommandKind]>([
+    ['another kind of command', { what: 'service', actions: ['removed'] }],
+    ['another kind of object', { what: 'network', actions: ['created'] }],
+  ])('when its id comes with %s, then that is refused and nothing happens', async (_, kind) => {
+    const { ledger } = await aLedger();
+    await carryOut(ledger, creating);
+    await expect(carryOut(ledger, kind)).rejects.toThrow('command id command was used for another command');
+    await expect(carryOut(ledger, kind)).rejects.toBeInstanceOf(PreconditionError);
+    expect(ledger.head.index).toBe(1);
+  });
+
+  test('when nobody says of what kind the retry is, then it is answered', async () => {
+    const { ledger } = await aLedger();
+    await carryOut(ledger);
+    expect(await carryOut(ledger)).toEqual(answer);
   });
 });
 

@@ -7,23 +7,23 @@
  * committed state.
  */
 
-import { OutcomeUnknownError, type SkepError, UnavailableError } from '../errors.ts';
+import { OutcomeUnknownError, PreconditionError, type SkepError, UnavailableError } from '../errors.ts';
 import { encodeTransaction } from '../events/codec.ts';
 import type { Actor, Transaction } from '../events/event.ts';
 import type { AppendOutcome, Entry, Epoch, EventLog } from '../log/event-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import type { ClusterState } from '../state/cluster-state.ts';
+import type { ClusterState, CommandRecord } from '../state/cluster-state.ts';
 import { evolve } from '../state/evolve/evolve.ts';
 import type { Prepared, Replica } from '../state/replica.ts';
 import type { DecideContext } from './control-loop.ts';
 import type { ChangeListener, Decided, LeaderStore, TransactOptions } from './leader-store.ts';
 
 /** Bytes on their way to the log beyond which control loops wait. */
-export const PENDING_BYTES_MAX = 16 * 1024 * 1024;
+const PENDING_BYTES_MAX = 16 * 1024 * 1024;
 
 /** What a ledger works with. */
-export interface LedgerParts {
+interface LedgerParts {
   readonly log: EventLog;
   readonly replica: Replica;
   readonly clock: Clock;
@@ -45,6 +45,8 @@ export class Ledger implements LeaderStore {
   readonly #drainWaiters: (() => void)[] = [];
   readonly #inFlight = new Set<Promise<AppendOutcome>>();
   readonly #stopTaking: () => void;
+  /** The leader's time less the monotonic time, milliseconds. It only grows, so the leader's time never stands still. */
+  #aheadMs: number;
   #head: ClusterState;
   #pending: Pending[] = [];
   #pendingBytes = 0;
@@ -56,6 +58,7 @@ export class Ledger implements LeaderStore {
   constructor(parts: LedgerParts) {
     this.#parts = parts;
     this.#head = parts.replica.state;
+    this.#aheadMs = this.#head.at - Math.floor(parts.clock.monotonic());
     this.#sequence = parts.sequence;
     this.#accepted = parts.sequence;
     this.#stopTaking = parts.replica.takePreparedFrom((entry) => this.#take(entry));
@@ -97,9 +100,20 @@ export class Ledger implements LeaderStore {
     return this.#parts.replica.onCommit(listener);
   }
 
-  /** What a decision is made with now. Wall clocks jump back; the log's time never does. */
+  /**
+   * The leader's time, whole milliseconds since 1970: the wall clock's, or that of the last decision plus what has
+   * passed since, whichever is later. A wall clock that jumps back neither turns it back nor holds it up.
+   */
+  now(): number {
+    const { clock } = this.#parts;
+    const monotonic = Math.floor(clock.monotonic());
+    this.#aheadMs = Math.max(this.#aheadMs, clock.now() - monotonic);
+    return monotonic + this.#aheadMs;
+  }
+
+  /** What a decision is made with now. */
   context(): DecideContext {
-    return { at: Math.max(this.#parts.clock.now(), this.#head.at), random: this.#parts.random };
+    return { at: this.now(), random: this.#parts.random };
   }
 
   /** Resolves when less than {@link PENDING_BYTES_MAX} are on their way to the log. */
@@ -116,10 +130,9 @@ export class Ledger implements LeaderStore {
     if (this.#failure) throw this.#failure;
     const context = this.context();
     const { command } = options;
-    const repeated = command !== undefined && this.#head.commandIndex(command.id) !== undefined;
-    const decided = repeated
-      ? { events: [], result: command.repeated(this.#head) }
-      : decide(this.#head, context);
+    const before = command === undefined ? undefined : this.#head.command(command.id);
+    const decided: Decided<R> =
+      command && before ? repeated(command, before, this.#head) : decide(this.#head, context);
     if (decided.events.length === 0) {
       // The answer rests on pending transactions, so it must not be given before they are certain.
       await this.#settled(command?.id ?? '');
@@ -131,6 +144,7 @@ export class Ledger implements LeaderStore {
       actor,
       ...(options.cause === undefined ? {} : { cause: options.cause }),
       ...(command === undefined ? {} : { commandId: command.id }),
+      ...(command === undefined || decided.answer === undefined ? {} : { answer: decided.answer }),
       events: decided.events,
     });
     if (outcome.kind === 'committed') return decided.result;
@@ -205,6 +219,18 @@ export class Ledger implements LeaderStore {
   #wake(): void {
     for (const resolve of this.#drainWaiters.splice(0)) resolve();
   }
+}
+
+/** The answer to a command that was carried out before. @throws PreconditionError if that was another one */
+function repeated<R>(
+  { id, kind, repeated }: NonNullable<TransactOptions<R>['command']>,
+  { answer }: CommandRecord,
+  head: ClusterState,
+): Decided<R> {
+  if (kind && answer && !(kind.what === answer.what && kind.actions.includes(answer.action))) {
+    throw new PreconditionError(`command id ${id} was used for another command`);
+  }
+  return { events: [], result: repeated(head, answer) };
 }
 
 /** The error for an append that was not committed for certain. */

@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import type { ClusterEvent } from '../events/event.ts';
+import { asId, type ServiceId } from '../model/ids.ts';
+import type { TaskStatus } from '../model/objects.ts';
 import type { LogFields, Logger } from '../runtime/logger.ts';
 import { aLedger, label, labelled, labelsOf } from '../testing/a-ledger.ts';
+import { aCluster } from '../testing/state-builder.ts';
 import { type ControlLoop, type Decision, NOTHING } from './control-loop.ts';
 import { LoopRunner, RECOVER_MS } from './loop-runner.ts';
+import { createReplicatedOrchestrator } from './orchestrator/replicated.ts';
 
 /** A loop that does what the test says and notes what it was asked. */
 class ScriptedLoop implements ControlLoop {
@@ -121,6 +126,20 @@ describe('given a loop', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  test('when it asks to be woken after the wall clock jumped back, then it is woken in time', async () => {
+    const asked: number[] = [];
+    const loop = new ScriptedLoop((_, { at }) => {
+      asked.push(at);
+      return asked.length === 2 ? { ...NOTHING, wakeAt: at + 5_000 } : NOTHING;
+    });
+    const { clock, ledger } = await aRunner(loop);
+    await clock.settle();
+    clock.jumpWallTime(-3_600_000);
+    await label(ledger, 'a');
+    await clock.advance(5_000);
+    expect(asked.map((at) => at - (asked[0] ?? 0))).toEqual([0, 0, 5_000]);
+  });
+
   test('when it asks to be woken and something changes first, then the later answer holds alone', async () => {
     const wakes = [5_000, 1_000];
     const loop = new ScriptedLoop((_, { at }) => {
@@ -184,6 +203,29 @@ describe('given a loop', () => {
     await clock.advance(10_000);
     expect(loop.heard).toHaveLength(decisions);
   });
+});
+
+test('given a task that failed, when the wall clock jumps back, then its slot is restarted in time', async () => {
+  const { clock, ledger } = await aLedger();
+  const built = aCluster()
+    .withNode()
+    .withService({ name: 'web', task: { restart: { delayMs: 5_000 } } });
+  const write = (events: readonly ClusterEvent[]) =>
+    ledger.transact({ kind: 'user' }, () => ({ events, result: undefined }));
+  await label(ledger, 'a');
+  const spec = built.state.serviceByName('web')?.spec;
+  if (!spec) throw new Error('there is no service');
+  await write([{ type: 'service.created', id: asId<ServiceId>('web'), spec }]);
+  new LoopRunner(createReplicatedOrchestrator(), { ledger, clock, logger: new NotedLogger() });
+  await clock.settle();
+  const tasks = () => [...ledger.committed.tasks()];
+  clock.jumpWallTime(-3_600_000);
+  const status: TaskStatus = { state: 'failed', at: clock.now(), message: 'failed' };
+  await write([{ type: 'task.status', rows: tasks().map(({ id }) => ({ id, status })) }]);
+  await clock.advance(4_999);
+  expect(tasks().map(({ desiredState }) => desiredState)).toEqual(['shutdown', 'ready']);
+  await clock.advance(1);
+  expect(tasks().map(({ desiredState }) => desiredState)).toEqual(['shutdown', 'running']);
 });
 
 describe('given a loop that throws', () => {

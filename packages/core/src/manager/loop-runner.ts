@@ -87,7 +87,7 @@ export class LoopRunner {
       return;
     }
     this.#scheduled = false;
-    if (decision.wakeAt !== undefined) this.#wakeIn(decision.wakeAt - this.#clock.now());
+    if (decision.wakeAt !== undefined) this.#wakeIn(decision.wakeAt - this.#ledger.now());
   }
 
   #decide(): Decision {

@@ -118,6 +118,11 @@ export interface TaskStatus {
   readonly error?: string;
   readonly exitCode?: number;
   readonly runtime?: RuntimeStatus;
+  /**
+   * Why a task ended that was no failure of its own. `constraint`: the constraint enforcer ended it, since its node
+   * changed; only managers write that. `node-left`: its agent ended it to leave in order.
+   */
+  readonly cause?: 'constraint' | 'node-left';
 }
 
 /** Why a task has no node: how many nodes each filter turned away. */
@@ -154,6 +159,8 @@ export interface Task extends Meta {
   readonly status: TaskStatus;
   /** When the leader committed the status. */
   readonly statusAppliedAt: number;
+  /** When the leader committed that it runs. Absent as long as it has not. */
+  readonly runningSince?: number;
   /** Not to be started before this time (restart delay). Milliseconds since 1970; 0 = at once. */
   readonly startAfter: number;
   /** The task that this one replaces in its slot. */

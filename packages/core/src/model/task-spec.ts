@@ -21,7 +21,8 @@ const port = z
   .int('must be a whole number')
   .min(1, 'must be from 1 to 65535')
   .max(65_535, 'must be from 1 to 65535');
-const text = z.string().min(1, 'must not be empty');
+/** What ends up with an operating system: no NUL anywhere. */
+const text = programText.min(1, 'must not be empty');
 
 /** One command line: program and arguments, never a shell's text. */
 const commandLine = z

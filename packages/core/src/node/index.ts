@@ -4,4 +4,4 @@
  * @packageDocumentation
  */
 
-export { nodeProbeNetwork } from './tcp-probe.ts';
+export { nodeProbeNetwork } from './probe-network.ts';

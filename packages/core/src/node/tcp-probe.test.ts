@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { nodeProbeNetwork } from './tcp-probe.ts';
+import { connectTcp } from './tcp-probe.ts';
 
 /** A server on a free port of the loopback, closed after `use`. */
 async function withServer(use: (port: number) => Promise<void>): Promise<void> {
@@ -12,11 +12,11 @@ async function withServer(use: (port: number) => Promise<void>): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-describe('nodeProbeNetwork', () => {
+describe('connectTcp', () => {
   const never = () => new AbortController().signal;
 
   it('given a port that is listened on, when asked, then it connects and lets go', async () => {
-    await withServer((port) => nodeProbeNetwork.connect('127.0.0.1', port, never()));
+    await withServer((port) => connectTcp('127.0.0.1', port, never()));
   });
 
   it('given a port that nobody listens on, when asked, then it rejects with the reason', async () => {
@@ -24,16 +24,16 @@ describe('nodeProbeNetwork', () => {
     await withServer(async (port) => {
       free = port;
     });
-    await expect(nodeProbeNetwork.connect('127.0.0.1', free, never())).rejects.toMatchObject({
+    await expect(connectTcp('127.0.0.1', free, never())).rejects.toMatchObject({
       code: 'ECONNREFUSED',
     });
   });
 
   it('given an aborted signal, when asked, then it rejects with its reason', async () => {
     const reason = new Error('too late');
-    await expect(nodeProbeNetwork.connect('127.0.0.1', 1, AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(connectTcp('127.0.0.1', 1, AbortSignal.abort(reason))).rejects.toBe(reason);
     const abort = new AbortController();
-    const connecting = nodeProbeNetwork.connect('127.0.0.1', 1, abort.signal);
+    const connecting = connectTcp('127.0.0.1', 1, abort.signal);
     abort.abort(reason);
     await expect(connecting).rejects.toBe(reason);
   });

@@ -1,6 +1,6 @@
 /** Waiting with an end: abort signals and deadlines, the same for everything awaitable. */
 
-import { AbortedError, TimeoutError } from '../errors.ts';
+import { AbortedError, InvalidSpecError, TimeoutError } from '../errors.ts';
 import type { Clock } from './clock.ts';
 import type { Lifetime } from './lifetime.ts';
 
@@ -34,6 +34,9 @@ export async function withDeadline<T>(
   parts: { readonly reasons?: () => readonly string[]; readonly lifetime?: Lifetime } = {},
 ): Promise<T> {
   const { signal, timeout } = options;
+  if (timeout !== undefined && !(timeout >= 0)) {
+    throw new InvalidSpecError([{ field: 'timeout', rule: 'must be a number of milliseconds, 0 or more' }]);
+  }
   if (signal?.aborted) throw new AbortedError(signal.reason);
   const controller = new AbortController();
   const ended = new Promise<never>((_, reject) => {

@@ -43,19 +43,6 @@ describe('given a feed', () => {
     expect([5, 6].map((index) => feed.at(index) !== undefined)).toEqual([false, true]);
   });
 
-  test('when a reader has seen the newest, or all but what is held, then it can go on, else it has a gap', () => {
-    const { feed, commit } = aFeed(6);
-    commit(5);
-    expect([5, 4, 2, 1, 0, 6].map((index) => feed.continuesFrom(index))).toEqual([
-      true,
-      true,
-      true,
-      false,
-      false,
-      false,
-    ]);
-  });
-
   test('when the state is restored from a snapshot, then nothing before it can be had any more', async () => {
     const { replica, feed, commit } = aFeed();
     commit(3);

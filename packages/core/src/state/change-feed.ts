@@ -9,7 +9,7 @@ import type { ClusterState } from './cluster-state.ts';
 import type { Replica } from './replica.ts';
 
 /** Changes kept for readers by default: about 10 s of a million-task cluster at full speed. */
-export const FEED_CHANGES_MAX = 200_000;
+const FEED_CHANGES_MAX = 200_000;
 
 /** A change set with the state that it led to. */
 export interface FeedEntry {
@@ -47,11 +47,6 @@ export class ChangeFeed {
   /** The change set of this index, if the ring still has it. */
   at(index: number): FeedEntry | undefined {
     return this.#sets.get(index);
-  }
-
-  /** Whether a reader that has seen all up to `index` can go on without a gap. */
-  continuesFrom(index: number): boolean {
-    return index === this.state.index || this.#sets.has(index + 1);
   }
 
   /** Calls back after each commit. Returns the way to stop. */

@@ -3,6 +3,7 @@
  * changes it, holding it costs nothing, and an old one stays true for ever. Only `state-draft.ts` makes new ones.
  */
 
+import type { CommandAnswer } from '../events/event.ts';
 import type { CommandId, ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId } from '../model/ids.ts';
 import type { ClusterObject, Config, Network, Node, Secret, Service, Task } from '../model/objects.ts';
 import { PersistentMap } from './persistent/persistent-map.ts';
@@ -12,6 +13,14 @@ import { emptyTable, type Table, tableGet } from './table.ts';
 
 /** Row numbers of the tasks in one slot, oldest first. */
 export type SlotRows = readonly number[];
+
+/** A command that was carried out. */
+export interface CommandRecord {
+  /** Index of the transaction that did. */
+  readonly index: number;
+  /** What it did, where it said so. */
+  readonly answer?: CommandAnswer;
+}
 
 /** The parts that a state is made of. Whoever is not in this folder uses {@link ClusterState}. */
 export interface StateRoots {
@@ -37,8 +46,8 @@ export interface StateRoots {
   readonly slots: PersistentVector<PersistentVector<SlotRows>>;
   /** By row of the node: rows of its tasks. */
   readonly tasksByNode: PersistentVector<RowSet>;
-  /** Command ids carried out lately, with the index that did. Oldest are forgotten first. */
-  readonly commands: PersistentMap<CommandId, number>;
+  /** Commands carried out lately. Oldest are forgotten first. */
+  readonly commands: PersistentMap<CommandId, CommandRecord>;
   readonly commandOrder: PersistentVector<CommandId>;
 }
 
@@ -173,13 +182,13 @@ export class ClusterState {
 
   /**
    * The slots of a service in ascending order, each with its tasks, oldest first. The key is the slot's number, or
-   * the row number of the node in a global service.
+   * the row number of the node in a global service. From the key `from` on; default: all.
    */
-  *slots(id: ServiceId): Generator<readonly [key: number, tasks: Task[]], undefined, undefined> {
+  *slots(id: ServiceId, from = 0): Generator<readonly [key: number, tasks: Task[]], undefined, undefined> {
     const row = this.roots.services.ids.get(id);
     const slots = row === undefined ? undefined : this.roots.slots.get(row);
     if (!slots) return;
-    for (const [key, rows] of slots.entries()) yield [key, this.#tasksAt(rows)];
+    for (const [key, rows] of slots.entries(from)) yield [key, this.#tasksAt(rows)];
   }
 
   /** The tasks of one slot, oldest first. */
@@ -200,8 +209,8 @@ export class ClusterState {
     for (const [, tasks] of this.slots(id)) yield* tasks;
   }
 
-  /** Index of the transaction that carried this command out, if it was lately. */
-  commandIndex(id: CommandId): number | undefined {
+  /** How this command was carried out, if it was lately. */
+  command(id: CommandId): CommandRecord | undefined {
     return this.roots.commands.get(id);
   }
 

@@ -17,7 +17,7 @@ export interface Prepared {
 }
 
 /** Hears of each committed change set, in order, right after it was applied. */
-export type CommitListener = (changes: ChangeSet, state: ClusterState, position: Position) => void;
+type CommitListener = (changes: ChangeSet, state: ClusterState, position: Position) => void;
 
 /** The committed state of one member. */
 export class Replica implements LogStateMachine {

@@ -125,6 +125,7 @@ describe('given a snapshot that is not whole, when it is restored, then it is re
   );
   built.commit([{ type: 'vault.stored', digest: 'e', data: Uint8Array.of(1) }], {
     commandId: asId('command'),
+    answer: { id: 'leaving', action: 'updated', what: 'service' },
   });
   const chunks = [...snapshotChunks(built.state)].map((chunk) => chunk.slice());
   const head = decodeValue(chunks[0] ?? new Uint8Array()) as object;

@@ -4,6 +4,7 @@
  */
 
 import { decodeValue, encodeValue, UnreadableEventError } from '../events/codec.ts';
+import type { CommandAnswer } from '../events/event.ts';
 import type { CommandId, ServiceId } from '../model/ids.ts';
 import type { AllocatedPort, ClusterObject, Task } from '../model/objects.ts';
 import type { TaskSpec } from '../model/task-spec.ts';
@@ -24,6 +25,9 @@ type PlainTable = (typeof PLAIN_TABLES)[number];
 
 /** A task with its spec and ports as numbers in the snapshot's own list of them: thousands of tasks share each. */
 type WrittenTask = Omit<Task, 'spec' | 'ports'> & { readonly spec: number; readonly ports: number };
+
+/** A command by its place in the order of commands. */
+type WrittenCommand = readonly [order: number, id: CommandId, index: number, answer: CommandAnswer | null];
 
 type Chunk =
   | {
@@ -49,7 +53,7 @@ type Chunk =
       readonly rows: readonly (readonly [number, WrittenTask])[];
     }
   | { readonly kind: 'vault'; readonly rows: readonly (readonly [string, Uint8Array])[] }
-  | { readonly kind: 'commands'; readonly rows: readonly (readonly [number, CommandId, number])[] }
+  | { readonly kind: 'commands'; readonly rows: readonly WrittenCommand[] }
   /** How many chunks came before, so that one lost on the way is missed. */
   | { readonly kind: 'end'; readonly chunks: number };
 
@@ -120,7 +124,11 @@ function* chunksOf(roots: StateRoots): Generator<Chunk, undefined, undefined> {
   const vault = [...roots.vault.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
   for (const rows of inChunks(vault, ([, data]) => data.length)) yield { kind: 'vault', rows };
   for (const part of inChunks(roots.commandOrder.entries())) {
-    yield { kind: 'commands', rows: part.map(([order, id]) => [order, id, roots.commands.get(id) ?? 0]) };
+    const rows = part.map(([order, id]): WrittenCommand => {
+      const record = roots.commands.get(id);
+      return [order, id, record?.index ?? 0, record?.answer ?? null];
+    });
+    yield { kind: 'commands', rows };
   }
 }
 
@@ -213,8 +221,8 @@ class Restoring {
       }
       case 'commands': {
         let { commands, commandOrder } = roots;
-        for (const [order, id, index] of chunk.rows) {
-          commands = commands.set(id, index, this.#owner);
+        for (const [order, id, index, answer] of chunk.rows) {
+          commands = commands.set(id, answer === null ? { index } : { index, answer }, this.#owner);
           commandOrder = commandOrder.set(order, id, this.#owner);
         }
         this.#roots = { ...roots, commands, commandOrder };

@@ -6,7 +6,7 @@
 import type { CommandId, ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId } from '../model/ids.ts';
 import type { ClusterObject, Config, Network, Node, Secret, Service, Task } from '../model/objects.ts';
 import type { Change } from './change.ts';
-import { ClusterState, type NamedKind, nameKey } from './cluster-state.ts';
+import { ClusterState, type CommandRecord, type NamedKind, nameKey } from './cluster-state.ts';
 import { forgetServiceWithoutTasks, noteDeparture } from './departed-services.ts';
 import { type DraftRoots, InconsistentEventError } from './draft-roots.ts';
 import { closeOwner, createOwner, type Owner } from './persistent/owner.ts';
@@ -217,9 +217,9 @@ export class StateDraft {
   }
 
   /** Notes that a command was carried out, and forgets the oldest beyond {@link COMMANDS_REMEMBERED}. */
-  noteCommand(id: CommandId, index: number): void {
+  noteCommand(id: CommandId, record: CommandRecord): void {
     const order = this.#roots.commandOrder;
-    this.#roots.commands = this.#roots.commands.set(id, index, this.#owner);
+    this.#roots.commands = this.#roots.commands.set(id, record, this.#owner);
     this.#roots.commandOrder = order.set(order.length, id, this.#owner);
     if (this.#roots.commandOrder.size <= COMMANDS_REMEMBERED) return;
     const oldest = this.#roots.commandOrder.next(0);

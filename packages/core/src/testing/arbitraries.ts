@@ -165,6 +165,7 @@ export const anyTaskStatus: fc.Arbitrary<TaskStatus> = shape<TaskStatus>(
         }),
       ),
     }),
+    cause: fc.constant('constraint'),
   },
   ['state', 'at', 'message'],
 );
@@ -283,6 +284,16 @@ export function anyTransaction(event: fc.Arbitrary<ClusterEvent> = anyEvent): fc
       actor: anyActor,
       cause: natural,
       commandId: anyText.map((text) => asId<CommandId>(text)),
+      answer: record({
+        id: anyText,
+        action: fc.constantFrom(
+          'created' as const,
+          'updated' as const,
+          'unchanged' as const,
+          'removed' as const,
+        ),
+        what: anyText,
+      }),
       events: listOf(event),
     },
     ['index', 'at', 'actor', 'events'],

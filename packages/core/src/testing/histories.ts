@@ -71,6 +71,7 @@ class Chronicle {
       actor: actors[b % 2] ?? { kind: 'user' },
       ...(c % 3 === 0 && before > 0 ? { cause: before } : {}),
       ...(c % 2 === 0 ? { commandId: asId<CommandId>(`command-${before}`) } : {}),
+      ...(c % 4 === 0 ? { answer: { id: `object-${a}`, action: 'updated', what: 'service' } } : {}),
       events,
     };
   }

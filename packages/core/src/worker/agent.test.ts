@@ -255,6 +255,26 @@ describe('an agent that loses its managers', () => {
 });
 
 describe('an agent with a driver that breaks', () => {
+  it.each([
+    [undefined, 'the driver did not tell what it found of an earlier life: it must give a list'],
+    [[{ id: 'web-1' }], 'the driver found a task that is none: each needs an id and whether it runs'],
+    [[null], 'the driver found a task that is none: each needs an id and whether it runs'],
+  ])(
+    'given a driver that answers %o to open, when the agent starts, then it says so in words',
+    async (answer, told) => {
+      const shop = new Workshop(withWeb(0));
+      const open = () => Promise.resolve(answer as never);
+      const agent = shop.agent('node-1', {
+        driver: Object.assign(new SimulatedDriver({ host: shop.host }), { open }),
+      });
+      await expect(agent.start()).rejects.toMatchObject({
+        code: 'DRIVER',
+        message: `driver simulated could not be opened: ${told}`,
+      });
+      await shop.clock.run(agent.close());
+    },
+  );
+
   it('given a driver that can not be opened, when the agent starts, then it says so and is closed', async () => {
     const shop = new Workshop(withWeb(0));
     const driver = new SimulatedDriver({ host: shop.host });
@@ -331,6 +351,23 @@ describe('an agent that closes', () => {
     await shop.clock.run(agent.close({ drain: true }));
     expect(shop.host.running()).toEqual([]);
     expect([shop.stateOf('web-1'), shop.stateOf('web-2')]).toEqual(['shutdown', 'shutdown']);
+  });
+
+  it('given tasks that should run, one that should not and one that ended, when it drains, then the first alone tell its leaving', async () => {
+    const shop = new Workshop(withWeb(3), { images: { image: { stopMs: 700 } } });
+    const agent = await shop.connect();
+    await shop.until('web-3', 'running');
+    shop.host.kill(asId<TaskId>('web-3'), 3);
+    shop.desire('web-2', 'shutdown');
+    await shop.clock.settle();
+    await shop.clock.run(agent.close({ drain: true }));
+    const told = ['web-1', 'web-2', 'web-3'].map((id) => shop.task(id)?.status);
+    expect(told).toMatchObject([
+      { state: 'shutdown', cause: 'node-left' },
+      { state: 'shutdown' },
+      { state: 'failed' },
+    ]);
+    expect(told.map((status) => status?.cause)).toEqual(['node-left', undefined, undefined]);
   });
 
   it('given an agent that was never started, when it is closed, then nothing happens', async () => {

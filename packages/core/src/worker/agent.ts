@@ -16,7 +16,7 @@ import { BackOff } from './back-off.ts';
 import { bounded, errorText } from './bounded.ts';
 import { consume } from './consume.ts';
 import { type DispatcherPort, type Session, SessionError } from './dispatcher-port.ts';
-import { checkDescription } from './driver-answers.ts';
+import { checkDescription, checkRecovered } from './driver-answers.ts';
 import type { ProbeFetch, ProbeNetwork } from './health/probe.ts';
 import { WORKER_LIMITS, type WorkerLimits } from './limits.ts';
 import { StatusReporter } from './status-reporter.ts';
@@ -38,9 +38,12 @@ export interface AgentOptions {
   /** Default: says nothing. */
   readonly logger?: Logger;
   readonly limits?: Partial<WorkerLimits>;
-  /** How TCP probes connect; without it tasks that ask for them are rejected. `@skep/core/node` has one. */
+  /**
+   * How TCP probes connect and HTTP probes ask; without it tasks with TCP probes are rejected. `@skep/core/node` has
+   * one.
+   */
   readonly probeNetwork?: ProbeNetwork;
-  /** How HTTP probes ask. Default: the host's `fetch`. */
+  /** How HTTP probes ask where the probe network can't. Default: the host's `fetch`. */
   readonly probeFetch?: ProbeFetch;
 }
 
@@ -62,6 +65,7 @@ export class Agent {
   readonly #reporter: StatusReporter;
   readonly #life = new AbortController();
   #state: AgentState = 'new';
+  #problem: string | undefined;
   #session: Session | undefined;
   #node: Node | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -96,6 +100,11 @@ export class Agent {
     return this.#node;
   }
 
+  /** Why there is no session just now, in the words of the driver or the managers; undefined while there is one. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
   /** What runs here. */
   get worker(): Worker {
     return this.#worker;
@@ -123,7 +132,7 @@ export class Agent {
             ...(stateDir === undefined ? {} : { stateDir }),
           }),
       );
-      this.#worker.adopt(recovered);
+      this.#worker.adopt(checkRecovered(recovered));
     } catch (error) {
       this.#state = 'closed';
       throw new DriverError(`driver ${driver.name} could not be opened: ${errorText(error)}`, {
@@ -175,6 +184,7 @@ export class Agent {
         const session = await this.#open(description);
         backOff.reset();
         this.#state = 'connected';
+        this.#problem = undefined;
         await this.#serve(session, description);
       } catch (error) {
         if (signal.aborted) return;
@@ -187,7 +197,8 @@ export class Agent {
           );
           return;
         }
-        this.#logger.warn({ error: errorText(error) }, 'no session with the managers, trying again');
+        this.#problem = errorText(error);
+        this.#logger.warn({ error: this.#problem }, 'no session with the managers, trying again');
       }
       this.#state = signal.aborted ? 'closed' : 'connecting';
       await sleep(clock, backOff.next(), signal).catch(() => {});
@@ -195,13 +206,14 @@ export class Agent {
   }
 
   async #describe(): Promise<NodeDescription> {
-    const { clock, driver } = this.#options;
+    const { clock, driver, hostname } = this.#options;
     const { signal } = this.#life;
     const answer = await bounded(
       { clock, signal, deadlineMs: this.#limits.describeMs, what: 'describing the node' },
       () => driver.describe(),
     );
-    return checkDescription(answer);
+    // The name is what the node is found by after a restart, so it is not the driver's to change.
+    return { ...checkDescription(answer), hostname };
   }
 
   #open(description: NodeDescription): Promise<Session> {

@@ -57,15 +57,15 @@ function expectGoodRuns(shop: Workshop): void {
 
 describe('Executor with a driver that fails', () => {
   it.each([
-    [{ failPrepare: 'no such image' }, 'rejected', 'no such image'],
-    [{ failStart: 'no such device' }, 'failed', 'no such device'],
-    [{ failWait: 'the engine is gone' }, 'failed', 'the engine is gone'],
+    [{ failPrepare: 'no such image' }, 'rejected', 'no such image', 'rejected'],
+    [{ failStart: 'no such device' }, 'failed', 'no such device', 'could not be started'],
+    [{ failWait: 'the engine is gone' }, 'failed', 'the engine is gone', 'started'],
   ] as const)(
     'given %o, when the task is run, then it is %s for that reason',
-    async (behaviour, state, error) => {
+    async (behaviour, state, error, message) => {
       const shop = await beside(behaviour);
       await shop.until('bad-1', state);
-      expect(shop.task('bad-1')?.status).toMatchObject({ state, error });
+      expect(shop.task('bad-1')?.status).toMatchObject({ state, error, message });
       expect(shop.host.running().map((runtime) => runtime.id)).toEqual(['good-1']);
       expectGoodRuns(shop);
     },
@@ -227,6 +227,31 @@ describe('Executor with a driver that breaks', () => {
 });
 
 describe('Executor with a driver that lies', () => {
+  it.each([
+    ['check', undefined, "the driver did not tell what of the spec it can't do: it must give a list"],
+    ['check', [{ rule: 'x' }], 'the driver told an issue that is none: each needs a field and a rule'],
+    ['check', [undefined], 'the driver told an issue that is none: each needs a field and a rule'],
+    ['runtime', undefined, 'the driver gave no handle of the task'],
+    [
+      'runtime',
+      { prepare: () => {}, start: () => {}, logs: () => {}, exec: 'no' },
+      "the driver's handle of the task has no function wait, stop, remove, exec",
+    ],
+  ])(
+    'given %s answers %o, when the task is run, then it is rejected in words',
+    async (step, answer, error) => {
+      const built = aCluster()
+        .withNode()
+        .withService({ name: 'web', task: { image: 'web' } });
+      built.withTasks('web', 1, { nodes: ['node-1'], state: 'assigned' });
+      const shop = new Workshop(built);
+      const driver = new SimulatedDriver({ host: shop.host });
+      await shop.connect('node-1', { driver: Object.assign(driver, { [step]: () => answer }) });
+      await shop.until('web-1', 'rejected');
+      expect(shop.task('web-1')?.status.error).toBe(error);
+    },
+  );
+
   it.each([
     ['nothing', undefined, 'the driver did not tell what it started: it must give an id and ports'],
     ['no ports', { id: 'x' }, 'the driver did not tell what it started: it must give an id and ports'],

@@ -13,11 +13,11 @@ import type { RuntimeStatus, TaskStatus } from '../model/objects.ts';
 import { isAfter, isMeantToRun, isTerminal } from '../model/task-state.ts';
 import { errorText } from './bounded.ts';
 import type { AssignedTask } from './dispatcher-port.ts';
-import { checkExit, checkStarted, exitError } from './driver-answers.ts';
+import { checkExit, checkIssues, checkRuntime, checkStarted, exitError } from './driver-answers.ts';
 import type { ExecutorParts } from './executor-parts.ts';
 import { makeProbe, probeIssue } from './health/probes.ts';
 import { whileHealthy } from './health/while-healthy.ts';
-import { ObservedTask } from './observed-task.ts';
+import { ObservedTask, type StatusDetail } from './observed-task.ts';
 import { removeRuntime } from './remove-runtime.ts';
 import { retried } from './retried.ts';
 import { toRuntimeTask } from './runtime-task.ts';
@@ -45,6 +45,7 @@ export class Executor {
   /** The driver may be running the task. */
   #mayRun = false;
   #exit: TaskExit | undefined;
+  #nodeLeaves = false;
   #ending: Promise<void> | undefined;
   #removal: Promise<void> | undefined;
   #leave: () => void = () => {};
@@ -93,6 +94,13 @@ export class Executor {
     return this.#end('worker.stopped', undefined);
   }
 
+  /** Stops the task because its node leaves, which its status tells. Resolves when its end is observed; never rejects. */
+  leaveNode(): Promise<void> {
+    // Whoever wanted it stopped anyway has the say, so that it is not replaced.
+    this.#nodeLeaves = isMeantToRun(this.#assigned.task.desiredState);
+    return this.shutdown();
+  }
+
   /** Stops the task and removes what the driver keeps of it. Resolves when it is gone; never rejects. */
   remove(): Promise<void> {
     this.#removal ??= this.#remove();
@@ -109,7 +117,7 @@ export class Executor {
 
   /** The driver's handle of the task. @throws what the driver throws when it can't make one. */
   runtime(): TaskRuntime {
-    this.#runtime ??= this.#parts.driver.runtime(this.#runtimeTask().runtimeTask);
+    this.#runtime ??= checkRuntime(this.#parts.driver.runtime(this.#runtimeTask().runtimeTask));
     return this.#runtime;
   }
 
@@ -152,7 +160,7 @@ export class Executor {
   #accept(): void {
     const { task } = this.#assigned;
     const { driver, probes } = this.#parts;
-    const issues = driver.check(task.spec).map(({ field, rule }) => `${field}: ${rule}`);
+    const issues = checkIssues(driver.check(task.spec)).map(({ field, rule }) => `${field}: ${rule}`);
     const { missing } = this.#runtimeTask();
     issues.push(...missing.map((key) => `${key} is not available to this task`));
     if (issues.length === 0) {
@@ -248,14 +256,23 @@ export class Executor {
     this.#forward.abort(STOPPING);
     const trouble = this.#mayRun ? await this.#stopRuntime() : undefined;
     if (this.#life.signal.aborted) return;
-    const exit = this.#exit === undefined ? {} : { exitCode: this.#exit.exitCode };
+    const exit: StatusDetail = {
+      ...(this.#exit === undefined ? {} : { exitCode: this.#exit.exitCode }),
+      ...(event === 'worker.stopped' && this.#nodeLeaves ? { cause: 'node-left' } : {}),
+    };
     if (event === 'worker.stopped' && trouble === undefined) {
       this.#observed.move('worker.stopped', 'shutdown', exit);
       return;
     }
     const detail = { error: [error, trouble].filter((text) => text !== undefined).join('; '), ...exit };
     if (isAfter('starting', this.#observed.state)) this.#observed.move('worker.refused', 'rejected', detail);
-    else this.#observed.move('worker.failed', event === 'worker.stopped' ? 'shutdown' : 'started', detail);
+    else this.#observed.move('worker.failed', this.#failureMessage(event), detail);
+  }
+
+  /** What it was at when it failed. */
+  #failureMessage(event: 'worker.stopped' | 'worker.failed'): string {
+    if (event === 'worker.stopped') return 'shutdown';
+    return this.#observed.hasStarted ? 'started' : 'could not be started';
   }
 
   /** Stops the runtime, with escalation. @returns why it may still run, undefined when it does not. */

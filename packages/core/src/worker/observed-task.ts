@@ -12,7 +12,7 @@ import type { ExecutorParts } from './executor-parts.ts';
 import { TaskActor } from './task-actor.ts';
 
 /** What a status may say beside its state and message. */
-export type StatusDetail = Pick<TaskStatus, 'error' | 'exitCode'>;
+export type StatusDetail = Pick<TaskStatus, 'error' | 'exitCode' | 'cause'>;
 
 /** One task as this worker sees it. */
 export class ObservedTask {
@@ -39,6 +39,11 @@ export class ObservedTask {
   /** The newest status. */
   get status(): TaskStatus {
     return this.#status;
+  }
+
+  /** Whether a runtime is known to have begun. */
+  get hasStarted(): boolean {
+    return this.#opened !== undefined;
   }
 
   /** Notes what the runtime opened; statuses tell of it from `running` on. */

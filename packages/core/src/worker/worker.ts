@@ -14,6 +14,7 @@ import { sleep } from '../runtime/clock.ts';
 import { BackOff } from './back-off.ts';
 import { bounded, errorText } from './bounded.ts';
 import type { AssignedFile, AssignedTask, AssignmentsMessage, WorkerCalls } from './dispatcher-port.ts';
+import { checkExec } from './driver-answers.ts';
 import { Executor } from './executor.ts';
 import type { ExecutorParts } from './executor-parts.ts';
 
@@ -63,10 +64,13 @@ export class Worker implements WorkerCalls {
     await Promise.all(this.#removals);
   }
 
-  /** Stops every task, each with its own grace, and reports it. What they left stays; no new task is begun. */
+  /**
+   * Stops every task, each with its own grace, and reports it: they end because their node leaves. What they left
+   * stays; no new task is begun.
+   */
   async shutdownAll(): Promise<void> {
     this.#draining = true;
-    await Promise.all([...this.#executors.values()].map((executor) => executor.shutdown()));
+    await Promise.all([...this.#executors.values()].map((executor) => executor.leaveNode()));
   }
 
   /** Lets go of everything without touching it. */
@@ -83,7 +87,7 @@ export class Worker implements WorkerCalls {
   async exec(id: TaskId, command: readonly string[], signal: AbortSignal): Promise<ExecResult> {
     const runtime = this.#executor(id).runtime();
     if (!runtime.exec) throw new DriverError("this node's driver can't run commands beside a task");
-    return await runtime.exec(command, { signal });
+    return checkExec(await runtime.exec(command, { signal }));
   }
 
   async stats(id: TaskId, signal: AbortSignal): Promise<TaskStats> {

@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DriverContext, RuntimeTask } from '@skep/core/driver';
@@ -199,9 +199,17 @@ export class RealMachine implements DriverMachine {
     const tasks = join(this.dir, 'process-driver', 'tasks');
     return Promise.resolve([
       ...processesWith('SKEP_TEST', this.mark).map(({ pid, command }) => `process ${pid}: ${command}`),
-      ...this.#portFiles().map((file) => `port ${file}`),
+      ...this.held(),
       ...(existsSync(tasks) ? readdirSync(tasks).map((name) => `directory ${name}`) : []),
     ]);
+  }
+
+  /** What tasks hold beyond their own directories: reserved ports, and secrets in memory. */
+  held(): readonly string[] {
+    return [
+      ...this.#portFiles().map((file) => `port ${file}`),
+      ...this.#memoryDirs().map((dir) => `files ${dir}`),
+    ];
   }
 
   /** How often the program of a task that `runs` was really started. */
@@ -232,6 +240,14 @@ export class RealMachine implements DriverMachine {
       .filter((file) => tryRead(file).startsWith(this.dir));
   }
 
+  #memoryDirs(): readonly string[] {
+    const parent = join('/dev/shm', `skep-${userInfo().uid}`);
+    if (!existsSync(parent)) return [];
+    return readdirSync(parent)
+      .filter((name) => name.includes(this.mark))
+      .map((name) => join(parent, name));
+  }
+
   async dispose(): Promise<void> {
     for (const driver of this.#drivers) await driver.close();
     for (const { group } of processesWith('SKEP_TEST', this.mark)) {
@@ -243,6 +259,7 @@ export class RealMachine implements DriverMachine {
     }
     await until(() => processesWith('SKEP_TEST', this.mark).length === 0);
     for (const file of this.#portFiles()) rmSync(file, { force: true });
+    for (const dir of this.#memoryDirs()) rmSync(dir, { recursive: true, force: true });
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { CreatedTask } from '../../events/event.ts';
 import { asId, type ServiceId, type TaskId } from '../../model/ids.ts';
 import { type ServiceSpecInput, serviceSpecSchema } from '../../model/service-spec.ts';
+import { seededRandom } from '../../runtime/random.ts';
 import { LoopHarness } from '../../testing/loop-harness.ts';
 import { aCluster, type StateBuilder } from '../../testing/state-builder.ts';
 import { ROWS_PER_TRANSACTION } from '../control-loop.ts';
@@ -54,6 +55,60 @@ describe('given a service without ports', () => {
       ROWS_PER_TRANSACTION,
       1,
     ]);
+  });
+});
+
+describe('given a service with more slots than one turn looks at', () => {
+  const decide = (loop: ReturnType<typeof createAllocator>, cluster: StateBuilder) => {
+    const decision = loop.decide(cluster.state, { at: cluster.at, random: seededRandom(1) });
+    const { events } = decision;
+    if (events.length > 0) {
+      loop.observe(cluster.commit(events, { actor: { kind: 'loop', name: loop.name } }), cluster.state);
+    }
+    return { ids: events.flatMap((each) => (each.type === 'task.allocated' ? each.ids : [])), decision };
+  };
+
+  test('when another leads, then its new tasks are found a few slots at a time', () => {
+    const cluster = create(aCluster(), 'web', [], 7);
+    const loop = createAllocator(3);
+    loop.begin(cluster.state);
+    const counts: number[] = [];
+    for (let turn = 0; turn < 3; turn++) counts.push(decide(loop, cluster).ids.length);
+    expect(counts).toEqual([3, 3, 1]);
+    expect(new Set(states(cluster, 'web'))).toEqual(new Set(['pending']));
+    expect(decide(loop, cluster).decision).toEqual({ events: [], more: false });
+  });
+
+  test('when its ports come and go meanwhile, then no task is left behind', () => {
+    const cluster = create(aCluster(), 'web', [], 7);
+    const loop = createAllocator(3);
+    loop.begin(cluster.state);
+    decide(loop, cluster);
+    for (const port of [8080, 8081]) {
+      update(cluster, 'web', [{ target: 80, published: port }]);
+      for (const changes of cluster.changes.slice(-1)) loop.observe(changes, cluster.state);
+      decide(loop, cluster);
+    }
+    for (let turn = 0; turn < 6; turn++) decide(loop, cluster);
+    expect(new Set(states(cluster, 'web'))).toEqual(new Set(['pending']));
+  });
+
+  test('when only its labels change, then no slot is looked at', () => {
+    const cluster = create(aCluster(), 'web', [], 7);
+    const harness = allocatorOn(cluster);
+    harness.run();
+    const spec = serviceSpecSchema.parse({ name: 'web', task: { image: 'image' }, labels: { team: 'a' } });
+    cluster.apply({
+      type: 'service.updated',
+      id: id('web'),
+      spec,
+      tasksChanged: false,
+      portsChanged: false,
+    });
+    cluster.state.slots = () => {
+      throw new Error('all slots were looked at');
+    };
+    expect(harness.run()).toEqual([]);
   });
 });
 

@@ -19,12 +19,24 @@ import { DYNAMIC_PORT_FIRST, DYNAMIC_PORT_LAST, type PortConflict, PortSpace } f
 /** Name of the loop, and the actor of its transactions. */
 export const ALLOCATOR = 'allocator';
 
-/** Tasks that one turn looks at when it has to look at whole services. */
-const TASKS_PER_TURN = 20_000;
+/** Slots that one turn looks at when it has to look at whole services. */
+const SLOTS_PER_TURN = 20_000;
 
-/** The allocator's control loop. */
-export function createAllocator(): ControlLoop {
-  return new Allocator();
+/**
+ * The allocator's control loop.
+ *
+ * @param slotsPerTurn Most slots that one decision looks at because whole services are to be looked at.
+ */
+export function createAllocator(slotsPerTurn = SLOTS_PER_TURN): ControlLoop {
+  return new Allocator(slotsPerTurn);
+}
+
+/** A search of a whole service, made in slices, for tasks that are `new`. Those made meanwhile are known already. */
+interface Search {
+  /** The slot to go on from. */
+  next: number;
+  /** The service was released once more: when this search is over, another begins. */
+  again: boolean;
 }
 
 class Allocator implements ControlLoop {
@@ -35,9 +47,14 @@ class Allocator implements ControlLoop {
   /** Services that could not have their ports. */
   readonly #waiting = new Set<ServiceId>();
   /** Services whose `new` tasks are to be looked for. */
-  readonly #released = new Set<ServiceId>();
+  readonly #released = new Map<ServiceId, Search>();
   /** Tasks that are `new`. */
   #fresh: TaskId[] = [];
+  readonly #slotsPerTurn: number;
+
+  constructor(slotsPerTurn: number) {
+    this.#slotsPerTurn = slotsPerTurn;
+  }
 
   begin(state: ClusterState): void {
     this.#ports.clear();
@@ -48,18 +65,19 @@ class Allocator implements ControlLoop {
     for (const service of state.services()) {
       this.#ports.move(undefined, service);
       this.#services.add(service.id);
-      this.#released.add(service.id);
+      this.#release(service.id);
     }
   }
 
   observe(changes: ChangeSet): void {
+    const own = changes.actor.kind === 'loop' && changes.actor.name === this.name;
     for (const change of changes.changes) {
       if (change.kind === 'task') {
         if (change.before === undefined && change.after && isToAllocate(change.after)) {
           this.#fresh.push(change.after.id);
         }
       } else if (change.kind === 'service') {
-        this.#observeService(change.before, change.after);
+        this.#observeService(change.before, change.after, own);
       }
     }
   }
@@ -74,7 +92,7 @@ class Allocator implements ControlLoop {
     return { events, more };
   }
 
-  #observeService(before: Service | undefined, after: Service | undefined): void {
+  #observeService(before: Service | undefined, after: Service | undefined, own: boolean): void {
     const freed = this.#ports.move(before, after);
     if (freed) {
       for (const id of this.#waiting) this.#services.add(id);
@@ -84,8 +102,15 @@ class Allocator implements ControlLoop {
     } else if (before?.spec !== after.spec || before.endpoint !== after.endpoint) {
       this.#waiting.delete(after.id);
       this.#services.add(after.id);
-      if (before !== undefined) this.#released.add(after.id);
+      // Where tasks could go on before, none is left behind; and what the loop gave, it has released itself.
+      if (!own && before && !hasWhatItNeeds(before) && hasWhatItNeeds(after)) this.#release(after.id);
     }
+  }
+
+  #release(id: ServiceId): void {
+    const search = this.#released.get(id);
+    if (search) search.again = search.next > 0;
+    else this.#released.set(id, { next: 0, again: false });
   }
 
   #forget(id: ServiceId): void {
@@ -105,7 +130,7 @@ class Allocator implements ControlLoop {
         events.push({ type: 'service.allocated', id, endpoint: { ports: result.ports } });
         this.#waiting.delete(id);
         ready.add(id);
-        this.#released.add(id);
+        this.#release(id);
       } else {
         const error = reason(result.conflict, service, state);
         this.#waiting.add(id);
@@ -130,19 +155,27 @@ class Allocator implements ControlLoop {
       if (task && isToAllocate(task) && isReady(task.serviceId)) ids.add(task.id);
     }
     this.#fresh = taken < fresh.length ? fresh.slice(taken) : [];
-    let looked = 0;
-    for (const id of this.#released) {
-      if (ids.size >= ROWS_PER_TRANSACTION || looked >= TASKS_PER_TURN) break;
-      this.#released.delete(id);
-      if (!isReady(id)) continue;
-      for (const task of state.tasksOfService(id)) {
-        looked++;
-        if (!isToAllocate(task) || ids.has(task.id)) continue;
-        if (ids.size < ROWS_PER_TRANSACTION) ids.add(task.id);
-        else this.#fresh.push(task.id);
-      }
+    let left = this.#slotsPerTurn;
+    for (const [id, search] of this.#released) {
+      if (ids.size >= ROWS_PER_TRANSACTION || left <= 0) break;
+      if (isReady(id)) left = this.#search(id, search, state, ids, left);
+      else this.#released.delete(id);
     }
     return [...ids];
+  }
+
+  /** Goes on with a search for as many slots as are left, and returns how many are left then. */
+  #search(id: ServiceId, search: Search, state: ClusterState, ids: Set<TaskId>, most: number): number {
+    let left = most;
+    for (const [slot, tasks] of state.slots(id, search.next)) {
+      if (left === 0 || ids.size >= ROWS_PER_TRANSACTION) return left;
+      for (const task of tasks) if (isToAllocate(task)) ids.add(task.id);
+      search.next = slot + 1;
+      left--;
+    }
+    this.#released.delete(id);
+    if (search.again) this.#release(id);
+    return left;
   }
 }
 

@@ -9,9 +9,7 @@ export const DYNAMIC_PORT_FIRST = 30_000;
 export const DYNAMIC_PORT_LAST = 32_767;
 
 /** What came of asking for ports: all of them, or the reason why not. */
-export type PortAllocation =
-  | { readonly ports: readonly AllocatedPort[] }
-  | { readonly conflict: PortConflict };
+type PortAllocation = { readonly ports: readonly AllocatedPort[] } | { readonly conflict: PortConflict };
 
 /** Why a service can't have its ports. */
 export type PortConflict =

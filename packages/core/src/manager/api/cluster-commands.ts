@@ -10,5 +10,9 @@ import { checkVersion } from './find.ts';
 export function updateCluster(head: ClusterState, spec: ClusterSpec, version?: number): Decided<undefined> {
   if (!head.cluster) throw new PreconditionError('the cluster is not formed yet');
   checkVersion('cluster', head.cluster, version);
-  return { events: [{ type: 'cluster.updated', spec }], result: undefined };
+  return {
+    events: [{ type: 'cluster.updated', spec }],
+    result: undefined,
+    answer: { id: head.cluster.id, action: 'updated', what: 'cluster' },
+  };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { isSkepError, type SkepErrorCode } from '../../errors.ts';
-import type { ClusterEvent } from '../../events/event.ts';
+import { InvalidSpecError, isSkepError, type SkepErrorCode } from '../../errors.ts';
+import type { ClusterEvent, CommandAnswer } from '../../events/event.ts';
 import { asId, type NodeId } from '../../model/ids.ts';
 import {
   CONFIG_BYTES_MAX,
@@ -12,10 +12,12 @@ import {
 } from '../../model/other-specs.ts';
 import { parseServiceSpec } from '../../model/parse-spec.ts';
 import type { ServiceSpecInput } from '../../model/service-spec.ts';
+import { DIGEST_PREFIX } from '../../runtime/keyed-digest.ts';
 import { seededRandom } from '../../runtime/random.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { aCluster, aDescription, type StateBuilder } from '../../testing/state-builder.ts';
 import type { DecideContext } from '../control-loop.ts';
+import type { Decided } from '../leader-store.ts';
 import { updateCluster } from './cluster-commands.ts';
 import {
   applyConfig,
@@ -420,6 +422,38 @@ describe('given a service with credentials in the vault', () => {
     ]);
   });
 
+  const OWN = `${DIGEST_PREFIX}own`;
+  const refusal = (decide: () => unknown) => {
+    try {
+      decide();
+    } catch (error) {
+      return error instanceof InvalidSpecError ? error.issues : error;
+    }
+    return undefined;
+  };
+
+  test('when a digest comes without its value, then only those that the service has are taken', () => {
+    const cluster = withAuth(OWN, `${DIGEST_PREFIX}newer`);
+    const withDigest = (registryAuth: string) => ({ spec: spec({ task: { registryAuth } }) });
+    expect(refusal(() => update(cluster, withDigest(OWN)))).toBeUndefined();
+    expect(refusal(() => update(cluster, withDigest(`${DIGEST_PREFIX}newer`)))).toBeUndefined();
+    const issue = { field: 'task.registryAuth', rule: 'is no credential of this service' };
+    expect(refusal(() => update(cluster, withDigest(`${DIGEST_PREFIX}of-a-secret`)))).toEqual([issue]);
+    const other = { spec: { ...withDigest(OWN).spec, name: 'other' } };
+    expect(refusal(() => createService(cluster.state, other, context))).toEqual([issue]);
+  });
+
+  test('when a service without any is updated or goes, then no other service is looked at', () => {
+    const cluster = aCluster().withService({ name: 'new' });
+    const { state } = cluster;
+    const service = findService(state, 'new');
+    state.services = () => {
+      throw new Error('all services were looked at');
+    };
+    expect(updateService(state, service, { spec: spec({ labels: { a: 'b' } }) }).events).toHaveLength(1);
+    expect(removeService(state, service).events).toHaveLength(1);
+  });
+
   test('when another uses them, then they are kept', () => {
     const cluster = withAuth('A');
     cluster.apply(
@@ -467,6 +501,80 @@ describe('given secrets, configs and networks', () => {
     expect(remove).toThrow("network 'back' is in use by: task web-1");
     cluster.withDesired(['web-1'], 'shutdown');
     expect(remove().events).toMatchObject([{ type: 'network.removed' }]);
+  });
+});
+
+describe('given a command with events, when it is decided, then it says what it did', () => {
+  const { state } = given();
+  const node = findNode(state, 'bee');
+  const [net, key, conf] = [
+    findNetwork(state, 'door'),
+    findSecret(state, 'spare'),
+    findConfig(state, 'conf'),
+  ];
+  const labels = { a: 'b' };
+  const unused = given();
+  unused.apply(...removeService(unused.state, web(unused.state)).events);
+  test.each<[string, Decided<unknown>, CommandAnswer]>([
+    [
+      'updating a service',
+      updateService(state, web(state), { spec: webSpec(state, { labels }) }),
+      { id: 'web', action: 'updated', what: 'service' },
+    ],
+    [
+      'removing a service',
+      removeService(state, web(state)),
+      { id: 'web', action: 'removed', what: 'service' },
+    ],
+    [
+      'updating a node',
+      updateNode(node, { ...node.spec, labels }),
+      { id: node.id, action: 'updated', what: 'node' },
+    ],
+    [
+      'removing a node',
+      removeNode(state, node, context, { force: true }),
+      { id: node.id, action: 'removed', what: 'node' },
+    ],
+    [
+      'updating a network',
+      updateNetwork(net, { ...net.spec, labels }),
+      { id: net.id, action: 'updated', what: 'network' },
+    ],
+    ['removing a network', removeNetwork(state, net), { id: net.id, action: 'removed', what: 'network' }],
+    [
+      'updating a secret',
+      updateSecret(key, { ...key.spec, labels }),
+      { id: key.id, action: 'updated', what: 'secret' },
+    ],
+    ['removing a secret', removeSecret(state, key), { id: key.id, action: 'removed', what: 'secret' }],
+    [
+      'applying a config',
+      applyConfig(state, { spec: file('conf', labels), data }, context),
+      { id: conf.id, action: 'updated', what: 'config' },
+    ],
+    [
+      'removing a config',
+      removeConfig(unused.state, findConfig(unused.state, 'conf')),
+      { id: findConfig(unused.state, 'conf').id, action: 'removed', what: 'config' },
+    ],
+    [
+      'updating the cluster',
+      updateCluster(state, clusterSpecSchema.parse({ labels })),
+      { id: 'cluster', action: 'updated', what: 'cluster' },
+    ],
+  ])('when it is %s', (_, decided, answer) => {
+    expect(decided.answer).toEqual(answer);
+  });
+
+  test.each<[string, Decided<unknown>]>([
+    ['service', create({})(state)],
+    ['network', applyNetwork(state, network({ name: 'new' }), context)],
+    ['secret', createSecret(state, { spec: file('new'), digest: 'd', data }, context)],
+    ['config', createConfig(state, { spec: file('new'), data }, context)],
+  ])('when it is creating a %s', (what, { events, answer }) => {
+    expect(events).toMatchObject([...events.slice(1).map(() => ({})), { id: answer?.id }]);
+    expect(answer).toMatchObject({ action: 'created', what });
   });
 });
 

@@ -50,14 +50,23 @@ export function createNetwork(
   checkName(head, 'network', spec.name);
   checkIngress(head, spec);
   const id = newId<NetworkId>(context.random);
-  return { events: [{ type: 'network.created', id, spec }], result: id };
+  return {
+    events: [{ type: 'network.created', id, spec }],
+    result: id,
+    answer: { id, action: 'created', what: 'network' },
+  };
 }
 
 /** Changes a network's labels. @throws VersionConflictError, PreconditionError */
 export function updateNetwork(network: Network, spec: NetworkSpec, version?: number): Decided<NetworkId> {
   checkVersion('network', network, version);
   if (spec.name !== network.spec.name) throw new PreconditionError('renaming networks is not supported');
-  return { events: [{ type: 'network.updated', id: network.id, spec }], result: network.id };
+  const { id } = network;
+  return {
+    events: [{ type: 'network.updated', id, spec }],
+    result: id,
+    answer: { id, action: 'updated', what: 'network' },
+  };
 }
 
 /** Removes a network that no service and no live task refers to. @throws InUseError */
@@ -70,7 +79,12 @@ export function removeNetwork(head: ClusterState, network: Network, version?: nu
     (spec) => spec.networks,
     (uses) => outdatedTasks(head, uses),
   );
-  return { events: [{ type: 'network.removed', id: network.id }], result: network.id };
+  const { id } = network;
+  return {
+    events: [{ type: 'network.removed', id }],
+    result: id,
+    answer: { id, action: 'removed', what: 'network' },
+  };
 }
 
 /** Creates a secret. The value goes to the vault under its digest. @throws NameConflictError, InvalidSpecError */
@@ -87,6 +101,7 @@ export function createSecret(
   return {
     events: [...stored, { type: 'secret.created', id, spec, digest, sizeBytes: data.length }],
     result: id,
+    answer: { id, action: 'created', what: 'secret' },
   };
 }
 
@@ -94,7 +109,12 @@ export function createSecret(
 export function updateSecret(secret: Secret, spec: SecretSpec, version?: number): Decided<SecretId> {
   checkVersion('secret', secret, version);
   if (spec.name !== secret.spec.name) throw new PreconditionError('only updates to labels are allowed');
-  return { events: [{ type: 'secret.updated', id: secret.id, spec }], result: secret.id };
+  const { id } = secret;
+  return {
+    events: [{ type: 'secret.updated', id, spec }],
+    result: id,
+    answer: { id, action: 'updated', what: 'secret' },
+  };
 }
 
 /** Removes a secret that no service refers to, and its value with it. @throws InUseError */
@@ -112,6 +132,7 @@ export function removeSecret(head: ClusterState, secret: Secret, version?: numbe
       ...(shared ? [] : [{ type: 'vault.removed', digests: [secret.digest] } as const]),
     ],
     result: secret.id,
+    answer: { id: secret.id, action: 'removed', what: 'secret' },
   };
 }
 
@@ -124,21 +145,35 @@ export function createConfig(
   checkName(head, 'config', request.spec.name);
   checkSize(request.data, CONFIG_BYTES_MAX);
   const id = newId<ConfigId>(context.random);
-  return { events: [{ type: 'config.created', id, ...request }], result: id };
+  return {
+    events: [{ type: 'config.created', id, ...request }],
+    result: id,
+    answer: { id, action: 'created', what: 'config' },
+  };
 }
 
 /** Changes a config's labels. @throws VersionConflictError, PreconditionError */
 export function updateConfig(config: Config, spec: ConfigSpec, version?: number): Decided<ConfigId> {
   checkVersion('config', config, version);
   if (spec.name !== config.spec.name) throw new PreconditionError('only updates to labels are allowed');
-  return { events: [{ type: 'config.updated', id: config.id, spec }], result: config.id };
+  const { id } = config;
+  return {
+    events: [{ type: 'config.updated', id, spec }],
+    result: id,
+    answer: { id, action: 'updated', what: 'config' },
+  };
 }
 
 /** Removes a config that no service refers to. @throws InUseError */
 export function removeConfig(head: ClusterState, config: Config, version?: number): Decided<ConfigId> {
   checkVersion('config', config, version);
   checkUnused(head, 'config', config.spec.name, (spec) => spec.configs);
-  return { events: [{ type: 'config.removed', id: config.id }], result: config.id };
+  const { id } = config;
+  return {
+    events: [{ type: 'config.removed', id }],
+    result: id,
+    answer: { id, action: 'removed', what: 'config' },
+  };
 }
 
 /** Makes the network of that name be as the spec says. @throws PreconditionError */
@@ -182,8 +217,8 @@ export function applyConfig(
   return asUpdated(config, spec, () => updateConfig(config, spec));
 }
 
-function asCreated<Id extends string>({ events, result }: Decided<Id>): Decided<Applied<Id>> {
-  return { events, result: { id: result, action: 'created', changes: [], warnings: [] } };
+function asCreated<Id extends string>({ result: id, ...decided }: Decided<Id>): Decided<Applied<Id>> {
+  return { ...decided, result: { id, action: 'created', changes: [], warnings: [] } };
 }
 
 function asUpdated<Id extends string>(
@@ -194,7 +229,7 @@ function asUpdated<Id extends string>(
   const changes = differences(object.spec, spec);
   const { id } = object;
   if (changes.length === 0) return { events: [], result: { id, action: 'unchanged', changes, warnings: [] } };
-  return { events: update().events, result: { id, action: 'updated', changes, warnings: [] } };
+  return { ...update(), result: { id, action: 'updated', changes, warnings: [] } };
 }
 
 function onlyLabels(kind: string, name: string): string {

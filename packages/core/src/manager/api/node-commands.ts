@@ -25,7 +25,12 @@ export function updateNode(node: Node, spec: NodeSpec, version?: number): Decide
   checkVersion('node', node, version);
   if (spec.role !== node.spec.role)
     throw new PreconditionError('a node changes its role by promote and demote');
-  return { events: [{ type: 'node.updated', id: node.id, spec }], result: node.id };
+  const { id } = node;
+  return {
+    events: [{ type: 'node.updated', id, spec }],
+    result: id,
+    answer: { id, action: 'updated', what: 'node' },
+  };
 }
 
 /**
@@ -59,5 +64,10 @@ export function removeNode(
   const events: ClusterEvent[] = [];
   if (orphans.length > 0) events.push({ type: 'task.status', rows: orphans });
   if (removed.length > 0) events.push({ type: 'task.removed', ids: removed });
-  return { events: [...events, { type: 'node.removed', id: node.id }], result: node.id };
+  const { id } = node;
+  return {
+    events: [...events, { type: 'node.removed', id }],
+    result: id,
+    answer: { id, action: 'removed', what: 'node' },
+  };
 }

@@ -9,6 +9,7 @@ import { differences } from '../../model/differences.ts';
 import { type NetworkId, newId, type ServiceId } from '../../model/ids.ts';
 import type { Service } from '../../model/objects.ts';
 import type { ServiceSpec } from '../../model/service-spec.ts';
+import { DIGEST_PREFIX } from '../../runtime/keyed-digest.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import type { DecideContext } from '../control-loop.ts';
 import type { Decided } from '../leader-store.ts';
@@ -33,11 +34,12 @@ export function createService(
 ): Decided<ServiceChange> {
   const { spec } = request;
   if (head.serviceByName(spec.name)) throw new NameConflictError('service', spec.name);
-  checkReferences(head, spec, undefined);
+  checkReferences(head, request, undefined);
   const id = newId<ServiceId>(context.random);
   return {
     events: [...storeCredentials(head, request), { type: 'service.created', id, spec }],
     result: { id, action: 'created', changes: [], warnings: limitWarnings(head, spec) },
+    answer: { id, action: 'created', what: 'service' },
   };
 }
 
@@ -52,7 +54,7 @@ export function updateService(
   const { spec } = request;
   if (spec.name !== service.spec.name) throw new PreconditionError('renaming services is not supported');
   if (spec.mode !== service.spec.mode) throw new PreconditionError('service mode change is not allowed');
-  checkReferences(head, spec, service);
+  checkReferences(head, request, service);
   const changes = differences(service.spec, spec);
   const result = { id: service.id, changes, warnings: limitWarnings(head, spec) };
   if (changes.length === 0) return { events: [], result: { ...result, action: 'unchanged' } };
@@ -69,6 +71,7 @@ export function updateService(
       ),
     ],
     result: { ...result, action: 'updated' },
+    answer: { id: service.id, action: 'updated', what: 'service' },
   };
 }
 
@@ -82,6 +85,7 @@ export function removeService(
   return {
     events: [{ type: 'service.removed', id: service.id }, ...dropCredentials(head, service, [])],
     result: { id: service.id },
+    answer: { id: service.id, action: 'removed', what: 'service' },
   };
 }
 
@@ -99,14 +103,22 @@ function keptCredentials(
   return registryAuth === undefined ? [] : [registryAuth, previous?.task.registryAuth];
 }
 
+/** Digests of the credentials that a service has, and had before. */
+function ownCredentials(service: Service): readonly (string | undefined)[] {
+  return [service.spec.task.registryAuth, service.previousSpec?.task.registryAuth];
+}
+
 /** Credentials that the service used and nobody uses any more are forgotten, on disk too. */
 function dropCredentials(
   head: ClusterState,
   service: Service,
   kept: readonly (string | undefined)[],
 ): ClusterEvent[] {
-  const held = [service.spec.task.registryAuth, service.previousSpec?.task.registryAuth];
-  const candidates = new Set(held.filter((digest) => digest !== undefined && !kept.includes(digest)));
+  const candidates = new Set(
+    ownCredentials(service).filter((digest) => digest !== undefined && !kept.includes(digest)),
+  );
+  // Few services have credentials, and no other should pay for a look at all of them.
+  if (candidates.size === 0) return [];
   for (const other of head.services()) {
     if (other.id === service.id) continue;
     candidates.delete(other.spec.task.registryAuth);
@@ -117,8 +129,9 @@ function dropCredentials(
   return digests.length === 0 ? [] : [{ type: 'vault.removed', digests: digests as string[] }];
 }
 
-function checkReferences(head: ClusterState, spec: ServiceSpec, service: Service | undefined): void {
-  const issues: SpecIssue[] = [];
+function checkReferences(head: ClusterState, request: ServiceRequest, service: Service | undefined): void {
+  const { spec } = request;
+  const issues = credentialIssues(request, service);
   spec.task.networks.forEach(({ name }, index) => {
     const field = `task.networks[${index}].name`;
     const id = head.idByName('network', name);
@@ -136,6 +149,18 @@ function checkReferences(head: ClusterState, spec: ServiceSpec, service: Service
   }
   if (spec.ports.length > 0) issues.push(...portConflicts(head, spec, service));
   if (issues.length > 0) throw new InvalidSpecError(issues);
+}
+
+/**
+ * A digest in place of a value stands for what the service has already. Any other could be that of a secret, whose
+ * value would then be sent to a registry.
+ */
+function credentialIssues({ spec, credentials }: ServiceRequest, service: Service | undefined): SpecIssue[] {
+  const { registryAuth } = spec.task;
+  if (registryAuth === undefined || registryAuth === credentials?.digest) return [];
+  if (!registryAuth.startsWith(DIGEST_PREFIX)) return [];
+  if (service && ownCredentials(service).includes(registryAuth)) return [];
+  return [{ field: 'task.registryAuth', rule: 'is no credential of this service' }];
 }
 
 /** Ingress ports exclude each other and host ports; two services may use one host port, on different nodes. */

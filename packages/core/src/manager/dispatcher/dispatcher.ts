@@ -32,10 +32,10 @@ import { cleanStatus } from './status-check.ts';
 import { StatusQueue } from './status-queue.ts';
 
 /** A new leader gives nodes so many times the usual silence to come back before they are down. */
-export const NEW_LEADER_GRACE = 2;
+const NEW_LEADER_GRACE = 2;
 
 /** What a dispatcher works with. */
-export interface DispatcherParts {
+interface DispatcherParts {
   readonly store: LeaderStore;
   readonly clock: Clock;
   readonly random: Random;

@@ -3,9 +3,9 @@
 import type { NodeId } from '../../model/ids.ts';
 
 /** Sessions that one node may open in {@link REGISTRATION_WINDOW_MS}, as Swarm has it. */
-export const REGISTRATIONS_MAX = 3;
+const REGISTRATIONS_MAX = 3;
 /** Milliseconds. */
-export const REGISTRATION_WINDOW_MS = 8_000;
+const REGISTRATION_WINDOW_MS = 8_000;
 
 /** Counts registrations per node. */
 export class RegistrationLimit {

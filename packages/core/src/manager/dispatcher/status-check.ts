@@ -3,7 +3,7 @@
 import type { NodeId, TaskId } from '../../model/ids.ts';
 import type { Task, TaskPort, TaskStatus } from '../../model/objects.ts';
 import { plainEqual } from '../../model/plain-equal.ts';
-import { TASK_STATES, type TaskState } from '../../model/task-state.ts';
+import { isTerminal, TASK_STATES, type TaskState } from '../../model/task-state.ts';
 import { workerCanMove } from '../../task/task-transitions.ts';
 
 /** Longest text that a status may carry. */
@@ -12,7 +12,7 @@ const TEXT_MAX = 2_000;
 const PORTS_MAX = 1_000;
 
 /** Why a report does not count. */
-export type RefusedReport = 'unknown-task' | 'not-its-task' | 'backwards' | 'nothing-new';
+type RefusedReport = 'unknown-task' | 'not-its-task' | 'backwards' | 'nothing-new';
 
 /** Whether this status, reported by this node, is news about the task. */
 export function checkReport(
@@ -41,7 +41,7 @@ const shorten = (text: string) => (text.length > TEXT_MAX ? `${text.slice(0, TEX
  * @returns undefined when it is no status at all.
  */
 export function cleanStatus(status: TaskStatus): TaskStatus | undefined {
-  const { state, at, message, error, exitCode, runtime } = status;
+  const { state, at, message, error, exitCode, runtime, cause } = status;
   if (!TASK_STATES.includes(state satisfies TaskState) || !Number.isFinite(at) || !isText(message))
     return undefined;
   if (error !== undefined && !isText(error)) return undefined;
@@ -56,6 +56,8 @@ export function cleanStatus(status: TaskStatus): TaskStatus | undefined {
     message: shorten(message),
     ...(error === undefined ? {} : { error: shorten(error) }),
     ...(exitCode === undefined ? {} : { exitCode }),
+    // Any other cause is the managers' own to give.
+    ...(cause === 'node-left' && isTerminal(state) ? { cause } : {}),
     ...(runtime && ports ? { runtime: { id: shorten(runtime.id), ports } } : {}),
   };
 }

@@ -11,7 +11,7 @@ import type { LeaderStore } from '../leader-store.ts';
 import { checkReport, statusBytes } from './status-check.ts';
 
 /** Most bytes of statuses in one transaction, by estimate; the log takes 512 KiB. */
-export const STATUS_BYTES_MAX = 256 * 1024;
+const STATUS_BYTES_MAX = 256 * 1024;
 
 /** One transaction's worth of reports, and who waits for it. */
 interface Batch {

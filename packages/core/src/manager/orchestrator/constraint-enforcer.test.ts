@@ -44,6 +44,7 @@ describe('given tasks on a node that meets their constraints', () => {
       at: built.at,
       message: 'task rejected by constraint enforcer',
       error: 'assigned node no longer meets constraints',
+      cause: 'constraint',
     });
     expect(built.tasks('web')[0]?.desiredState).toBe('running');
     expect(rejected(built)).toEqual(['web-1']);

@@ -54,6 +54,7 @@ class ConstraintEnforcer implements ControlLoop {
       at: context.at,
       message: 'task rejected by constraint enforcer',
       error: 'assigned node no longer meets constraints',
+      cause: 'constraint',
     };
     let looked = 0;
     for (const id of this.#nodes) {
@@ -93,7 +94,7 @@ function isPlaced(task: Task): boolean {
  *
  * @param tasks Those placed on the node and meant to run, oldest first.
  */
-export function misplaced(node: Node, tasks: readonly Task[], state: Pick<ClusterState, 'service'>): Task[] {
+function misplaced(node: Node, tasks: readonly Task[], state: Pick<ClusterState, 'service'>): Task[] {
   const rest = new Remainder(node.description.resources);
   return tasks.filter((task) => {
     const service = state.service(task.serviceId);

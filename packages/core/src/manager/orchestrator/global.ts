@@ -31,7 +31,7 @@ import { WakeQueue } from './wake-queue.ts';
 import { type Deciding, Wishes } from './wishes.ts';
 
 /** Name of the loop, and the actor of its transactions. */
-export const GLOBAL_ORCHESTRATOR = 'orchestrator/global';
+const GLOBAL_ORCHESTRATOR = 'orchestrator/global';
 
 /** The control loop of global services. */
 export function createGlobalOrchestrator(): ControlLoop {
@@ -154,7 +154,7 @@ class GlobalOrchestrator implements ControlLoop {
       if (nodes.has(key)) continue;
       for (const task of tasks) if (task.desiredState !== 'remove') wishes.remove(task.id);
     }
-    this.#updates.begin(service.id, outdated, inFlux);
+    this.#updates.begin(service.id, new Set(outdated), new Set(inFlux));
     return nodes;
   }
 
@@ -212,7 +212,7 @@ function standingOn(node: Node, service: Service, slot: Slot, state: ClusterStat
  * One that was shut down because its node was drained or down is no reason against.
  */
 function isFree(slot: Slot): boolean {
-  return slot.newest === undefined || !endedByItself(slot.newest.status.state) || mayRestart(slot.newest);
+  return slot.newest === undefined || !endedByItself(slot.newest.status) || mayRestart(slot.newest);
 }
 
 /** Something changed that decides whether the node may have a task, or whether its tasks can be waited for. */

@@ -20,15 +20,18 @@ import { createScheduler } from '../scheduler/scheduler.ts';
 import { createConstraintEnforcer } from './constraint-enforcer.ts';
 import { createGlobalOrchestrator } from './global.ts';
 import { createOrphanKeeper } from './orphan-keeper.ts';
-import { mayMoveOn, type StateWriter } from './owner-table.ts';
 import { createReplicatedOrchestrator } from './replicated.ts';
 import { createTaskReaper } from './task-reaper.ts';
+import { mayMoveOn, type StateWriter } from './test-support/owner-table.ts';
+
+/** Two slots or so in a turn, so that whole services are looked at in slices here too. */
+const SLOTS_PER_TURN = 2;
 
 const loops = () => [
-  createReplicatedOrchestrator(),
+  createReplicatedOrchestrator(SLOTS_PER_TURN),
   createGlobalOrchestrator(),
   createConstraintEnforcer(),
-  createAllocator(),
+  createAllocator(SLOTS_PER_TURN),
   createScheduler(),
   createOrphanKeeper(),
   createTaskReaper(),

@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asId, type NodeId } from '../../model/ids.ts';
-import { lastSlotFilled, type OccupiedSlot, reconcileReplicas } from './reconcile-replicas.ts';
+import { type OccupiedSlot, reconcileReplicas } from './reconcile-replicas.ts';
+
+function reconcile(replicas: number, slots: readonly OccupiedSlot[]) {
+  const bySlot: (OccupiedSlot | undefined)[] = [];
+  for (const each of slots) bySlot[each.slot] = each;
+  return reconcileReplicas(replicas, bySlot);
+}
 
 const occupied: fc.Arbitrary<OccupiedSlot[]> = fc
   .uniqueArray(
@@ -18,28 +24,40 @@ const occupied: fc.Arbitrary<OccupiedSlot[]> = fc
   .map((slots) => slots.sort((a, b) => a.slot - b.slot));
 
 describe('given occupied slots', () => {
-  test('when there are too few, then what is missing is counted and nothing goes', () => {
+  test('when there are too few, then the lowest free numbers are missing and nothing goes', () => {
     const slot = { slot: 3, running: true, nodeId: undefined };
-    expect(reconcileReplicas(3, [slot])).toEqual({ missing: 2, surplus: [] });
-    expect(reconcileReplicas(1, [slot])).toEqual({ missing: 0, surplus: [] });
+    expect(reconcile(4, [slot])).toEqual({ missing: [1, 2, 4], surplus: [] });
+    expect(reconcile(1, [slot])).toEqual({ missing: [], surplus: [] });
   });
 
-  test('when there are too many, then the count is met, whatever order they come in', () => {
+  test('when there are too few or too many, then the count is met, with no number twice', () => {
     fc.assert(
-      fc.property(occupied, fc.nat(20), fc.infiniteStream(fc.nat()), (slots, replicas, lots) => {
-        const { missing, surplus } = reconcileReplicas(replicas, slots);
-        expect(slots.length - surplus.length + missing).toBe(replicas);
-        const order = new Map(slots.map(({ slot }) => [slot, lots.next().value ?? 0]));
-        const shuffled = slots.toSorted((a, b) => (order.get(a.slot) ?? 0) - (order.get(b.slot) ?? 0));
-        expect(reconcileReplicas(replicas, shuffled)).toEqual({ missing, surplus });
+      fc.property(occupied, fc.nat(40), (slots, replicas) => {
+        const { missing, surplus } = reconcile(replicas, slots);
+        const kept = slots.map(({ slot }) => slot).filter((slot) => !surplus.includes(slot));
+        expect(new Set([...kept, ...missing]).size).toBe(replicas);
+        expect(kept.length + missing.length).toBe(replicas);
+        const free = missing.at(-1) ?? 0;
+        const used = new Set([...kept, ...missing]);
+        for (let slot = 1; slot < free; slot++) expect(used.has(slot)).toBe(true);
       }),
     );
+  });
+
+  test('when some of one node go, then those not running go first, then the highest', () => {
+    const nodeId = asId<NodeId>('a');
+    const slots = [true, false, true, false].map((running, n) => ({ slot: n + 1, running, nodeId }));
+    expect(reconcile(0, slots).surplus).toEqual([1, 3, 2, 4]);
+    expect(reconcile(1, slots).surplus).toEqual([3, 2, 4]);
+    expect(reconcile(2, [...slots, { slot: 5, running: true, nodeId: undefined }]).surplus).toEqual([
+      2, 4, 5,
+    ]);
   });
 
   test('when some go, then no node keeps two more than another that lost one', () => {
     fc.assert(
       fc.property(occupied, fc.nat(20), (slots, replicas) => {
-        const gone = new Set(reconcileReplicas(replicas, slots).surplus);
+        const gone = new Set(reconcile(replicas, slots).surplus);
         const kept = new Map<NodeId, number>();
         for (const { slot, nodeId } of slots) {
           if (nodeId !== undefined && !gone.has(slot)) kept.set(nodeId, (kept.get(nodeId) ?? 0) + 1);
@@ -48,21 +66,6 @@ describe('given occupied slots', () => {
           if (nodeId === undefined || !gone.has(slot)) continue;
           for (const count of kept.values()) expect(count).toBeLessThanOrEqual((kept.get(nodeId) ?? 0) + 1);
         }
-      }),
-    );
-  });
-
-  test('when free numbers are filled from the lowest, then the last one is known beforehand', () => {
-    fc.assert(
-      fc.property(occupied, fc.nat(40), (slots, missing) => {
-        const numbers = new Set(slots.map(({ slot }) => slot));
-        let last = 0;
-        for (let slot = 1, left = missing; left > 0; slot++) {
-          if (numbers.has(slot)) continue;
-          last = slot;
-          left--;
-        }
-        expect(lastSlotFilled(missing, [...numbers])).toBe(last);
       }),
     );
   });

@@ -1,5 +1,6 @@
 /**
- * How many tasks a replicated service lacks, or which slots it has too many. Pure: slots in, numbers out.
+ * Which slots of a replicated service are to be filled, or which it has too many of. Pure: slots in, numbers out, in
+ * time that grows with the service and no faster.
  *
  * Slots are numbered from 1 and the lowest free number is used again. What goes first when there are too many is
  * Swarm's choice: from the most crowded nodes, those not running before those running, the highest slot first. Here it
@@ -18,47 +19,52 @@ export interface OccupiedSlot {
 }
 
 /** What brings a service to its count. At most one of the two is not empty. */
-export interface ReplicaChange {
-  /** So many slots are to be filled, from the lowest free number on. */
-  readonly missing: number;
+interface ReplicaChange {
+  /** These slots are to be filled, ascending: the lowest free numbers. */
+  readonly missing: readonly number[];
   /** These slots are to go. */
   readonly surplus: readonly number[];
 }
 
+/** The occupied slots of a service by their numbers; the others are holes. */
+export type OccupiedSlots = readonly (OccupiedSlot | undefined)[];
+
 /** Compares the wanted count with the occupied slots. */
-export function reconcileReplicas(replicas: number, occupied: readonly OccupiedSlot[]): ReplicaChange {
-  const difference = replicas - occupied.length;
-  if (difference >= 0) return { missing: difference, surplus: [] };
-  return { missing: 0, surplus: keepingOrder(occupied).slice(replicas) };
+export function reconcileReplicas(replicas: number, occupied: OccupiedSlots): ReplicaChange {
+  let count = 0;
+  for (let slot = 1; slot < occupied.length; slot++) if (occupied[slot] !== undefined) count++;
+  return count > replicas
+    ? { missing: [], surplus: keepingOrder(occupied).slice(replicas) }
+    : { missing: lowestFree(replicas - count, occupied), surplus: [] };
 }
 
-/** Slots in the order in which they are worth keeping. */
-function keepingOrder(occupied: readonly OccupiedSlot[]): number[] {
-  const byWorth = occupied.toSorted((a, b) => Number(b.running) - Number(a.running) || a.slot - b.slot);
+function lowestFree(count: number, occupied: OccupiedSlots): number[] {
+  const free: number[] = [];
+  for (let slot = 1; free.length < count; slot++) if (occupied[slot] === undefined) free.push(slot);
+  return free;
+}
+
+/** Slots in the order in which they are worth keeping: first one of each node, then a second of each, and so on. */
+function keepingOrder(occupied: OccupiedSlots): number[] {
+  const rounds: number[][] = [];
+  const withoutNode: number[] = [];
   const onNode = new Map<NodeId, number>();
-  const ranked = byWorth.map((entry, place) => {
-    if (entry.nodeId === undefined) return { slot: entry.slot, copy: Number.MAX_SAFE_INTEGER, place };
-    const copy = (onNode.get(entry.nodeId) ?? 0) + 1;
-    onNode.set(entry.nodeId, copy);
-    return { slot: entry.slot, copy, place };
-  });
-  return ranked.sort((a, b) => a.copy - b.copy || a.place - b.place).map((entry) => entry.slot);
-}
-
-/**
- * The highest slot number that filling so many free numbers comes to; 0 for none.
- *
- * @param occupied Slot numbers, ascending.
- */
-export function lastSlotFilled(missing: number, occupied: readonly number[]): number {
-  if (missing === 0) return 0;
-  let free = 0;
-  let before = 0;
-  for (const slot of occupied) {
-    const gap = slot - before - 1;
-    if (free + gap >= missing) break;
-    free += gap;
-    before = slot;
+  for (const running of [true, false]) {
+    for (const entry of occupied) {
+      if (entry?.running !== running) continue;
+      if (entry.nodeId === undefined) {
+        withoutNode.push(entry.slot);
+        continue;
+      }
+      const copies = onNode.get(entry.nodeId) ?? 0;
+      onNode.set(entry.nodeId, copies + 1);
+      const round = rounds[copies];
+      if (round) round.push(entry.slot);
+      else rounds[copies] = [entry.slot];
+    }
   }
-  return before + missing - free;
+  const order: number[] = [];
+  // Several times as fast as `flat`.
+  for (const round of rounds) for (const slot of round) order.push(slot);
+  return order.concat(withoutNode);
 }

@@ -4,10 +4,11 @@ import { asId, type NodeId, type ServiceId, type TaskId } from '../../model/ids.
 import type { Task } from '../../model/objects.ts';
 import { type ServiceSpecInput, serviceSpecSchema } from '../../model/service-spec.ts';
 import { isMeantToRun } from '../../model/task-state.ts';
+import { seededRandom } from '../../runtime/random.ts';
 import { LoopHarness } from '../../testing/loop-harness.ts';
 import { aCluster, type StateBuilder } from '../../testing/state-builder.ts';
 import { createAllocator } from '../allocator/allocator.ts';
-import { ROWS_PER_TRANSACTION } from '../control-loop.ts';
+import { type DecideContext, ROWS_PER_TRANSACTION } from '../control-loop.ts';
 import { createReplicatedOrchestrator } from './replicated.ts';
 
 type Restart = NonNullable<ServiceSpecInput['task']['restart']>;
@@ -17,11 +18,7 @@ const clusterOn = (cluster: StateBuilder) =>
   new LoopHarness(cluster, [createReplicatedOrchestrator(), createAllocator()]);
 const live = (tasks: readonly Task[]) => tasks.filter((task) => isMeantToRun(task.desiredState));
 const slots = (tasks: readonly Task[]) => tasks.map((task) => task.slot).sort((a, b) => a - b);
-const newest = (tasks: readonly Task[]): Task => {
-  const task = tasks.at(-1);
-  if (!task) throw new Error('there is no task');
-  return task;
-};
+const newest = (tasks: readonly Task[]): Task => newestOf(tasks);
 const update = (
   cluster: StateBuilder,
   name: string,
@@ -32,6 +29,11 @@ const update = (
   if (!service) throw new Error(`there is no service ${name}`);
   const spec = serviceSpecSchema.parse({ ...service.spec, ...change });
   cluster.apply({ type: 'service.updated', id: service.id, spec, tasksChanged, portsChanged: false });
+};
+const newestOf = <T>(list: readonly T[]): T => {
+  const last = list.at(-1);
+  if (last === undefined) throw new Error('there is none');
+  return last;
 };
 const types = (events: readonly ClusterEvent[]) => events.map((event) => event.type);
 
@@ -251,6 +253,58 @@ describe('given a task that ended', () => {
     expect(delays).toEqual([1_000, 2_000, 4_000, 6_000, 6_000]);
     harness.settleFor(60_000);
     expect(fail()).toBe(1_000);
+  });
+
+  test('when it waited for long but never ran, then the row of failures goes on', () => {
+    const cluster = service({ delayMs: 1_000, resetAfterMs: 60_000 });
+    const harness = clusterOn(cluster);
+    const fail = (waitedMs: number) => {
+      harness.run();
+      harness.advance(waitedMs);
+      harness.report([newest(cluster.tasks('web'))], 'failed').run();
+      return newest(cluster.tasks('web')).startAfter - cluster.at;
+    };
+    expect([fail(0), fail(60_000), fail(600_000)]).toEqual([1_000, 2_000, 4_000]);
+  });
+
+  test('when it ran long enough in all but waited first, then only the time that it ran counts', () => {
+    const cluster = service({ delayMs: 1_000, resetAfterMs: 60_000 });
+    const harness = clusterOn(cluster);
+    harness.report([newest(cluster.tasks('web'))], 'failed').run();
+    harness.advance(59_000);
+    const task = () => newest(cluster.tasks('web'));
+    harness.place().report([task()], 'running');
+    expect(task().runningSince).toBe(cluster.at);
+    harness.advance(59_999);
+    harness.report([task()], 'running', { message: 'still' }).report([task()], 'failed').run();
+    expect(task().startAfter - cluster.at).toBe(2_000);
+  });
+
+  test.each(['any', 'on-failure', 'none'] as const)(
+    'when its node leaves in order and the condition is %s, then it is replaced at once and uses up no attempt',
+    (condition) => {
+      const cluster = service({ condition, delayMs: 60_000, maxAttempts: 1 });
+      const harness = clusterOn(cluster).settle();
+      for (const state of ['shutdown', 'failed', 'shutdown'] as const) {
+        harness.report([newest(cluster.tasks('web'))], state, { cause: 'node-left' }).run();
+        expect(newest(cluster.tasks('web')).startAfter).toBeLessThanOrEqual(cluster.at);
+        expect(newest(cluster.tasks('web')).restarts?.failures ?? 0).toBe(0);
+        harness.settle();
+      }
+      expect(cluster.tasks('web')).toHaveLength(4);
+    },
+  );
+
+  test('when its node is relabelled again and again, then that is no failure and uses up no attempt', () => {
+    const cluster = service({ delayMs: 1_000, maxAttempts: 1 });
+    const harness = clusterOn(cluster).settle();
+    for (let time = 0; time < 4; time++) {
+      harness.report([newest(cluster.tasks('web'))], 'rejected', { cause: 'constraint' }).run();
+      const after = newest(cluster.tasks('web'));
+      expect([after.startAfter - cluster.at, after.restarts]).toEqual([1_000, undefined]);
+      harness.settleFor(1_000);
+    }
+    expect(live(cluster.tasks('web'))).toHaveLength(1);
   });
 
   test('when it asks for a fixed delay, then it is always the same', () => {
@@ -568,5 +622,114 @@ describe('given an update of the tasks of a service', () => {
     expect(live(cluster.tasks('web'))).toMatchObject([
       { slot: 1, desiredState: 'running', replaces: 'web-1' },
     ]);
+  });
+});
+
+describe('given a service with more slots than one turn looks at', () => {
+  const SLOTS = 40;
+  const context: DecideContext = { at: 1_800_000_000_000, random: seededRandom(5) };
+  const large = (replicas = SLOTS) => {
+    const cluster = aCluster().withNodes(2).withService({ name: 'web', replicas });
+    return cluster.withTasks('web', SLOTS, { nodes: ['node-1', 'node-2'] });
+  };
+  const inSlices = (cluster: StateBuilder) => new LoopHarness(cluster, [createReplicatedOrchestrator(8)]);
+
+  /** A loop in the middle of its look: what is done now comes between two slices. */
+  function betweenSlices(cluster: StateBuilder, change: () => void) {
+    const harness = inSlices(cluster);
+    const loop = createReplicatedOrchestrator(8);
+    harness.changeLeader([loop]);
+    for (let slice = 0; slice < 2; slice++) {
+      expect(loop.decide(cluster.state, context)).toEqual({ events: [], more: true });
+    }
+    change();
+    harness.run();
+    return harness;
+  }
+
+  test('when all is as it should be, then each turn looks at no more, and nothing is wanted', () => {
+    const cluster = large();
+    const loop = createReplicatedOrchestrator(8);
+    loop.begin(cluster.state);
+    const more: boolean[] = [];
+    for (let turn = 0; turn < 5; turn++) more.push(loop.decide(cluster.state, context).more);
+    expect(more).toEqual([true, true, true, true, false]);
+  });
+
+  test('when tasks fail between two slices, looked at already or not, then all of them are replaced', () => {
+    const cluster = large();
+    betweenSlices(cluster, () => cluster.withStatus(['web-3', 'web-30'], 'failed'));
+    expect(slots(cluster.tasks('web').slice(SLOTS))).toEqual([3, 30]);
+  });
+
+  test('when tasks are lost between two slices, then their slots are filled again', () => {
+    const cluster = large();
+    betweenSlices(cluster, () => cluster.withDesired(['web-2', 'web-35'], 'remove'));
+    expect(slots(cluster.tasks('web').slice(SLOTS))).toEqual([2, 35]);
+  });
+
+  test('when a node goes between two slices, then what stood on it is replaced', () => {
+    const cluster = large();
+    betweenSlices(cluster, () => cluster.withNodeState('node-1', 'down'));
+    expect(live(cluster.tasks('web'))).toHaveLength(SLOTS);
+    expect(cluster.tasks('web').slice(SLOTS)).toHaveLength(SLOTS / 2);
+  });
+
+  test('when another number is asked for between two slices, then that one holds', () => {
+    const cluster = large();
+    betweenSlices(cluster, () => update(cluster, 'web', { replicas: 3 }));
+    expect(live(cluster.tasks('web'))).toHaveLength(3);
+    const more = large(SLOTS);
+    betweenSlices(more, () => update(more, 'web', { replicas: SLOTS + 2 }));
+    expect(slots(more.tasks('web').slice(SLOTS))).toEqual([SLOTS + 1, SLOTS + 2]);
+  });
+
+  test('when its tasks are to be others between two slices, then every one is replaced', () => {
+    const cluster = large();
+    betweenSlices(cluster, () =>
+      update(cluster, 'web', { task: { image: 'second' }, update: { parallelism: 0 } }, true),
+    );
+    expect(live(cluster.tasks('web')).map((task) => task.spec.image)).toEqual(
+      Array.from({ length: SLOTS }, () => 'second'),
+    );
+  });
+
+  test('when it is updated faster than it can be looked at, then its number is come to all the same', () => {
+    const cluster = large(SLOTS + 5);
+    const loop = createReplicatedOrchestrator(8);
+    const harness = inSlices(cluster).changeLeader([loop]);
+    for (let turn = 0; turn < 10 && cluster.tasks('web').length === SLOTS; turn++) {
+      update(cluster, 'web', { task: { image: `image-${turn}` }, update: { parallelism: 1 } }, true);
+      loop.observe(newestOf(cluster.changes), cluster.state);
+      const { events } = loop.decide(cluster.state, { ...context, at: cluster.at });
+      cluster.commit(events, { actor: { kind: 'loop', name: loop.name } });
+    }
+    expect(live(cluster.tasks('web'))).toHaveLength(SLOTS + 5);
+    harness.run();
+  });
+
+  test('when only its labels change, then no slot is looked at', () => {
+    const cluster = large();
+    const harness = inSlices(cluster);
+    harness.run();
+    update(cluster, 'web', { labels: { team: 'a' } });
+    const { state } = cluster;
+    state.slots = () => {
+      throw new Error('all slots were looked at');
+    };
+    expect(harness.run()).toEqual([]);
+  });
+
+  test('when the pace of an update is raised, then it goes on at once', () => {
+    const cluster = large();
+    const harness = new LoopHarness(cluster, [createReplicatedOrchestrator()]);
+    harness.run();
+    update(cluster, 'web', { task: { image: 'second' } }, true);
+    harness.run();
+    const second = () => live(cluster.tasks('web')).filter((task) => task.spec.image === 'second');
+    expect(second()).toHaveLength(1);
+    update(cluster, 'web', { update: { parallelism: 5 } });
+    harness.run();
+    expect(second()).toHaveLength(5);
   });
 });

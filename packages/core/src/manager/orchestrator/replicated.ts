@@ -4,41 +4,46 @@
  * and the allocator and scheduler, which it never calls.
  *
  * Cost follows the change: a failure is a matter of one slot, however large the service. Only a change of the
- * service's spec, and the start of a leadership, look at all of a service.
+ * service's tasks or their number, and the start of a leadership, look at all of a service, and that in slices.
  */
 
 import type { ServiceId, TaskId } from '../../model/ids.ts';
-import type { Node, Service } from '../../model/objects.ts';
+import type { Node, Service, Task } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
 import type { Change, ChangeOf, ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import type { ControlLoop, DecideContext, Decision } from '../control-loop.ts';
 import { Marks } from './marks.ts';
-import { isGoneNode, isInvalidNode, rememberingNodes } from './node-validity.ts';
-import { lastSlotFilled, type OccupiedSlot, reconcileReplicas } from './reconcile-replicas.ts';
+import { isGoneNode, isInvalidNode } from './node-validity.ts';
 import { replacementOf } from './restart.ts';
 import { RollingUpdates } from './rolling-update.ts';
-import { isOccupied, isWorthALook, needsTending, slotOf, tendSlot, updateStanding, withId } from './slot.ts';
+import { ServiceLook } from './service-look.ts';
+import { isOccupied, isWorthALook, slotOf, tendSlot, updateStanding, withId } from './slot.ts';
 import { goOnUpdating } from './updater.ts';
 import { WakeQueue } from './wake-queue.ts';
 import { type Deciding, Wishes } from './wishes.ts';
 
 /** Name of the loop, and the actor of its transactions. */
-export const REPLICATED_ORCHESTRATOR = 'orchestrator/replicated';
+const REPLICATED_ORCHESTRATOR = 'orchestrator/replicated';
 
-/** After so many slots of whole services, others get their turn before the next service. */
+/** After so many slots of whole services, others get their turn. */
 const SLOTS_PER_TURN = 20_000;
 
-/** The control loop of replicated services. */
-export function createReplicatedOrchestrator(): ControlLoop {
-  return new ReplicatedOrchestrator();
+/**
+ * The control loop of replicated services.
+ *
+ * @param slotsPerTurn Most slots that one decision looks at because whole services are to be looked at.
+ */
+export function createReplicatedOrchestrator(slotsPerTurn = SLOTS_PER_TURN): ControlLoop {
+  return new ReplicatedOrchestrator(slotsPerTurn);
 }
 
 /** What a look at a whole service left to do, when it was more than one transaction holds. */
 interface Scaling {
-  missing: number;
-  /** The lowest number that may be free. */
-  nextSlot: number;
+  /** Slots that are to be filled, ascending. */
+  readonly missing: readonly number[];
+  /** So many of them are. */
+  filled: number;
   /** Slots that are to go. */
   readonly surplus: Set<number>;
 }
@@ -49,14 +54,25 @@ class ReplicatedOrchestrator implements ControlLoop {
   readonly #updates = new RollingUpdates();
   readonly #scaling = new Map<ServiceId, Scaling>();
   readonly #wakes = new WakeQueue<TaskId>();
+  /** Looks at whole services that are not done: each is marked as whole. */
+  readonly #looks = new Map<ServiceId, ServiceLook>();
+  /** Services to look at once more. What is wished for them in this turn is in the state in the next one. */
+  readonly #again = new Set<ServiceId>();
+  readonly #slotsPerTurn: number;
   /** Slots looked at in this turn because whole services were. */
   #looked = 0;
+
+  constructor(slotsPerTurn: number) {
+    this.#slotsPerTurn = slotsPerTurn;
+  }
 
   begin(state: ClusterState): void {
     this.#marks.clear();
     this.#updates.clear();
     this.#scaling.clear();
     this.#wakes.clear();
+    this.#looks.clear();
+    this.#again.clear();
     for (const service of state.services()) this.#markWhole(service);
   }
 
@@ -73,7 +89,7 @@ class ReplicatedOrchestrator implements ControlLoop {
     const wishes = new Wishes();
     const deciding: Deciding = { state, context, wishes };
     this.#looked = 0;
-    const hasRoom = () => !wishes.full && this.#looked < SLOTS_PER_TURN;
+    const hasRoom = () => !wishes.full && this.#looked < this.#slotsPerTurn;
     for (let id = this.#marks.first(); id !== undefined && hasRoom(); id = this.#marks.first()) {
       const service = state.service(id);
       if (service?.spec.mode === 'replicated') {
@@ -81,9 +97,12 @@ class ReplicatedOrchestrator implements ControlLoop {
       } else {
         this.#marks.take(id);
         this.#scaling.delete(id);
+        this.#looks.delete(id);
         this.#updates.drop(id);
       }
     }
+    for (const id of this.#again) this.#marks.whole(id);
+    this.#again.clear();
     const wakeAt = this.#wakes.next();
     return {
       events: wishes.events(),
@@ -95,21 +114,30 @@ class ReplicatedOrchestrator implements ControlLoop {
   #observeOne(change: Change, own: boolean, state: ClusterState): void {
     switch (change.kind) {
       case 'service':
-        if (change.after === undefined || change.before?.spec !== change.after.spec) {
-          this.#markWhole(change.after ?? change.before);
-        }
+        this.#observeService(change.before, change.after);
         return;
       case 'task':
-        this.#observeTask(change, own);
+        this.#observeTask(change, own, state);
         return;
       case 'node':
         this.#observeNode(change, state);
     }
   }
 
-  #observeTask({ before, after }: ChangeOf<'task'>, own: boolean): void {
+  #observeService(before: Service | undefined, after: Service | undefined): void {
+    const sameTasks = before?.specVersion === after?.specVersion;
+    if (!sameTasks || before?.spec.replicas !== after?.spec.replicas) {
+      this.#markWhole(after ?? before, !sameTasks);
+    } else if (after && before?.spec !== after.spec && this.#updates.isUpdating(after.id)) {
+      // Every slot stays as it is, but the update may have another pace. A mark brings the loop back to it.
+      this.#marks.slot(after.id, 0);
+    }
+  }
+
+  #observeTask({ before, after }: ChangeOf<'task'>, own: boolean, state: ClusterState): void {
     const task = after ?? before;
     if (task === undefined || task.slot === 0) return;
+    if (this.#lookAgainAt(task, state)) return;
     const lost = before !== undefined && isMeantToRun(before.desiredState);
     if (lost && !own && (after === undefined || !isMeantToRun(after.desiredState))) {
       this.#marks.whole(task.serviceId);
@@ -126,16 +154,29 @@ class ReplicatedOrchestrator implements ControlLoop {
       if (!isInvalidNode(before)) for (const service of state.services()) this.#markWhole(service);
       return;
     }
-    if (!isOfInterest(before, after) && !(this.#updates.any && differsForPlacement(before, after))) return;
+    const updating = this.#updates.any || this.#looks.size > 0;
+    if (!isOfInterest(before, after) && !(updating && differsForPlacement(before, after))) return;
     for (const task of state.tasksOfNode(after.id)) {
-      if (task.slot > 0 && !isTerminal(task.status.state)) this.#marks.slot(task.serviceId, task.slot);
+      if (task.slot === 0 || this.#lookAgainAt(task, state) || isTerminal(task.status.state)) continue;
+      this.#marks.slot(task.serviceId, task.slot);
     }
   }
 
-  #markWhole(service: Service | undefined): void {
+  /** @param slotsDiffer A look that is going on has seen what is out of date now. */
+  #markWhole(service: Service | undefined, slotsDiffer = true): void {
     if (service?.spec.mode !== 'replicated') return;
     this.#marks.whole(service.id);
     this.#scaling.delete(service.id);
+    const look = this.#looks.get(service.id);
+    if (look && slotsDiffer) look.stale = true;
+  }
+
+  /** Where a look at the whole service is going on, it takes in what changed of a slot. */
+  #lookAgainAt(task: Task, state: ClusterState): boolean {
+    const look = this.#looks.get(task.serviceId);
+    const service = look && state.service(task.serviceId);
+    if (service) look.lookAgainAt(task.slot, service, state);
+    return look !== undefined;
   }
 
   /** Does what is marked of a service, as far as the transaction has room; the rest stays marked. */
@@ -144,6 +185,10 @@ class ReplicatedOrchestrator implements ControlLoop {
     const { wishes } = deciding;
     const mark = this.#marks.take(id);
     const slots = mark.whole ? this.#lookAtAll(service, deciding.state) : mark.slots;
+    if (slots === undefined) {
+      this.#marks.whole(id);
+      return;
+    }
     const scaling = this.#scaling.get(id);
     for (const key of slots) {
       if (wishes.full) this.#marks.slot(id, key);
@@ -151,8 +196,9 @@ class ReplicatedOrchestrator implements ControlLoop {
     }
     if (scaling) {
       this.#scale(service, scaling, deciding);
-      if (scaling.missing === 0 && scaling.surplus.size === 0) this.#scaling.delete(id);
+      if (scaling.filled === scaling.missing.length && scaling.surplus.size === 0) this.#scaling.delete(id);
     }
+    if (this.#again.has(id)) return;
     if (wishes.full) {
       // Without a slot to look at, the mark still brings the loop back to this service.
       if (this.#scaling.has(id) || this.#updates.isUpdating(id)) this.#marks.slot(id, 0);
@@ -161,38 +207,28 @@ class ReplicatedOrchestrator implements ControlLoop {
     goOnUpdating(service, this.#updates, this.#marks, deciding);
   }
 
-  /** Looks at every slot: what scaling and updating have to do, and which slots want tending. */
-  #lookAtAll(service: Service, state: ClusterState): Set<number> {
-    const occupied: OccupiedSlot[] = [];
-    const dead: number[] = [];
-    const outdated: number[] = [];
-    const inFlux: number[] = [];
-    const tend = new Set<number>();
-    const nodes = rememberingNodes(state);
-    for (const [key, tasks] of state.slots(service.id)) {
-      this.#looked++;
-      const slot = slotOf(tasks);
-      if (!isOccupied(slot)) {
-        if (slot.tasks.length > 0) dead.push(key);
-        continue;
-      }
-      const task = slot.live ?? slot.newest;
-      occupied.push({ slot: key, running: task?.status.state === 'running', nodeId: task?.nodeId });
-      if (needsTending(slot.tasks, nodes)) tend.add(key);
-      const standing = updateStanding(service, slot, nodes);
-      if (standing === 'outdated') outdated.push(key);
-      else if (standing === 'inFlux') inFlux.push(key);
+  /**
+   * Looks at every slot: what scaling and updating have to do, and which slots want tending. Undefined as long as that
+   * takes more turns.
+   */
+  #lookAtAll(service: Service, state: ClusterState): Set<number> | undefined {
+    const { id } = service;
+    const look = this.#looks.get(id) ?? new ServiceLook();
+    this.#looked += look.goOn(service, state, this.#slotsPerTurn - this.#looked);
+    if (!look.done) {
+      this.#looks.set(id, look);
+      return undefined;
     }
-    const { missing, surplus } = reconcileReplicas(service.spec.replicas ?? 1, occupied);
-    const last = lastSlotFilled(
-      missing,
-      occupied.map((entry) => entry.slot),
-    );
-    const going = new Set([...surplus, ...dead.filter((key) => key > last)]);
-    this.#scaling.set(service.id, { missing, nextSlot: 1, surplus: going });
-    const stays = (key: number) => !going.has(key);
-    this.#updates.begin(service.id, outdated.filter(stays), inFlux.filter(stays));
-    return new Set([...tend].filter(stays));
+    this.#looks.delete(id);
+    const { missing, surplus, tend, outdated, inFlux } = look.finish(service.spec.replicas ?? 1);
+    this.#scaling.set(id, { missing, filled: 0, surplus });
+    if (look.stale) {
+      this.#updates.drop(id);
+      this.#again.add(id);
+    } else {
+      this.#updates.begin(id, outdated, inFlux);
+    }
+    return tend;
   }
 
   #scale(service: Service, scaling: Scaling, { state, context, wishes }: Deciding): void {
@@ -203,14 +239,12 @@ class ReplicatedOrchestrator implements ControlLoop {
       }
       scaling.surplus.delete(key);
     }
-    for (; scaling.missing > 0 && !wishes.full; scaling.nextSlot++) {
-      const slot = slotOf(state.slot(service.id, scaling.nextSlot));
+    for (; scaling.filled < scaling.missing.length && !wishes.full; scaling.filled++) {
+      const number = scaling.missing[scaling.filled] ?? 0;
+      const slot = slotOf(state.slot(service.id, number));
       if (isOccupied(slot)) continue;
-      const row = slot.newest
-        ? replacementOf(slot.newest, slot.tasks, state, context.at)
-        : { slot: scaling.nextSlot };
+      const row = slot.newest ? replacementOf(slot.newest, slot.tasks, state, context.at) : { slot: number };
       wishes.create(service.id, withId(row, context));
-      scaling.missing--;
     }
   }
 

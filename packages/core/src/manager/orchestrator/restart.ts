@@ -4,24 +4,25 @@
  * goes on with what is left of a delay and keeps count of attempts.
  *
  * Semantics are Swarm's (condition, delay, attempts, window, a minute for the old task to stop), with two additions:
- * the delay may back off exponentially, and the loss or draining of a node is no failure of the task.
+ * the delay may back off exponentially, and what happens to a node (its loss, its draining, a change that makes it
+ * unfit) is no failure of the task.
  */
 
 import type { CreatedTask } from '../../events/event.ts';
-import type { Node, RestartHistory, Service, Task } from '../../model/objects.ts';
+import type { Node, RestartHistory, Service, Task, TaskStatus } from '../../model/objects.ts';
 import type { RestartPolicy } from '../../model/task-spec.ts';
-import { isTerminal, type TaskState } from '../../model/task-state.ts';
+import { isTerminal } from '../../model/task-state.ts';
 import { isInvalidNode, mayBeAtWork, type NodeLookup } from './node-validity.ts';
 
 /** How long a new task waits for the old one in its slot to stop, milliseconds. Swarm's `TaskTimeout`. */
-export const OLD_TASK_TIMEOUT_MS = 60_000;
+const OLD_TASK_TIMEOUT_MS = 60_000;
 
 /** A new task before it has an id. */
 export type Replacement = Omit<CreatedTask, 'id'>;
 
-/** The task came to its end by itself: neither was it told to stop, nor was its node lost. */
-export function endedByItself(state: TaskState): boolean {
-  return state === 'complete' || state === 'failed' || state === 'rejected';
+/** The task came to its end by itself: neither was it told to stop, nor did its node change under it or get lost. */
+export function endedByItself({ state, cause }: TaskStatus): boolean {
+  return cause === undefined && (state === 'complete' || state === 'failed' || state === 'rejected');
 }
 
 /**
@@ -30,10 +31,12 @@ export function endedByItself(state: TaskState): boolean {
  */
 export function mayRestart(task: Task): boolean {
   const policy = task.spec.restart;
-  const { state } = task.status;
+  const { state, cause } = task.status;
+  // Its agent took it along in leaving: as with the loss of a node, the task itself has not ended.
+  if (cause === 'node-left') return true;
   if (policy.condition === 'none') return false;
   if (policy.condition === 'on-failure' && state === 'complete') return false;
-  if (policy.maxAttempts === 0 || !endedByItself(state)) return true;
+  if (policy.maxAttempts === 0 || !endedByItself(task.status)) return true;
   return attemptsWithin(policy, task.restarts, task.statusAppliedAt).length < policy.maxAttempts;
 }
 
@@ -48,16 +51,17 @@ function attemptsWithin(
 }
 
 /**
- * Failures in a row, the end of this task included. Success ends the row, and so does having lived for
- * `resetAfterMs` from when it might have started to its end.
+ * Failures in a row, the end of this task included. Success ends the row, and so does having run for `resetAfterMs`;
+ * the time before it ran does not count.
  */
-export function failuresInARow(task: Task): number {
+function failuresInARow(task: Task): number {
   const before = task.restarts?.failures ?? 0;
   const { state } = task.status;
   if (state === 'complete') return 0;
-  if (state !== 'failed' && state !== 'rejected') return before;
-  const lived = task.statusAppliedAt - Math.max(task.createdAt, task.startAfter);
-  const reset = state === 'failed' && lived >= task.spec.restart.resetAfterMs;
+  if (!endedByItself(task.status)) return before;
+  const { runningSince, statusAppliedAt } = task;
+  const reset =
+    runningSince !== undefined && statusAppliedAt - runningSince >= task.spec.restart.resetAfterMs;
   return (reset ? 0 : before) + 1;
 }
 
@@ -65,7 +69,7 @@ export function failuresInARow(task: Task): number {
  * The delay before a replacement starts, milliseconds. Exponential: `delayMs` doubled with each failure in a row
  * beyond the first, up to `maxDelayMs`, and never less than `delayMs`.
  */
-export function restartDelayMs(policy: RestartPolicy, failures: number): number {
+function restartDelayMs(policy: RestartPolicy, failures: number): number {
   if (policy.backoff === 'fixed' || failures <= 1) return policy.delayMs;
   const doubled = policy.delayMs * 2 ** Math.min(failures - 1, 40);
   return Math.max(policy.delayMs, Math.min(doubled, policy.maxDelayMs));
@@ -86,10 +90,13 @@ export function restartOf(
   if (!mayRestart(old)) return undefined;
   const failures = failuresInARow(old);
   const nodeLost = old.nodeId !== undefined && isInvalidNode(nodes.node(old.nodeId));
-  const delayMs =
-    nodeLost || old.status.state === 'orphaned' ? 0 : restartDelayMs(old.spec.restart, failures);
+  const { state, cause } = old.status;
+  const noFault = nodeLost || state === 'orphaned' || cause === 'node-left';
+  // Another node's turn comes at once after a loss; after a change of the node, when the first delay is over.
+  const counted = cause === undefined ? failures : 0;
+  const delayMs = noFault ? 0 : restartDelayMs(old.spec.restart, counted);
   // What has not waited to its end goes on waiting in the new task.
-  const startAfter = isTerminal(old.status.state) ? at + delayMs : Math.max(at, old.startAfter);
+  const startAfter = isTerminal(state) ? at + delayMs : Math.max(at, old.startAfter);
   const restarts = old.specVersion === service.specVersion ? nextHistory(old, failures, at) : undefined;
   return {
     ...replacementOf(old, slot, nodes, at, startAfter),
@@ -99,7 +106,7 @@ export function restartOf(
 
 function nextHistory(old: Task, failures: number, at: number): RestartHistory | undefined {
   const policy = old.spec.restart;
-  if (!endedByItself(old.status.state)) return old.restarts;
+  if (!endedByItself(old.status)) return old.restarts;
   if (policy.maxAttempts === 0) return { failures, times: [] };
   return { failures, times: [...attemptsWithin(policy, old.restarts, at), at].slice(-policy.maxAttempts) };
 }

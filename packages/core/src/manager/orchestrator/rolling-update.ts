@@ -11,6 +11,10 @@ import type { UpdateStanding } from './slot.ts';
 
 interface Standing {
   readonly outdated: Set<number>;
+  /** Goes along `outdated`, behind what was taken out of it: a set is slow to begin from its start each time. */
+  cursor: SetIterator<number>;
+  /** Where the cursor is, if that is outdated still. */
+  first: number | undefined;
   readonly inFlux: Set<number>;
   /** Slots for which something is wished that is not in the state yet: they are noted again when it is. */
   readonly changing: Set<number>;
@@ -38,10 +42,14 @@ export class RollingUpdates {
     return this.#services.size > 0;
   }
 
-  /** Starts from all slots that are not settled. A service without an outdated slot has no update. */
-  begin(id: ServiceId, outdated: Iterable<number>, inFlux: Iterable<number>): void {
-    const standing: Standing = { outdated: new Set(outdated), inFlux: new Set(inFlux), changing: new Set() };
-    if (standing.outdated.size > 0) this.#services.set(id, standing);
+  /**
+   * Starts from all slots that are not settled. A service without an outdated slot has no update. The sets go on to
+   * be written to here.
+   */
+  begin(id: ServiceId, outdated: Set<number>, inFlux: Set<number>): void {
+    const cursor = outdated.values();
+    const standing: Standing = { outdated, cursor, first: undefined, inFlux, changing: new Set() };
+    if (outdated.size > 0) this.#services.set(id, standing);
     else this.#services.delete(id);
   }
 
@@ -61,7 +69,18 @@ export class RollingUpdates {
     const service = this.#services.get(id);
     if (!service || (parallelism > 0 && service.inFlux.size + service.changing.size >= parallelism))
       return undefined;
-    for (const key of service.outdated) return key;
-    return undefined;
+    return firstOutdated(service);
   }
+}
+
+function firstOutdated(service: Standing): number | undefined {
+  const { outdated } = service;
+  if (outdated.size === 0) return undefined;
+  while (service.first === undefined || !outdated.has(service.first)) {
+    const { value, done } = service.cursor.next();
+    // What became outdated behind a cursor at its end is found from the start.
+    if (done) service.cursor = outdated.values();
+    else service.first = value;
+  }
+  return service.first;
 }

@@ -61,7 +61,7 @@ export function updateStanding(service: Service, slot: Slot, nodes: NodeLookup):
 }
 
 /** What tending a slot came to. */
-export interface Tended {
+interface Tended {
   /** Something is wished for the slot: it stands as before until that is applied. */
   readonly changed: boolean;
   /** Look at it again then, though nothing may have changed. */

@@ -17,7 +17,7 @@ import { type ControlLoop, type Decision, ROWS_PER_TRANSACTION } from '../contro
 import { Marks } from './marks.ts';
 
 /** Name of the loop, and the actor of its transactions. */
-export const TASK_REAPER = 'orchestrator/task-reaper';
+const TASK_REAPER = 'orchestrator/task-reaper';
 
 /** Tasks that one turn looks at when it has to look at whole services. */
 const TASKS_PER_TURN = 20_000;

@@ -17,7 +17,7 @@ export const FILTERS = [
 ] as const;
 
 /** Name of a filter. */
-export type FilterName = (typeof FILTERS)[number];
+type FilterName = (typeof FILTERS)[number];
 
 /** A verdict on a node: 0 is fit, else the number of the rejecting filter, from 1. */
 export type Verdict = number;

@@ -13,7 +13,7 @@ import { type Needs, toNanoCpus } from './requirements.ts';
 const SLOTS_MIN = 64;
 
 /** What one task holds of its node. */
-export interface Holding {
+interface Holding {
   readonly needs: Needs;
   readonly hostPorts: readonly number[];
   readonly generic: AssignedGeneric | undefined;

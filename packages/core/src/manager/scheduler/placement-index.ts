@@ -129,8 +129,7 @@ export class PlacementIndex {
   }
 
   #load(task: Task, state: ClusterState): void {
-    const { state: observed } = task.status;
-    if (observed === 'failed' || observed === 'rejected') {
+    if (isFailure(task)) {
       if (task.statusAppliedAt > state.at - FAILURE_WINDOW_MS) this.#noteFailure(task, state);
       return;
     }
@@ -153,9 +152,7 @@ export class PlacementIndex {
     if (wasActive && !isActive) this.#countActive(before, -1, state);
     if (isActive && !wasActive) this.#countActive(after, 1, state);
     if ((held && !holds) || (wasActive && !isActive)) this.#relieve(before);
-    if (held && !holds && (after?.status.state === 'failed' || after?.status.state === 'rejected')) {
-      this.#noteFailure(after, state);
-    }
+    if (held && !holds && after && isFailure(after)) this.#noteFailure(after, state);
     const waited = before === undefined ? 'nothing' : waitsFor(before);
     const waits = after === undefined ? 'nothing' : waitsFor(after);
     // Ports come with the allocation, and host ports make another group.
@@ -359,4 +356,9 @@ function isSameForPlacing(before: Node, after: Node): boolean {
     before.status.address === after.status.address &&
     takesTasks(before) === takesTasks(after)
   );
+}
+
+/** It failed where it stood. One that the constraint enforcer ended did not: the node changed. */
+function isFailure({ status: { state, cause } }: Task): boolean {
+  return cause === undefined && (state === 'failed' || state === 'rejected');
 }

@@ -23,7 +23,7 @@ import { SpreadTree } from './spread-tree.ts';
 const WORK_PER_STEP = 4_096;
 
 /** Tasks that are alike and want nodes. */
-export interface PlacementRequest {
+interface PlacementRequest {
   readonly service: ServiceEntry;
   readonly specVersion: number;
   readonly requirements: Requirements;

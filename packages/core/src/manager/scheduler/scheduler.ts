@@ -36,13 +36,16 @@ const RETELL_MS = 60_000;
 /** Filters that a task which ends on a node may satisfy there. */
 const RELIEVABLE = [rejectedBy('resources'), rejectedBy('host-port'), rejectedBy('max-replicas')];
 
+/** Name of the loop, and the actor of its transactions. */
+export const SCHEDULER = 'scheduler';
+
 /** Makes the control loop `scheduler`. */
 export function createScheduler(): ControlLoop {
   return new Scheduler();
 }
 
 class Scheduler implements ControlLoop {
-  readonly name = 'scheduler';
+  readonly name = SCHEDULER;
   #index = new PlacementIndex();
   readonly #overlay = new PlacementOverlay();
   readonly #rowNumbers = new RowNumbers();

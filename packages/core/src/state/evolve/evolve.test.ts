@@ -8,7 +8,7 @@ import { aCluster } from '../../testing/state-builder.ts';
 import { ClusterState, nameKey } from '../cluster-state.ts';
 import { COMMANDS_REMEMBERED, InconsistentEventError } from '../state-draft.ts';
 import { evolve } from './evolve.ts';
-import { NOTHING_YET, type PlainState, referenceEvolve } from './reference-evolve.ts';
+import { NOTHING_YET, type PlainState, referenceEvolve } from './test-support/reference-evolve.ts';
 
 /** The rows of a state as the reference has them. */
 function plain(state: ClusterState): PlainState {
@@ -204,9 +204,17 @@ describe('given commands that were carried out', () => {
     const total = COMMANDS_REMEMBERED + 3;
     for (let index = 1; index <= total; index++) {
       const commandId = asId<CommandId>(`command-${index}`);
-      ({ state } = evolve(state, { ...transaction([]), index, commandId }));
+      const answer = { id: `service-${index}`, action: 'created', what: 'service' } as const;
+      ({ state } = evolve(state, {
+        ...transaction([]),
+        index,
+        commandId,
+        ...(index === 5 ? { answer } : {}),
+      }));
     }
-    const known = (index: number) => state.commandIndex(asId<CommandId>(`command-${index}`));
+    const command = (index: number) => state.command(asId<CommandId>(`command-${index}`));
+    const known = (index: number) => command(index)?.index;
+    expect(command(5)?.answer).toEqual({ id: 'service-5', action: 'created', what: 'service' });
     expect([known(1), known(2), known(3)]).toEqual([undefined, undefined, undefined]);
     expect([known(4), known(total)]).toEqual([4, total]);
     expect(state.roots.commands.size).toBe(COMMANDS_REMEMBERED);

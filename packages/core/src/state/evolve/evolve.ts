@@ -24,8 +24,10 @@ export function evolve(
   const draft = new StateDraft(state);
   const stamp: Stamp = { index: transaction.index, at: transaction.at };
   for (const event of transaction.events) evolveEvent(draft, event, stamp);
-  if (transaction.commandId !== undefined) draft.noteCommand(transaction.commandId, transaction.index);
-  const next = draft.seal(transaction.index, transaction.at);
+  const { index, commandId, answer } = transaction;
+  if (commandId !== undefined)
+    draft.noteCommand(commandId, { index, ...(answer === undefined ? {} : { answer }) });
+  const next = draft.seal(index, transaction.at);
   return {
     state: next,
     changes: {

@@ -60,6 +60,8 @@ export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Ta
           statusAppliedAt: change.status === undefined ? task.statusAppliedAt : stamp.at,
           startAfter: task.startAfter,
         };
+  const runningSince = task.runningSince ?? (change.status?.state === 'running' ? stamp.at : undefined);
+  if (runningSince !== undefined) after.runningSince = runningSince;
   if (task.replaces !== undefined) after.replaces = task.replaces;
   if (task.restarts !== undefined) after.restarts = task.restarts;
   const assignedGeneric = change.assignedGeneric ?? task.assignedGeneric;

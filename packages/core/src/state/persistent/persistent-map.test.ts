@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { hashString } from './hash-string.ts';
 import { createOwner } from './owner.ts';
 import { PersistentMap } from './persistent-map.ts';
-import { everyVersionStaysAsItWas } from './versions.property.ts';
+import { everyVersionStaysAsItWas } from './test-support/versions-property.ts';
 
 /**
  * Two suffixes that leave the hash the same after the given prefix, by the birthday paradox: among 300,000 strings

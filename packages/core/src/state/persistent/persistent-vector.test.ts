@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createOwner } from './owner.ts';
 import { PersistentVector } from './persistent-vector.ts';
 import { MAX_ROW } from './row-number.ts';
-import { everyVersionStaysAsItWas } from './versions.property.ts';
+import { everyVersionStaysAsItWas } from './test-support/versions-property.ts';
 
 function vectorOf(entries: Iterable<readonly [number, string]>): PersistentVector<string> {
   const owner = createOwner();

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createOwner } from './owner.ts';
 import { MAX_ROW } from './row-number.ts';
 import { RowSet } from './row-set.ts';
-import { everyVersionStaysAsItWas } from './versions.property.ts';
+import { everyVersionStaysAsItWas } from './test-support/versions-property.ts';
 
 function setOf(rows: Iterable<number>): RowSet {
   const owner = createOwner();

@@ -14,6 +14,17 @@ export type Probe = (signal: AbortSignal) => Promise<ProbeResult>;
 export interface ProbeNetwork {
   /** Resolves once a TCP connection stands, and closes it. Rejects with the reason when it does not come about. */
   connect(address: string, port: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Asks for a path by HTTP (GET) on a connection of its own, which is closed once the status is there or the signal
+   * aborts: a connection that is kept for later would hold up a server that closes. Redirections are not followed.
+   * Rejects with the reason when no answer comes. Absent: `fetch` asks.
+   */
+  request?(
+    address: string,
+    port: number,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number }>;
 }
 
 /** The part of `fetch` that probes use. */

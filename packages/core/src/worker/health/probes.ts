@@ -3,11 +3,13 @@
 import type { TaskRuntime } from '../../driver/runtime-driver.ts';
 import type { RuntimeStatus, Task } from '../../model/objects.ts';
 import type { HealthSpec } from '../../model/task-spec.ts';
+import { checkExec } from '../driver-answers.ts';
+import { fetchStatus } from './fetch-status.ts';
 import type { Probe, ProbeFetch, ProbeNetwork } from './probe.ts';
 
 /** What probes reach the world through. */
 export interface ProbeTools {
-  /** Absent: TCP probes can't be made here. */
+  /** Absent: TCP probes can't be made here, and HTTP probes go by `fetch`. */
   readonly network?: ProbeNetwork;
   readonly fetch: ProbeFetch;
   /** Where the node's ports are reached from the agent itself. */
@@ -43,7 +45,7 @@ export function makeProbe(
     case 'exec':
       return execProbe(test.command, runtime);
     case 'http':
-      return httpProbe(tools.address, openedPort(started, test.port), test.path, tools.fetch);
+      return httpProbe(tools, openedPort(started, test.port), test.path);
     case 'tcp':
       return tcpProbe(tools.address, openedPort(started, test.port), tools.network);
   }
@@ -52,7 +54,7 @@ export function makeProbe(
 function execProbe(command: readonly string[], runtime: TaskRuntime): Probe {
   return async (signal) => {
     if (!runtime.exec) return { healthy: false, message: "the driver can't run commands beside a task" };
-    const { exitCode, output } = await runtime.exec(command, { signal });
+    const { exitCode, output } = checkExec(await runtime.exec(command, { signal }));
     const said = output.trim();
     return {
       healthy: exitCode === 0,
@@ -61,14 +63,13 @@ function execProbe(command: readonly string[], runtime: TaskRuntime): Probe {
   };
 }
 
-function httpProbe(address: string, port: number | string, path: string, request: ProbeFetch): Probe {
+function httpProbe(tools: ProbeTools, port: number | string, path: string): Probe {
+  const { address, network, fetch } = tools;
   return async (signal) => {
     if (typeof port === 'string') return { healthy: false, message: port };
-    const host = address.includes(':') ? `[${address}]` : address;
-    const response = await request(`http://${host}:${port}${path}`, { signal, redirect: 'manual' });
-    // Nobody reads the body; left alone, it would hold the connection.
-    await response.body?.cancel();
-    const { status } = response;
+    const { status } = network?.request
+      ? await network.request(address, port, path, signal)
+      : await fetchStatus(fetch, address, port, path, signal);
     return { healthy: status >= 200 && status < 400, message: `HTTP status ${status}` };
   };
 }

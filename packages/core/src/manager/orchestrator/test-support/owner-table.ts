@@ -6,13 +6,11 @@
  * task reaper moves nothing on; it forgets what has ended, and what was given up before an agent knew of it.
  */
 
-import type { TaskState } from '../../model/task-state.ts';
-import { ALLOCATOR } from '../allocator/allocator.ts';
-import { CONSTRAINT_ENFORCER } from './constraint-enforcer.ts';
-import { ORPHAN_KEEPER } from './orphan-keeper.ts';
-
-/** Actor of the scheduler's transactions. */
-const SCHEDULER = 'scheduler';
+import type { TaskState } from '../../../model/task-state.ts';
+import { ALLOCATOR } from '../../allocator/allocator.ts';
+import { SCHEDULER } from '../../scheduler/scheduler.ts';
+import { CONSTRAINT_ENFORCER } from '../constraint-enforcer.ts';
+import { ORPHAN_KEEPER } from '../orphan-keeper.ts';
 
 /** A part that writes observed states: a control loop by its name, or the agent of the task's node. */
 export type StateWriter =

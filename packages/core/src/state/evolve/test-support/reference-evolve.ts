@@ -4,8 +4,8 @@
  */
 
 import { castDraft, type Draft, produce } from 'immer';
-import type { ClusterEvent, Transaction } from '../../events/event.ts';
-import type { ClusterObject, Config, Network, Node, Secret, Service, Task } from '../../model/objects.ts';
+import type { ClusterEvent, Transaction } from '../../../events/event.ts';
+import type { ClusterObject, Config, Network, Node, Secret, Service, Task } from '../../../model/objects.ts';
 
 /** A cluster's state as plain objects by id. Ids must not look like whole numbers, which JavaScript would sort. */
 export interface PlainState {
@@ -206,6 +206,7 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
 function report(row: Draft<Task>, status: Task['status'], at: number): void {
   row.status = castDraft(status);
   row.statusAppliedAt = at;
+  if (status.state === 'running') row.runningSince ??= at;
 }
 
 function touched<Row extends object>(rows: Record<string, Row>, id: string, touch: Touch): Row {

@@ -3,7 +3,7 @@
  * whatever earlier versions, each version stays equal to its model for ever.
  */
 import fc from 'fast-check';
-import { createOwner, type Owner } from './owner.ts';
+import { createOwner, type Owner } from '../owner.ts';
 
 /** How a collection is written to, and what it is compared with. */
 export interface Subject<Collection, Model, Change> {

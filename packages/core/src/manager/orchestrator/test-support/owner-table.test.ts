@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isTerminal, TASK_STATES, taskStateRank } from '../../model/task-state.ts';
+import { isTerminal, TASK_STATES, taskStateRank } from '../../../model/task-state.ts';
 import { mayMoveOn, STATE_ENDERS, STATE_OWNERS, type StateWriter } from './owner-table.ts';
 
 const WRITERS: readonly StateWriter[] = [

@@ -1,0 +1,99 @@
+/** `cluster.configs`. */
+
+import type { Applied } from '../manager/api/applied.ts';
+import {
+  applyConfig,
+  createConfig,
+  findConfig,
+  removeConfig,
+  updateConfig,
+} from '../manager/api/file-commands.ts';
+import type { ConfigId } from '../model/ids.ts';
+import type { Config } from '../model/objects.ts';
+import { type ConfigSpecInput, configSpecSchema } from '../model/other-specs.ts';
+import { parseSpec } from '../model/parse-spec.ts';
+import { again, type LabelsUpdate } from './applied-again.ts';
+import type { CommandOptions, Control, VersionedCommandOptions } from './control.ts';
+
+/** The configs of a cluster. */
+export class Configs {
+  readonly #control: Control;
+
+  constructor(control: Control) {
+    this.#control = control;
+  }
+
+  /** Creates a config. @param data - 1 to 1,023,999 bytes. @throws InvalidSpecError, NameConflictError */
+  async create(input: ConfigSpecInput, data: Uint8Array, options: CommandOptions = {}): Promise<ConfigId> {
+    const spec = parseSpec(configSpecSchema, input);
+    const content = new Uint8Array(data);
+    return this.#control.command(
+      `create config ${spec.name}`,
+      options,
+      (head, context) => createConfig(head, { spec, data: content }, context),
+      (head) => findConfig(head, spec.name).id,
+    );
+  }
+
+  /**
+   * Makes the config of that name be there with these labels. One of other content is refused: it never changes.
+   *
+   * @throws InvalidSpecError, PreconditionError
+   */
+  async apply(
+    input: ConfigSpecInput,
+    data: Uint8Array,
+    options: CommandOptions = {},
+  ): Promise<Applied<ConfigId>> {
+    const spec = parseSpec(configSpecSchema, input);
+    const content = new Uint8Array(data);
+    return this.#control.command(
+      `apply config ${spec.name}`,
+      options,
+      (head, context) => applyConfig(head, { spec, data: content }, context),
+      (head) => again(findConfig(head, spec.name)),
+    );
+  }
+
+  /** Replaces a config's labels; its content never changes. @throws NotFoundError, VersionConflictError */
+  update(ref: string, update: LabelsUpdate, options: VersionedCommandOptions = {}): Promise<ConfigId> {
+    return this.#control.command(
+      `update config ${ref}`,
+      options,
+      (head) => {
+        const config = findConfig(head, ref);
+        return updateConfig(
+          config,
+          parseSpec(configSpecSchema, { ...config.spec, ...update }),
+          options.version,
+        );
+      },
+      (head) => findConfig(head, ref).id,
+    );
+  }
+
+  /** Removes a config that no service refers to. @throws NotFoundError, InUseError, VersionConflictError */
+  remove(ref: string, options: VersionedCommandOptions = {}): Promise<ConfigId> {
+    return this.#control.command(
+      `remove config ${ref}`,
+      options,
+      (head) => removeConfig(head, findConfig(head, ref), options.version),
+      () => ref as ConfigId,
+    );
+  }
+
+  /** The config with this id or name. @throws NotFoundError */
+  inspect(ref: string): Config {
+    return withOwnData(findConfig(this.#control.state, ref));
+  }
+
+  /** All configs. */
+  list(): readonly Config[] {
+    return [...this.#control.state.configs()].map(withOwnData);
+  }
+}
+
+/** Bytes can't be frozen, and those of the state must not be changed by whoever reads them. */
+function withOwnData(config: Config): Config {
+  return { ...config, data: new Uint8Array(config.data) };
+}

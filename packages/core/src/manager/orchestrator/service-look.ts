@@ -1,0 +1,103 @@
+/**
+ * A look at every slot of a replicated service, made in slices: a service of a million tasks must not hold up a
+ * heartbeat. It stands between the replicated orchestrator and the slots that it decides about.
+ *
+ * What changes between two slices in a slot that was looked at is folded in at once, so that a look that is done says
+ * what one in a single go would say, and is done after as many slices as the service has, whatever happens meanwhile.
+ */
+
+import type { Service, Task } from '../../model/objects.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import { type NodeLookup, rememberingNodes } from './node-validity.ts';
+import { type OccupiedSlot, reconcileReplicas } from './reconcile-replicas.ts';
+import { isOccupied, needsTending, slotOf, updateStanding } from './slot.ts';
+
+/** What a look at a whole service comes to. Slots that are to go stand in `surplus` alone. */
+interface Findings {
+  /** Slots to fill, ascending. */
+  readonly missing: readonly number[];
+  /** Slots that are to go. */
+  readonly surplus: Set<number>;
+  /** Slots that want tending. */
+  readonly tend: Set<number>;
+  /** Where the slots stand towards an update of the service. */
+  readonly outdated: Set<number>;
+  readonly inFlux: Set<number>;
+}
+
+/** A look that is going on. */
+export class ServiceLook {
+  /**
+   * Something changed that every slot may have to be looked at for again, after this look: where the slots stand
+   * towards an update is out of date. What it says of their number is not.
+   */
+  stale = false;
+  /** By slot. */
+  readonly #occupied: (OccupiedSlot | undefined)[] = [];
+  /** Slots that hold nothing but what ended or is about to. */
+  readonly #dead = new Set<number>();
+  readonly #tend = new Set<number>();
+  readonly #outdated = new Set<number>();
+  readonly #inFlux = new Set<number>();
+  #next = 0;
+  #done = false;
+
+  /** Every slot has been looked at. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** Looks at so many further slots at most; returns how many it were. */
+  goOn(service: Service, state: ClusterState, most: number): number {
+    const nodes = rememberingNodes(state);
+    let looked = 0;
+    for (const [key, tasks] of state.slots(service.id, this.#next)) {
+      if (looked === most) return looked;
+      this.#note(service, key, tasks, nodes);
+      this.#next = key + 1;
+      looked++;
+    }
+    this.#done = true;
+    return looked;
+  }
+
+  /** Something changed in this slot, or on the node of its tasks. */
+  lookAgainAt(key: number, service: Service, state: ClusterState): void {
+    if (key >= this.#next) return;
+    this.#occupied[key] = undefined;
+    for (const noted of [this.#dead, this.#tend, this.#outdated, this.#inFlux]) noted.delete(key);
+    this.#note(service, key, state.slot(service.id, key), state);
+  }
+
+  /** What is to be done for this many replicas. Ends the look. */
+  finish(replicas: number): Findings {
+    const { missing, surplus } = reconcileReplicas(replicas, this.#occupied);
+    const last = missing.at(-1) ?? 0;
+    const going = new Set(surplus);
+    for (const key of this.#dead) if (key > last) going.add(key);
+    for (const noted of [this.#tend, this.#outdated, this.#inFlux]) {
+      for (const key of noted) if (going.has(key)) noted.delete(key);
+    }
+    return {
+      missing,
+      surplus: going,
+      tend: this.#tend,
+      outdated: this.#outdated,
+      inFlux: this.#inFlux,
+    };
+  }
+
+  #note(service: Service, key: number, tasks: readonly Task[], nodes: NodeLookup): void {
+    const slot = slotOf(tasks);
+    if (!isOccupied(slot)) {
+      if (slot.tasks.length > 0) this.#dead.add(key);
+      return;
+    }
+    const task = slot.live ?? slot.newest;
+    this.#occupied[key] = { slot: key, running: task?.status.state === 'running', nodeId: task?.nodeId };
+    if (needsTending(slot.tasks, nodes)) this.#tend.add(key);
+    const standing = updateStanding(service, slot, nodes);
+    if (standing === 'outdated') this.#outdated.add(key);
+    else if (standing === 'inFlux') this.#inFlux.add(key);
+  }
+}
