@@ -187,8 +187,14 @@ describe('given a cluster with one node', () => {
     const cluster = await open();
     const first = await run(cluster.services.create(web, { commandId: 'c-1' }));
     const second = await run(cluster.services.create(web, { commandId: 'c-1' }));
-    expect(second.id).toBe(first.id);
+    expect(second).toMatchObject({ id: first.id, action: 'created' });
     expect(cluster.services.list()).toHaveLength(1);
+    await run(cluster.services.remove('web', { commandId: 'c-2' }));
+    expect(await run(cluster.services.remove('web', { commandId: 'c-2' }))).toEqual({ id: first.id });
+    expect(await run(cluster.services.create(web, { commandId: 'c-1' }))).toMatchObject({ id: first.id });
+    await expect(run(cluster.nodes.remove('node-1', { commandId: 'c-1' }))).rejects.toMatchObject({
+      code: 'PRECONDITION_FAILED',
+    });
     await run(cluster.close());
   });
 

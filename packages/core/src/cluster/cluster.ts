@@ -26,7 +26,7 @@ import { ChangeFeed } from '../state/change-feed.ts';
 import { Replica } from '../state/replica.ts';
 import type { ProbeNetwork } from '../worker/health/probe.ts';
 import { Configs } from './configs.ts';
-import { Control, type VersionedCommandOptions } from './control.ts';
+import { Control, commandsOn, type VersionedCommandOptions } from './control.ts';
 import { EndpointFeed, type Endpoints, endpointsOf } from './endpoints.ts';
 import { Forgetting } from './forgetting.ts';
 import { LocalNode, type LocalNodeOptions } from './local-node.ts';
@@ -171,6 +171,7 @@ export class Cluster implements AsyncDisposable {
         const spec = parseSpec(clusterSpecSchema, { ...head.cluster?.spec, ...change });
         return updateCluster(head, spec, options.version);
       },
+      commandsOn('cluster').update,
       () => undefined,
     );
   }

@@ -13,7 +13,9 @@ import type { Config } from '../model/objects.ts';
 import { type ConfigSpecInput, configSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
 import { again, type LabelsUpdate } from './applied-again.ts';
-import type { CommandOptions, Control, VersionedCommandOptions } from './control.ts';
+import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+
+const CONFIG = commandsOn('config');
 
 /** The configs of a cluster. */
 export class Configs {
@@ -31,7 +33,8 @@ export class Configs {
       `create config ${spec.name}`,
       options,
       (head, context) => createConfig(head, { spec, data: content }, context),
-      (head) => findConfig(head, spec.name).id,
+      CONFIG.create,
+      (head, answer) => (answer?.id as ConfigId | undefined) ?? findConfig(head, spec.name).id,
     );
   }
 
@@ -51,7 +54,8 @@ export class Configs {
       `apply config ${spec.name}`,
       options,
       (head, context) => applyConfig(head, { spec, data: content }, context),
-      (head) => again(findConfig(head, spec.name)),
+      CONFIG.apply,
+      (head, answer) => again(answer, () => findConfig(head, spec.name)),
     );
   }
 
@@ -68,7 +72,8 @@ export class Configs {
           options.version,
         );
       },
-      (head) => findConfig(head, ref).id,
+      CONFIG.update,
+      (head, answer) => (answer?.id as ConfigId | undefined) ?? findConfig(head, ref).id,
     );
   }
 
@@ -78,7 +83,8 @@ export class Configs {
       `remove config ${ref}`,
       options,
       (head) => removeConfig(head, findConfig(head, ref), options.version),
-      () => ref as ConfigId,
+      CONFIG.remove,
+      (_, answer) => (answer?.id ?? ref) as ConfigId,
     );
   }
 

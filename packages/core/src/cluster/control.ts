@@ -10,9 +10,9 @@ import {
   PreconditionError,
   UnavailableError,
 } from '../errors.ts';
-import type { Actor } from '../events/event.ts';
+import type { Actor, CommandAnswer } from '../events/event.ts';
 import type { DecideContext } from '../manager/control-loop.ts';
-import type { Decided } from '../manager/leader-store.ts';
+import type { CommandKind, Decided } from '../manager/leader-store.ts';
 import type { Manager } from '../manager/manager.ts';
 import { type CommandId, newId } from '../model/ids.ts';
 import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
@@ -38,6 +38,16 @@ export interface CommandOptions extends WaitOptions {
 export interface VersionedCommandOptions extends CommandOptions {
   /** The version that the caller read. A stale one is a VersionConflictError. Default: any. */
   readonly version?: number;
+}
+
+/** The kinds of commands on one kind of object. */
+export function commandsOn(what: string) {
+  return {
+    create: { what, actions: ['created'] },
+    update: { what, actions: ['updated', 'unchanged'] },
+    apply: { what, actions: ['created', 'updated', 'unchanged'] },
+    remove: { what, actions: ['removed'] },
+  } as const satisfies Record<string, CommandKind>;
 }
 
 /** The cluster as its collections see it. */
@@ -107,13 +117,15 @@ export class Control {
   /**
    * Carries out a command: decides on the leader's head state, and answers once that is committed.
    *
+   * @param kind - what the command can have done; an id that did something else is refused.
    * @param repeated - the answer when the command was carried out before under the same id.
    */
   async command<R>(
     what: string,
     options: CommandOptions,
     decide: (head: ClusterState, context: DecideContext) => Decided<R>,
-    repeated: (head: ClusterState) => R,
+    kind: CommandKind | undefined,
+    repeated: (head: ClusterState, answer: CommandAnswer | undefined) => R,
   ): Promise<R> {
     if (this.#closing) throw new ClosedError('the cluster');
     const id = (options.commandId ?? newId<CommandId>(this.random)) as CommandId;
@@ -122,7 +134,9 @@ export class Control {
     const run = async (signal: AbortSignal): Promise<R> => {
       const { ledger } = await this.manager.whenLeading(signal);
       asked = true;
-      return ledger.transact(actor, decide, { command: { id, repeated } });
+      return ledger.transact(actor, decide, {
+        command: { id, repeated, ...(kind === undefined ? {} : { kind }) },
+      });
     };
     try {
       return await withDeadline(this.clock, options, what, run, { lifetime: this.lifetime });

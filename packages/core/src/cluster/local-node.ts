@@ -106,6 +106,7 @@ export class LocalNode {
         const known = knownNode(head, hostname);
         return known ? { events: [], result: known.id } : joinNode({ spec, description, address }, context);
       },
+      undefined,
       (head) => findNode(head, hostname).id,
     );
     const { cluster } = control.state;

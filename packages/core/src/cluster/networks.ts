@@ -13,7 +13,9 @@ import type { Network } from '../model/objects.ts';
 import { type NetworkSpecInput, networkSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
 import { again, type LabelsUpdate } from './applied-again.ts';
-import type { CommandOptions, Control, VersionedCommandOptions } from './control.ts';
+import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+
+const NETWORK = commandsOn('network');
 
 /** The networks of a cluster: stored and versioned here, put to work by the mesh. */
 export class Networks {
@@ -30,7 +32,8 @@ export class Networks {
       `create network ${spec.name}`,
       options,
       (head, context) => createNetwork(head, spec, context),
-      (head) => findNetwork(head, spec.name).id,
+      NETWORK.create,
+      (head, answer) => (answer?.id as NetworkId | undefined) ?? findNetwork(head, spec.name).id,
     );
   }
 
@@ -45,7 +48,8 @@ export class Networks {
       `apply network ${spec.name}`,
       options,
       (head, context) => applyNetwork(head, spec, context),
-      (head) => again(findNetwork(head, spec.name)),
+      NETWORK.apply,
+      (head, answer) => again(answer, () => findNetwork(head, spec.name)),
     );
   }
 
@@ -62,7 +66,8 @@ export class Networks {
           options.version,
         );
       },
-      (head) => findNetwork(head, ref).id,
+      NETWORK.update,
+      (head, answer) => (answer?.id as NetworkId | undefined) ?? findNetwork(head, ref).id,
     );
   }
 
@@ -72,7 +77,8 @@ export class Networks {
       `remove network ${ref}`,
       options,
       (head) => removeNetwork(head, findNetwork(head, ref), options.version),
-      () => ref as NetworkId,
+      NETWORK.remove,
+      (_, answer) => (answer?.id ?? ref) as NetworkId,
     );
   }
 

@@ -7,7 +7,9 @@ import type { Node, NodeState } from '../model/objects.ts';
 import { type NodeSpec, nodeSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
 import type { WaitOptions } from '../runtime/abort.ts';
-import type { Control, VersionedCommandOptions } from './control.ts';
+import { type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+
+const NODE = commandsOn('node');
 
 /** Which nodes to list. All that is given must hold. */
 export interface NodeFilter {
@@ -63,7 +65,8 @@ export class Nodes {
         const node = findNode(head, ref);
         return updateNode(node, parseSpec(nodeSpecSchema, { ...node.spec, ...update }), options.version);
       },
-      (head) => findNode(head, ref).id,
+      NODE.update,
+      (head, answer) => (answer?.id as NodeId | undefined) ?? findNode(head, ref).id,
     );
   }
 
@@ -77,7 +80,8 @@ export class Nodes {
       `remove node ${ref}`,
       options,
       (head, context) => removeNode(head, findNode(head, ref), context, options),
-      () => ref as NodeId,
+      NODE.remove,
+      (_, answer) => (answer?.id ?? ref) as NodeId,
     );
   }
 

@@ -13,7 +13,9 @@ import type { Secret } from '../model/objects.ts';
 import { type SecretSpecInput, secretSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
 import { again, type LabelsUpdate } from './applied-again.ts';
-import type { CommandOptions, Control, VersionedCommandOptions } from './control.ts';
+import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+
+const SECRET = commandsOn('secret');
 
 /** The secrets of a cluster. Their values go in and never come out: what is read holds a keyed digest. */
 export class Secrets {
@@ -30,7 +32,8 @@ export class Secrets {
       `create secret ${request.spec.name}`,
       options,
       (head, context) => createSecret(head, request, context),
-      (head) => findSecret(head, request.spec.name).id,
+      SECRET.create,
+      (head, answer) => (answer?.id as SecretId | undefined) ?? findSecret(head, request.spec.name).id,
     );
   }
 
@@ -49,7 +52,8 @@ export class Secrets {
       `apply secret ${request.spec.name}`,
       options,
       (head, context) => applySecret(head, request, context),
-      (head) => again(findSecret(head, request.spec.name)),
+      SECRET.apply,
+      (head, answer) => again(answer, () => findSecret(head, request.spec.name)),
     );
   }
 
@@ -66,7 +70,8 @@ export class Secrets {
           options.version,
         );
       },
-      (head) => findSecret(head, ref).id,
+      SECRET.update,
+      (head, answer) => (answer?.id as SecretId | undefined) ?? findSecret(head, ref).id,
     );
   }
 
@@ -81,7 +86,8 @@ export class Secrets {
       `remove secret ${ref}`,
       options,
       (head) => removeSecret(head, findSecret(head, ref), options.version),
-      () => ref as SecretId,
+      SECRET.remove,
+      (_, answer) => (answer?.id ?? ref) as SecretId,
     );
     await this.#control.forget(`removal of secret ${ref}`, options);
     return id;

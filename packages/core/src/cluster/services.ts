@@ -18,8 +18,11 @@ import type { WaitOptions } from '../runtime/abort.ts';
 import { DIGEST_PREFIX } from '../runtime/keyed-digest.ts';
 import { type ChangeSet, concernsService } from '../state/change.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
-import type { CommandOptions, Control, VersionedCommandOptions } from './control.ts';
+import { again } from './applied-again.ts';
+import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
 import { type ServiceStatus, serviceStatus } from './service-status.ts';
+
+const SERVICE = commandsOn('service');
 
 /** Which services to list. All that is given must hold. */
 export interface ServiceFilter {
@@ -55,7 +58,8 @@ export class Services {
       `create service ${request.spec.name}`,
       options,
       (head, context) => createService(head, request, context),
-      (head) => this.#again(head, request.spec.name, 'created'),
+      SERVICE.create,
+      (head, answer) => again(answer, () => findService(head, request.spec.name)),
     );
   }
 
@@ -80,7 +84,8 @@ export class Services {
         const service = findService(head, ref);
         return updateService(head, service, requestFor(service), options.version);
       },
-      (head) => this.#again(head, ref, 'updated'),
+      SERVICE.update,
+      (head, answer) => again(answer, () => findService(head, ref)),
     );
   }
 
@@ -116,7 +121,8 @@ export class Services {
         const service = head.serviceByName(name);
         return service ? updateService(head, service, request) : createService(head, request, context);
       },
-      (head) => this.#again(head, name, 'updated'),
+      SERVICE.apply,
+      (head, answer) => again(answer, () => findService(head, name)),
     );
   }
 
@@ -131,7 +137,8 @@ export class Services {
       `remove service ${ref}`,
       options,
       (head) => removeService(head, findService(head, ref), options.version),
-      () => ({ id: ref as ServiceId }),
+      SERVICE.remove,
+      (_, answer) => ({ id: (answer?.id ?? ref) as ServiceId }),
     );
     if (this.#control.state.roots.vault !== vaultBefore)
       await this.#control.forget(`removal of ${ref}`, options);
@@ -187,11 +194,6 @@ export class Services {
     if (typeof update === 'function') return (service) => derive(service, update);
     const request = this.#request(parseServiceSpec(update));
     return () => request;
-  }
-
-  #again(head: ClusterState, ref: string, action: ServiceChange['action']): ServiceChange {
-    const service = findService(head, ref);
-    return { id: service.id, action, changes: [], warnings: [] };
   }
 
   /** Registry credentials are kept in the vault; the spec holds their digest. */
