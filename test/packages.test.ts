@@ -28,7 +28,13 @@ const MINUTE = 60_000;
 const TSC = join(workspaceRoot, 'node_modules', 'typescript', 'bin', 'tsc');
 
 /** Entries of core that say by their name that they need Node; all others must do without it. */
-const NODE_ENTRIES = new Set(['@skep/core/file', '@skep/core/node', '@skep/process-driver']);
+const NODE_ENTRIES = new Set([
+  '@skep/core/file',
+  '@skep/core/node',
+  '@skep/process-driver',
+  '@skep/raft/tcp-transport',
+  '@skep/raft/file-storage',
+]);
 
 let project: string;
 let packed: readonly PackedPackage[];

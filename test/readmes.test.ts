@@ -70,6 +70,11 @@ describe('given the first example of a README, when it is run', () => {
     expect(await allLines(runExampleOf('packages/core/README.md'))).toEqual(['2 of 2 tasks run']);
   }, 60_000);
 
+  it('then that of Raft commits a command on three members', async () => {
+    const lines = await allLines(runExampleOf('packages/raft/README.md'));
+    expect(lines).toEqual(['committed', "[ 'hello' ]"]);
+  }, 60_000);
+
   it('then that of the process driver prints its three tasks and ends', async () => {
     const lines = await allLines(runExampleOf('packages/process-driver/README.md'));
     expect(lines.sort()).toEqual([

@@ -1,5 +1,6 @@
 /**
- * Raft, as a library: a deterministic core, and the ports that a node around it needs.
+ * Raft, as a library: a deterministic core, a node around it, and the ports to disk, network and time, with one of each
+ * in memory. Nothing here needs Node.
  *
  * @packageDocumentation
  */
@@ -65,5 +66,34 @@ export type {
   Term,
 } from './core/types.ts';
 export { entryBytes } from './core/types.ts';
+export type { RaftNodeErrorCode } from './node/errors.ts';
+export { RaftNodeError } from './node/errors.ts';
+export type { ChangeOutcome, TransferOutcome } from './node/membership-changes.ts';
+export type { NodeLeadership, NodeStatus } from './node/node-status.ts';
+export type { RaftNodeOptions } from './node/options.ts';
+export type {
+  CancelTimer,
+  RaftClock,
+  RaftLogFields,
+  RaftLogger,
+  RaftMetricLabels,
+  RaftMetrics,
+} from './node/ports.ts';
+export { noRaftMetrics, silentRaftLogger } from './node/ports.ts';
+export type { ProposalId, ProposalOutcome } from './node/proposals.ts';
+export type { NodeRecovery, TermProposal } from './node/raft-node.ts';
+export { RaftNode } from './node/raft-node.ts';
+export type { AppliedCommand, MachineCapture, RaftStateMachine } from './node/state-machine.ts';
+export { systemRaftClock, systemRaftRandom } from './node/system-clock.ts';
+export type { TermOutcome } from './node/term-waiters.ts';
+export { MemoryDisk, MemoryDiskFullError, MemoryStorage } from './storage/memory-storage.ts';
 export type { RaftStorage, RecoveredState, SnapshotWriter } from './storage/storage.ts';
+export type { TransportErrorCode } from './transport/errors.ts';
+export { TransportError } from './transport/errors.ts';
+export type { Frame, SnapshotFrame } from './transport/frame.ts';
+export { decodeFrame, encodeFrame, FRAME_BYTES_MAX } from './transport/frame.ts';
+export type { MemoryNetworkOptions } from './transport/memory-transport.ts';
+export { MemoryNetwork, MemoryTransport } from './transport/memory-transport.ts';
+export type { ForwardedProposal, PeerMessage, ProposalRefused } from './transport/peer-message.ts';
+export type { ShippingLimits } from './transport/snapshot-sender.ts';
 export type { RaftTransport, TransportEvents } from './transport/transport.ts';

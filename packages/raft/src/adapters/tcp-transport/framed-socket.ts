@@ -1,0 +1,99 @@
+/** A socket that carries whole frames, and gives up when the other side is silent for too long. */
+
+import type { Socket } from 'node:net';
+import type { CancelTimer, RaftClock } from '../../node/ports.ts';
+import { FrameReader, frameHeader } from '../../transport/framing.ts';
+
+/** What a framed socket tells. */
+export interface FramedSocketEvents {
+  /** A whole frame; may throw, and that ends the connection. */
+  readonly frame: (frame: Uint8Array) => void;
+  /** It is over; with the error if it was no orderly end. Told once. */
+  readonly closed: (error: unknown) => void;
+}
+
+/** One connection. */
+export class FramedSocket {
+  readonly #socket: Socket;
+  readonly #events: FramedSocketEvents;
+  readonly #clock: RaftClock;
+  #reader: FrameReader;
+  #isCorked = false;
+  #error: unknown;
+  #cancelSilence: CancelTimer = () => {};
+
+  /** @param bytesMax - the longest frame, until {@link allow} is called. */
+  constructor(socket: Socket, bytesMax: number, clock: RaftClock, events: FramedSocketEvents) {
+    this.#socket = socket;
+    this.#events = events;
+    this.#clock = clock;
+    this.#reader = new FrameReader(bytesMax);
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Uint8Array) => this.#arrived(chunk));
+    socket.on('error', (error) => {
+      this.#error ??= error;
+    });
+    socket.on('close', () => {
+      this.#cancelSilence();
+      this.#events.closed(this.#error);
+    });
+  }
+
+  /** Bytes that wait to be sent. */
+  get waitingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** From the next frame on, longer ones are taken. To be called from within the event of a frame. */
+  allow(bytesMax: number): void {
+    this.#reader.bytesMax = bytesMax;
+  }
+
+  /** Sends a frame; all that are sent in one turn of the event loop leave together. */
+  send(frame: Uint8Array): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      socket.cork();
+      process.nextTick(() => {
+        this.#isCorked = false;
+        socket.uncork();
+      });
+    }
+    socket.write(frameHeader(frame.length));
+    if (frame.length > 0) socket.write(frame);
+  }
+
+  /** Ends the connection after so long, unless this or {@link expectNothing} is called before. */
+  expectWithin(ms: number): void {
+    this.#cancelSilence();
+    this.#cancelSilence = this.#clock.setTimer(ms, () => this.destroy(new Error('the other side is silent')));
+  }
+
+  /** Stops waiting for a sign of life. */
+  expectNothing(): void {
+    this.#cancelSilence();
+  }
+
+  /** Sends what waits, then ends. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(error?: unknown): void {
+    this.#error ??= error;
+    this.#socket.destroy();
+  }
+
+  #arrived(chunk: Uint8Array): void {
+    try {
+      for (const frame of this.#reader.push(chunk)) {
+        if (this.#socket.destroyed) return;
+        this.#events.frame(frame);
+      }
+    } catch (error) {
+      this.destroy(error);
+    }
+  }
+}

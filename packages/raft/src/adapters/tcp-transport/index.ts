@@ -1,0 +1,8 @@
+/**
+ * Raft's transport over TCP, for Node.
+ *
+ * @packageDocumentation
+ */
+
+export type { TcpTransportOptions, TcpTransportTls } from './options.ts';
+export { TcpTransport } from './tcp-transport.ts';

@@ -1,0 +1,395 @@
+/**
+ * The one place that drives a core. Inputs come in (messages, ticks, proposals, the end of writes), what the core
+ * wants done goes out, in the order that its promises need: written before sent, sent before counted, committed before
+ * applied, applied before answered. It waits for nothing: several writes may be under way while entries are applied.
+ *
+ * A disk or a state machine that fails stops it for good: going on would promise what can't be kept.
+ */
+
+import { membersOf } from '../core/membership.ts';
+import type { Message } from '../core/message.ts';
+import { RaftCore } from '../core/raft.ts';
+import type { PersistBatch, Ready, RoleChange, TransferFailure } from '../core/ready.ts';
+import type { Configuration, Entry, LogIndex, MemberId, StoredState, Term } from '../core/types.ts';
+import type { PeerMessage } from '../transport/peer-message.ts';
+import { AcceptedProposals } from './accepted-proposals.ts';
+import { AppliedCursor } from './applied-cursor.ts';
+import { Applier } from './applier.ts';
+import { BatchWriter } from './batch-writer.ts';
+import type { ProposalIdentity } from './command-envelope.ts';
+import { RaftNodeError } from './errors.ts';
+import { Listeners } from './listeners.ts';
+import { MemberAddresses } from './member-addresses.ts';
+import type { NodeLeadership } from './node-status.ts';
+import type { RaftNodeSettings } from './options.ts';
+import type { Admission } from './proposal-sessions.ts';
+import { ProposalSessions } from './proposal-sessions.ts';
+import { type Attempt, Proposals } from './proposals.ts';
+import { ReadBarriers } from './read-barriers.ts';
+import { SnapshotSchedule } from './snapshot-schedule.ts';
+import { Snapshots } from './snapshots.ts';
+import { type TermOutcome, TermWaiters } from './term-waiters.ts';
+import { Ticker } from './ticker.ts';
+import { Turns } from './turns.ts';
+
+/** Held up for less than this, a driver counts the ticks one by one; more than that was a pause. */
+const TICKS_AT_ONCE_MAX = 5;
+
+/** Ticks between two looks at what has waited too long. */
+const SLOW_TICKS = 10;
+
+const NOT_LEADING: NodeLeadership = { role: 'follower', term: 0, isServing: false };
+
+/** A core at work. Made for one life of a node. */
+export class Driver {
+  readonly core: RaftCore;
+  readonly applied = new AppliedCursor();
+  readonly waiters = new TermWaiters();
+  readonly sessions = new ProposalSessions();
+  readonly proposals: Proposals;
+  readonly reads: ReadBarriers;
+  readonly snapshots: Snapshots;
+  readonly onLeadership: Listeners<NodeLeadership>;
+  readonly onConfiguration: Listeners<Configuration>;
+  readonly onTransferFailure: Listeners<TransferFailure>;
+  readonly onTick: Listeners<void>;
+  readonly onStop: Listeners<void>;
+  readonly #settings: RaftNodeSettings;
+  readonly #accepted: AcceptedProposals;
+  readonly #applier: Applier;
+  readonly #writer: BatchWriter;
+  readonly #onFailure: (error: RaftNodeError) => void;
+  readonly #addresses: MemberAddresses;
+  readonly #schedule: SnapshotSchedule;
+  readonly #ticker: Ticker;
+  readonly #turns = new Turns(() => this.#pump());
+  #leadership = NOT_LEADING;
+  #configuration: Configuration;
+  #handedOut: LogIndex;
+  #ledTerm: Term | undefined;
+  #isLedTermKnown = false;
+  #isStopped = false;
+  #ticks = 0;
+
+  /** @param onFailure - told once, when the node can't go on. */
+  constructor(settings: RaftNodeSettings, stored: StoredState, onFailure: (error: RaftNodeError) => void) {
+    const { id, random, raft = {}, clock, tickMs, machine, storage, transport, logger, metrics } = settings;
+    this.#settings = settings;
+    this.#onFailure = onFailure;
+    const onError = (error: unknown) => logger.error({ err: error }, 'a listener of the node failed');
+    this.onLeadership = new Listeners(onError);
+    this.onConfiguration = new Listeners(onError);
+    this.onTransferFailure = new Listeners(onError);
+    this.onTick = new Listeners(onError);
+    this.onStop = new Listeners(onError);
+    this.core = new RaftCore({ id, random, stored, options: raft });
+    this.#configuration = this.core.status.configuration;
+    this.#handedOut = this.core.status.applied;
+    this.#accepted = new AcceptedProposals(this.core);
+    this.reads = new ReadBarriers(settings.pendingReadsMax);
+    this.proposals = new Proposals({
+      session: `${id}:${Math.floor(random.next() * 2 ** 48).toString(36)}`,
+      firstAttempt: Math.floor(random.next() * 2 ** 40),
+      max: settings.pendingProposalsMax,
+      submit: (attempt, command) => this.#submit(attempt, command),
+      now: () => clock.monotonic(),
+      applied: () => this.applied.index,
+    });
+    const { sessions } = this;
+    this.snapshots = new Snapshots(
+      {
+        core: this.core,
+        storage,
+        transport,
+        machine,
+        sessions,
+        logger,
+        metrics,
+        isStopped: () => this.#isStopped,
+        onInput: () => this.input(),
+      },
+      stored.snapshot,
+    );
+    this.#addresses = new MemberAddresses(settings);
+    this.#schedule = new SnapshotSchedule({
+      settings,
+      take: () => this.snapshots.take(false),
+      onFailure: (error) => {
+        if (!this.#isStopped) logger.error({ err: error }, 'a snapshot could not be taken');
+      },
+    });
+    this.#ticker = new Ticker({ clock, tickMs, onTick: (elapsed, now) => this.#tick(elapsed, now) });
+    this.#writer = new BatchWriter({
+      storage,
+      clock,
+      onDurable: (batch, tookMs) => this.#durable(batch, tookMs),
+      onFailure: (error) => this.fail('the disk failed', error),
+    });
+    this.#applier = new Applier({
+      machine,
+      sessions,
+      clock,
+      restore: (snapshot) => this.snapshots.restore(snapshot),
+      onEntry: (entry, identity, admission) => this.#appliedEntry(entry, identity, admission),
+      onApplied: (index) => this.#appliedUpTo(index),
+      onFailure: (error) => this.fail('the state machine failed', error),
+    });
+  }
+
+  get leadership(): NodeLeadership {
+    return this.#leadership;
+  }
+
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** The disk has no room just now: nothing that is proposed could be kept. */
+  get isDiskFull(): boolean {
+    return this.#writer.isFull;
+  }
+
+  /** The term that this member leads just now, whether or not it has begun to serve. */
+  get ledTerm(): Term | undefined {
+    if (!this.#isLedTermKnown) {
+      const { role, term } = this.core.status;
+      this.#ledTerm = role === 'leader' ? term : undefined;
+      this.#isLedTermKnown = true;
+    }
+    return this.#ledTerm;
+  }
+
+  /** Begins to count time. What the core held when it was made counts as applied. */
+  start(): void {
+    this.applied.advance(this.core.status.applied);
+    this.#addresses.tell(this.#configuration);
+    this.#ticker.start();
+    const { voters, outgoing } = this.#configuration;
+    // Nobody else could be elected, so there is nothing to wait for.
+    if (outgoing.length === 0 && voters.length === 1 && voters[0] === this.core.id) this.core.campaign();
+    this.input();
+  }
+
+  /** The core was given something: see, before the next turn of the event loop, what it wants done. */
+  input(): void {
+    this.#isLedTermKnown = false;
+    if (!this.#isStopped) this.#turns.ask();
+  }
+
+  /** A message has arrived from the member that it names. */
+  receive(message: PeerMessage): void {
+    if (this.#isStopped) return;
+    const { transport, metrics, id } = this.#settings;
+    if (message.to !== id) {
+      metrics.count('raft_messages_refused_total', 1, { reason: 'wrong-receiver' });
+      return;
+    }
+    if (message.type === 'proposal-refused') {
+      this.proposals.refused(message.attempt, message.reason);
+      return;
+    }
+    if (message.type === 'proposal') {
+      const { from, attempt, command } = message;
+      if (!membersOf(this.#configuration).includes(from)) {
+        metrics.count('raft_messages_refused_total', 1, { reason: 'stranger' });
+        return;
+      }
+      const reason = this.#writer.isFull ? 'busy' : this.#accepted.acceptFrom(from, attempt, command);
+      if (reason !== undefined)
+        transport.send({ type: 'proposal-refused', from: id, to: from, attempt, reason });
+    } else this.#guarded(() => this.core.step(message));
+    this.input();
+  }
+
+  /** How the entry ends that this member was allowed to append in a term. */
+  waitInTerm(index: LogIndex, term: Term): Promise<TermOutcome> {
+    const { clock, proposalTimeoutMs } = this.#settings;
+    return this.waiters.wait(index, term, clock.monotonic() + proposalTimeoutMs);
+  }
+
+  unreachable(member: MemberId): void {
+    if (this.#isStopped) return;
+    this.core.peerUnreachable(member);
+    this.input();
+  }
+
+  /** Stops for good, and says why. */
+  fail(message: string, cause: unknown): void {
+    if (this.#isStopped) return;
+    const detail = cause instanceof Error ? `: ${cause.message}` : '';
+    const error = new RaftNodeError('failed', `${message}${detail}`, cause);
+    this.#settings.logger.error({ err: cause }, `${message}; the node stops`);
+    this.#settings.metrics.count('raft_failures_total', 1);
+    this.stop(error);
+    this.#onFailure(error);
+  }
+
+  /** Ends everything that waits. Writes under way go on. */
+  stop(reason: RaftNodeError): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#ticker.stop();
+    this.#applier.stop();
+    this.#writer.stop();
+    this.#lead({ ...NOT_LEADING, term: this.#leadership.term });
+    this.waiters.closed();
+    this.proposals.close(reason.message);
+    this.reads.fail(reason);
+    this.applied.fail(reason);
+    this.onStop.tell();
+  }
+
+  /** Resolves when no write is under way any more. */
+  async settled(): Promise<void> {
+    await this.#writer.settled();
+  }
+
+  #pump(): void {
+    if (this.#isStopped) return;
+    this.#guarded(() => {
+      this.reads.flush((token, lease) => this.core.readIndex(token, { lease }));
+      for (let ready = this.core.takeReady(); ready !== undefined; ready = this.core.takeReady()) {
+        this.#isLedTermKnown = false;
+        this.#handle(ready);
+        if (this.#isStopped) break;
+      }
+    });
+    this.#isLedTermKnown = false;
+  }
+
+  #handle(ready: Ready): void {
+    const { messages, persist, restore, apply, reads, roleChange, transferFailure, fault } = ready;
+    if (fault !== undefined) {
+      this.fail('the disk has forgotten what it had acknowledged', new Error(fault));
+      return;
+    }
+    const handedOut = apply.at(-1)?.index ?? restore?.index;
+    if (handedOut !== undefined) this.#handedOut = handedOut;
+    if (roleChange !== undefined) this.#roleChanged(roleChange);
+    for (const message of messages) this.#send(message);
+    if (persist !== undefined) this.#persist(persist);
+    if (restore !== undefined) this.waiters.skipped(restore.index);
+    if (restore !== undefined || apply.length > 0) this.#applier.add(restore, apply);
+    for (const result of reads) this.reads.ended(result, this.applied.index);
+    if (transferFailure !== undefined) this.onTransferFailure.tell(transferFailure);
+  }
+
+  #persist(batch: PersistBatch): void {
+    const { snapshot, entries } = batch;
+    if (snapshot !== undefined || entries.some(({ kind }) => kind === 'configuration')) this.#reconfigured();
+    this.#writer.write(batch);
+  }
+
+  #durable(batch: PersistBatch, tookMs: number | undefined): void {
+    if (tookMs !== undefined) this.#settings.metrics.observe('raft_persist_ms', tookMs);
+    for (const message of batch.messages) this.#send(message);
+    this.#guarded(() => this.core.persisted(batch.sequence));
+    this.input();
+  }
+
+  #send(message: Message): void {
+    if (message.type === 'install-snapshot') void this.snapshots.ship(message);
+    else this.#settings.transport.send(message);
+  }
+
+  #submit(attempt: number, command: Uint8Array): Attempt {
+    const { transport, id } = this.#settings;
+    if (this.ledTerm !== undefined) {
+      if (this.#writer.isFull) return 'busy';
+      const refusal = this.#accepted.accept(command);
+      this.input();
+      return refusal ?? 'under-way';
+    }
+    const { leader } = this.#leadership;
+    if (leader === undefined || leader === id) return 'no-leader';
+    transport.send({ type: 'proposal', from: id, to: leader, attempt, command });
+    return 'under-way';
+  }
+
+  #roleChanged({ role, term, leader }: RoleChange): void {
+    const before = this.#leadership;
+    const leads = role === 'leader';
+    const isSameTerm = leads && before.role === 'leader' && before.term === term;
+    if (before.role === 'leader' && !isSameTerm) {
+      this.waiters.lost(this.#handedOut);
+      this.#accepted.termEnded();
+    }
+    if (leader !== undefined && leader !== before.leader) {
+      this.#settings.metrics.count('raft_leader_changes_total', 1);
+      this.#settings.logger.info({ leader, term }, 'a leader is known');
+    }
+    const isServing = isSameTerm && before.isServing;
+    this.#lead({ role, term, isServing, ...(leader === undefined ? {} : { leader }) });
+    if (leader !== undefined && (leader !== before.leader || term !== before.term)) {
+      this.proposals.leaderChanged();
+    }
+  }
+
+  #lead(next: NodeLeadership): void {
+    this.#leadership = next;
+    this.#settings.metrics.gauge('raft_term', next.term);
+    this.onLeadership.tell(next);
+  }
+
+  #appliedEntry(entry: Entry, identity?: ProposalIdentity, admission?: Admission): void {
+    const { index, term } = entry;
+    this.waiters.applied(index, term);
+    this.#schedule.applied(entry);
+    if (identity !== undefined && admission !== undefined) {
+      this.#accepted.applied(identity);
+      this.proposals.applied(identity, admission, index);
+    } else if (entry.kind === 'configuration') this.#reconfigured();
+    else if (entry.kind === 'empty' && this.ledTerm === term && this.#leadership.term === term) {
+      this.applied.advance(index);
+      this.#lead({ ...this.#leadership, isServing: true });
+    }
+  }
+
+  #appliedUpTo(index: LogIndex): void {
+    if (this.#isStopped) return;
+    this.applied.advance(index);
+    this.core.applied(index);
+    this.#settings.metrics.gauge('raft_applied_index', index);
+    this.#schedule.consider();
+    this.input();
+  }
+
+  #reconfigured(): void {
+    const { configuration } = this.core.status;
+    if (configuration === this.#configuration) return;
+    this.#configuration = configuration;
+    this.#addresses.tell(configuration);
+    this.onConfiguration.tell(configuration);
+  }
+
+  #tick(elapsed: number, now: number): void {
+    this.#guarded(() => {
+      if (elapsed > TICKS_AT_ONCE_MAX) this.core.tick(elapsed);
+      else for (let at = 0; at < elapsed; at++) this.core.tick();
+    });
+    if (this.#isStopped) return;
+    this.reads.askAgain();
+    this.#ticks++;
+    // What is measured in seconds need not be looked at every few milliseconds.
+    if (this.#ticks % SLOW_TICKS === 0) {
+      this.reads.expire(now);
+      this.proposals.tick();
+      this.waiters.expire(now);
+      this.#addresses.forgetDeparted(now);
+    }
+    this.onTick.tell();
+    this.input();
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.fail('a rule that the log rests on was broken', error);
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * When a node takes a snapshot by itself: after so many entries or so many bytes of commands, and never while one that
+ * it asked for is being taken. How one is taken is not known here.
+ */
+
+import type { Entry } from '../core/types.ts';
+import type { RaftNodeSettings } from './options.ts';
+
+/** What the schedule sits between. */
+export interface SnapshotScheduleParts {
+  readonly settings: Pick<RaftNodeSettings, 'snapshotEntries' | 'snapshotBytes'>;
+  readonly take: () => Promise<unknown>;
+  /** A snapshot could not be taken. The next one is tried when it is due. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Counts what was applied since the last snapshot of its own. */
+export class SnapshotSchedule {
+  readonly #parts: SnapshotScheduleParts;
+  #entries = 0;
+  #bytes = 0;
+  #isTaking = false;
+
+  constructor(parts: SnapshotScheduleParts) {
+    this.#parts = parts;
+  }
+
+  applied(entry: Entry): void {
+    this.#entries++;
+    if (entry.kind === 'command') this.#bytes += entry.payload.length;
+  }
+
+  /** Takes a snapshot if one is due. */
+  consider(): void {
+    const { settings, take, onFailure } = this.#parts;
+    const { snapshotEntries, snapshotBytes } = settings;
+    const isDue =
+      (snapshotEntries > 0 && this.#entries >= snapshotEntries) ||
+      (snapshotBytes > 0 && this.#bytes >= snapshotBytes);
+    if (!isDue || this.#isTaking) return;
+    this.#isTaking = true;
+    this.#entries = 0;
+    this.#bytes = 0;
+    take().then(
+      () => {
+        this.#isTaking = false;
+      },
+      (error: unknown) => {
+        this.#isTaking = false;
+        onFailure(error);
+      },
+    );
+  }
+}

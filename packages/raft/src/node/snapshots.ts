@@ -1,0 +1,198 @@
+/**
+ * Snapshots of a node: taken of its own state beside the work, shipped to followers that need one, received from a
+ * leader, and restored. The core decides which; the storage keeps them; here are the bytes on their way.
+ */
+
+import type { InstallSnapshot } from '../core/message.ts';
+import type { RaftCore } from '../core/raft.ts';
+import type { LogIndex, SnapshotDescription } from '../core/types.ts';
+import type { RaftStorage, SnapshotWriter } from '../storage/storage.ts';
+import type { RaftTransport } from '../transport/transport.ts';
+import { RaftNodeError } from './errors.ts';
+import type { RaftLogger, RaftMetrics } from './ports.ts';
+import type { ProposalSessions } from './proposal-sessions.ts';
+import { readLayout, writeLayout } from './snapshot-layout.ts';
+import type { RaftStateMachine } from './state-machine.ts';
+
+/** What the snapshots sit between. */
+export interface SnapshotsParts {
+  readonly core: RaftCore;
+  readonly storage: RaftStorage;
+  readonly transport: RaftTransport;
+  readonly machine: RaftStateMachine;
+  readonly sessions: ProposalSessions;
+  readonly logger: RaftLogger;
+  readonly metrics: RaftMetrics;
+  readonly isStopped: () => boolean;
+  /** Something was given to the core: see what it wants done. */
+  readonly onInput: () => void;
+}
+
+/** One node's snapshots. */
+export class Snapshots {
+  readonly #parts: SnapshotsParts;
+  /** One is taken after the other. */
+  #taking: Promise<unknown> = Promise.resolve();
+  /** While set, the newest snapshot is being made so: nobody reads it before. */
+  #adopting: Promise<unknown> = Promise.resolve();
+  #receiving: { readonly message: InstallSnapshot; isSuperseded: boolean } | undefined;
+  #newest: SnapshotDescription | undefined;
+  /** Entries up to here are gone from the storage. */
+  #discarded: LogIndex = 0;
+
+  constructor(parts: SnapshotsParts, newest: SnapshotDescription | undefined) {
+    this.#parts = parts;
+    this.#newest = newest;
+  }
+
+  /** Where the newest snapshot ends. */
+  get index(): LogIndex {
+    return this.#newest?.index ?? 0;
+  }
+
+  /** Nobody may be shown entries up to here any more. */
+  get discarded(): LogIndex {
+    return this.#discarded;
+  }
+
+  /** Restores the state machine from the newest snapshot in the storage. */
+  async restore(snapshot: SnapshotDescription): Promise<void> {
+    const { storage, machine, sessions } = this.#parts;
+    this.#newest = snapshot;
+    // One at the beginning of a cluster's life holds its first members and no state.
+    if (snapshot.index === 0) return;
+    const { table, chunks } = await readLayout(storage.readSnapshot(snapshot));
+    await machine.restore(snapshot.index, chunks);
+    sessions.decode(table);
+  }
+
+  /** Takes a snapshot of what is applied now. See `RaftNode.snapshot`. */
+  take(discard: boolean, signal?: AbortSignal): Promise<LogIndex> {
+    const mine = this.#taking.then(() => this.#take(discard, signal));
+    this.#taking = mine.catch(() => {});
+    return mine;
+  }
+
+  /** Sends the newest snapshot to a member that needs it, and tells the core how that went. */
+  async ship(message: InstallSnapshot): Promise<void> {
+    const { core, storage, transport, logger, metrics, onInput, isStopped } = this.#parts;
+    const { to, snapshot } = message;
+    let outcome: 'delivered' | 'failed' = 'failed';
+    try {
+      await this.#adopting;
+      await transport.sendSnapshot(message, storage.readSnapshot(snapshot));
+      outcome = 'delivered';
+    } catch (error) {
+      logger.warn({ err: error, member: to, index: snapshot.index }, 'a snapshot could not be delivered');
+    }
+    metrics.count('raft_snapshots_sent_total', 1, { outcome });
+    if (isStopped()) return;
+    core.snapshotReport(to, outcome);
+    onInput();
+  }
+
+  /** A leader sends one. Its message is given to the core once all bytes are stored. */
+  async receive(message: InstallSnapshot, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const { core, storage, metrics, logger, onInput, isStopped } = this.#parts;
+    const { snapshot } = message;
+    if (snapshot.index <= core.status.committed) {
+      // It is further than that already, and says so.
+      core.step(message);
+      onInput();
+      return;
+    }
+    const current = this.#receiving;
+    if (current !== undefined) {
+      const isNewer = message.term > current.message.term || snapshot.index > current.message.snapshot.index;
+      if (!isNewer) throw new RaftNodeError('busy', 'another snapshot is arriving');
+      current.isSuperseded = true;
+    }
+    const receiving = { message, isSuperseded: false };
+    this.#receiving = receiving;
+    const writer = storage.writeSnapshot(snapshot);
+    try {
+      for await (const chunk of chunks) {
+        if (isStopped()) throw new RaftNodeError('closed', 'the node is closed');
+        if (receiving.isSuperseded) throw new RaftNodeError('unavailable', 'a newer snapshot is arriving');
+        await writer.write(chunk);
+      }
+      await writer.complete();
+      if (receiving.isSuperseded || isStopped()) {
+        throw new RaftNodeError('unavailable', 'the snapshot is not wanted any more');
+      }
+    } catch (error) {
+      await discardQuietly(writer);
+      throw error;
+    } finally {
+      if (this.#receiving === receiving) this.#receiving = undefined;
+    }
+    const before = core.status.snapshotIndex;
+    core.step(message);
+    const isTaken = core.status.snapshotIndex === snapshot.index && before !== snapshot.index;
+    if (isTaken) {
+      logger.info({ from: message.from, index: snapshot.index }, 'a snapshot was received');
+      metrics.count('raft_snapshots_received_total', 1);
+    }
+    onInput();
+    if (!isTaken) await discardQuietly(writer);
+  }
+
+  async #take(discard: boolean, signal: AbortSignal | undefined): Promise<LogIndex> {
+    const { core, storage, machine, sessions, metrics, isStopped } = this.#parts;
+    signal?.throwIfAborted();
+    if (isStopped()) throw new RaftNodeError('closed', 'the node is closed');
+    const snapshot = core.describeSnapshot();
+    if (snapshot === undefined) {
+      throw new RaftNodeError('unavailable', 'a snapshot from the leader is being restored');
+    }
+    if (snapshot.index === 0 || snapshot.index === this.index) {
+      if (discard && snapshot.index > 0) await this.#adopt(snapshot, true);
+      return this.index;
+    }
+    const table = sessions.encode();
+    const capture = machine.capture();
+    const writer = storage.writeSnapshot(snapshot);
+    try {
+      for await (const chunk of writeLayout(table, capture.chunks())) {
+        signal?.throwIfAborted();
+        await writer.write(chunk);
+      }
+      await writer.complete();
+    } catch (error) {
+      await discardQuietly(writer);
+      throw error;
+    } finally {
+      capture.release();
+    }
+    if (isStopped()) throw new RaftNodeError('closed', 'the node was closed while it took a snapshot');
+    if (core.status.snapshotIndex >= snapshot.index) {
+      // The leader has sent a newer one meanwhile.
+      await discardQuietly(writer);
+      return this.index;
+    }
+    await this.#adopt(snapshot, discard);
+    metrics.count('raft_snapshots_taken_total', 1);
+    metrics.gauge('raft_snapshot_index', snapshot.index);
+    return snapshot.index;
+  }
+
+  /** Makes a completed snapshot the newest, in the core and in the storage. */
+  async #adopt(snapshot: SnapshotDescription, discard: boolean): Promise<void> {
+    const { core, storage } = this.#parts;
+    const kept = core.snapshotStored(snapshot);
+    this.#newest = snapshot;
+    const keepFrom = discard ? snapshot.index + 1 : kept;
+    const adopting = storage.compact(snapshot, keepFrom);
+    this.#adopting = adopting.catch(() => {});
+    await adopting;
+    this.#discarded = Math.max(this.#discarded, keepFrom - 1);
+  }
+}
+
+async function discardQuietly(writer: SnapshotWriter): Promise<void> {
+  try {
+    await writer.discard();
+  } catch {
+    // What remains of it is no snapshot that any recovery would take; the storage removes it in time.
+  }
+}

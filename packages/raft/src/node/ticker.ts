@@ -1,0 +1,49 @@
+/**
+ * Counts time for a node: a timer that is set anew each time, and says how many ticks have passed since it last spoke.
+ * A process that was held up is told of all it missed at once.
+ */
+
+import type { CancelTimer, RaftClock } from './ports.ts';
+
+/** What a ticker sits between. */
+export interface TickerParts {
+  readonly clock: RaftClock;
+  /** How long a tick is, in ms. */
+  readonly tickMs: number;
+  /** So many whole ticks have passed, perhaps none. `now` is the clock's time in ms. */
+  readonly onTick: (elapsed: number, now: number) => void;
+}
+
+/** Ticks between its start and its stop. */
+export class Ticker {
+  readonly #parts: TickerParts;
+  #cancel: CancelTimer = () => {};
+  #tickedAt = 0;
+  #isStopped = false;
+
+  constructor(parts: TickerParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    const { clock, tickMs } = this.#parts;
+    this.#tickedAt = clock.monotonic();
+    this.#cancel = clock.setTimer(tickMs, () => this.#tick());
+  }
+
+  /** Stops for good. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel();
+  }
+
+  #tick(): void {
+    if (this.#isStopped) return;
+    const { clock, tickMs, onTick } = this.#parts;
+    const now = clock.monotonic();
+    const elapsed = Math.floor((now - this.#tickedAt) / tickMs);
+    this.#tickedAt += elapsed * tickMs;
+    this.#cancel = clock.setTimer(Math.max(1, this.#tickedAt + tickMs - now), () => this.#tick());
+    onTick(elapsed, now);
+  }
+}
