@@ -39,7 +39,9 @@ function showLive(cluster: Cluster, screen: NodeJS.WriteStream): Display {
     update([...lines, '', ...notes].slice(-(screen.rows ?? 24) + 1).join('\n'));
   };
   let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
   const soon = () => {
+    if (stopped) return;
     timer ??= setTimeout(() => {
       timer = undefined;
       draw();
@@ -47,7 +49,6 @@ function showLive(cluster: Cluster, screen: NodeJS.WriteStream): Display {
   };
   const subscription = cluster.watch().subscribe(soon);
   const seconds = setInterval(draw, 1_000);
-  let stopped = false;
   return {
     say: (text) => {
       footer = text;

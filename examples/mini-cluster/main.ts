@@ -87,7 +87,7 @@ async function live(
     });
     return 0;
   } finally {
-    display.say(() => 'Stopping all tasks. Ctrl-C again leaves at once.');
+    if (!once) display.say(() => 'Stopping all tasks. Ctrl-C again leaves at once.');
     await cluster.close();
     display.stop();
   }

@@ -6,6 +6,7 @@
 import {
   AbortedError,
   type ConfigSpecInput,
+  InvalidSpecError,
   type NetworkSpecInput,
   PreconditionError,
   type SecretSpecInput,
@@ -91,12 +92,21 @@ export async function applyStack(
   const applied: AppliedObject[] = [];
   for (const { kind, name, run } of jobs) {
     if (signal?.aborted === true) throw new AbortedError(signal.reason);
-    const { warnings, ...result } = await run();
+    const { warnings, ...result } = await run().catch((error: unknown) => {
+      throw error instanceof InvalidSpecError ? ofObject(kind, name, error) : error;
+    });
     const object = { kind, name, ...result, warnings: warnings.map(inWords) };
     applied.push(object);
     onApplied?.(object);
   }
   return applied;
+}
+
+/** A stack has many objects, so a refusal must say whose field it names. */
+function ofObject(kind: StackObjectKind, name: string, { issues }: InvalidSpecError): InvalidSpecError {
+  return new InvalidSpecError(
+    issues.map(({ field, rule }) => ({ field: `${kind}s.${name}${field === '' ? '' : `.${field}`}`, rule })),
+  );
 }
 
 function inWords(warning: string | SpecIssue): string {

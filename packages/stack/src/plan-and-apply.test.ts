@@ -2,6 +2,7 @@
 
 import {
   AbortedError,
+  InvalidSpecError,
   networkSpecSchema,
   PreconditionError,
   parseServiceSpec,
@@ -176,5 +177,14 @@ describe('given a stack, when it is applied', () => {
     });
     await expect(applying).rejects.toThrow(AbortedError);
     expect(calls).toEqual(['shop_front']);
+  });
+
+  test('and a service is refused, then the refusal names the service', async () => {
+    const { port } = aPort();
+    const apply = () =>
+      Promise.reject(new InvalidSpecError([{ field: 'ports[0].published', rule: 'is taken' }]));
+    await expect(applyStack({ ...port, services: { apply } }, aStack())).rejects.toThrow(
+      'services.shop_web.ports[0].published: is taken',
+    );
   });
 });

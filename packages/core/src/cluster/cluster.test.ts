@@ -335,6 +335,26 @@ describe('given a cluster on disk', () => {
     await run(again.close());
   });
 
+  it('when it is closed and opened again, then its tasks run again at once', async () => {
+    const { run, clock, driver, openOnDisk } = aWorld();
+    const hostnames = ['b', 'c'];
+    const openThree = async () => {
+      const cluster = await openOnDisk({ node: { hostname: 'a' } });
+      for (const hostname of hostnames) await run(cluster.addNode({ hostname, driver: driver() }));
+      return cluster;
+    };
+    const cluster = await openThree();
+    await run(cluster.services.create({ ...web, task: { ...web.task, restart: { condition: 'none' } } }));
+    await run(cluster.services.waitFor('web', 'running'));
+    await run(cluster.close());
+    const closedAt = clock.now();
+    const again = await openThree();
+    await run(again.services.waitFor('web', 'running'));
+    expect(clock.now() - closedAt).toBeLessThan(2_000);
+    expect(again.tasks.list({ state: 'running' })).toHaveLength(3);
+    await run(again.close());
+  });
+
   it('when the disk is full, then commands are refused with the reason, reads go on, and room heals it', async () => {
     const { clock, disk, run, openOnDisk } = aWorld();
     const cluster = await openOnDisk();

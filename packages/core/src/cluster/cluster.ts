@@ -250,6 +250,8 @@ export class Cluster implements AsyncDisposable {
   async #close({ tasks = 'stop', ...waiting }: CloseOptions): Promise<void> {
     const { clock } = this.#control;
     this.#control.takeNoMore();
+    // Nodes that all leave must not have their tasks moved from one to the other on the way out.
+    this.#parts.manager.stopDeciding();
     try {
       await withDeadline(clock, waiting, 'the end of the tasks', async () => {
         await Promise.all(this.localNodes.map((node) => node.close({ tasks })));

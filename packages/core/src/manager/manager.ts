@@ -77,6 +77,7 @@ export class Manager {
   #runners: LoopRunner[] = [];
   #refusal: SkepError | undefined;
   #closed = false;
+  #decides = true;
 
   constructor(parts: ManagerParts) {
     this.#parts = parts;
@@ -126,6 +127,12 @@ export class Manager {
     });
   }
 
+  /** Ends the control loops, for good: what ends from here on is not replaced. Sessions and commands go on. */
+  stopDeciding(): void {
+    this.#decides = false;
+    for (const runner of this.#runners.splice(0)) runner.stop();
+  }
+
   /** Stops leading, for good. The log stays open: it is its owner's. */
   close(): void {
     this.#closed = true;
@@ -164,7 +171,9 @@ export class Manager {
       await this.#ensureCluster(ledger);
       if (signal.aborted) return undefined;
       dispatcher.start();
-      this.#runners = CONTROL_LOOPS.map((create) => new LoopRunner(create(), { ledger, clock, logger }));
+      this.#runners = (this.#decides ? CONTROL_LOOPS : []).map(
+        (create) => new LoopRunner(create(), { ledger, clock, logger }),
+      );
       this.#refusal = undefined;
       this.#announce({ ledger, dispatcher });
       return await Promise.race([refused, waitForAbort(signal).then(() => undefined)]);
