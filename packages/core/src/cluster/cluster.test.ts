@@ -170,6 +170,30 @@ describe('given a cluster with one node', () => {
     await run(cluster.close());
   });
 
+  it.each([undefined, null, 5, {}])(
+    'when %s is given for a name, then it is refused with a type',
+    async (bad) => {
+      const { run, open } = aWorld();
+      const cluster = await open();
+      const ref = bad as unknown as string;
+      const calls = [
+        () => cluster.services.inspect(ref),
+        () => cluster.services.remove(ref),
+        () => cluster.services.waitFor(ref, 'running'),
+        () => cluster.nodes.inspect(ref),
+        () => cluster.tasks.inspect(ref),
+        () => cluster.secrets.inspect(ref),
+        () => cluster.currentEndpoints(ref),
+        () => cluster.endpoints(ref),
+      ];
+      for (const call of calls) {
+        const refused = run((async () => call())());
+        await expect(refused).rejects.toMatchObject({ code: 'INVALID_SPEC' });
+      }
+      await run(cluster.close());
+    },
+  );
+
   it('when a reader leaves while it waits, then it is let go at once', async () => {
     const { run, open } = aWorld();
     const cluster = await open();
@@ -238,6 +262,20 @@ describe('given a cluster with three nodes', () => {
     for (const name of ['web', 'agent']) await run(cluster.services.waitFor(name, 'running'));
     expect(nodesOf('web')).toEqual(['a', 'a', 'b', 'b', 'c', 'c']);
     expect(nodesOf('agent')).toEqual(['a', 'b', 'c']);
+    await run(cluster.close());
+  });
+
+  it('when a node is watched by its hostname, then only its tasks are told', async () => {
+    const { run, cluster } = await threeNodes();
+    await run(cluster.services.create({ ...web, replicas: 6 }));
+    await run(cluster.services.waitFor('web', 'running'));
+    const seen: (string | undefined)[] = [];
+    for await (const event of cluster.watch({ kind: 'task', node: 'b' })) {
+      if (event.type === 'synced') break;
+      if (event.type === 'current') seen.push(event.object.nodeId);
+    }
+    const { id } = cluster.nodes.inspect('b');
+    expect(seen).toEqual([id, id]);
     await run(cluster.close());
   });
 

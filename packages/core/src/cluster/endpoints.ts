@@ -1,5 +1,6 @@
 /** The endpoint feed: who may receive a service's traffic now. */
 
+import { checkRef } from '../manager/api/find.ts';
 import { differences } from '../model/differences.ts';
 import { asId, type NodeId, type ServiceId, type TaskId } from '../model/ids.ts';
 import type { Service, TaskPort } from '../model/objects.ts';
@@ -45,8 +46,9 @@ export function endpointsOf(state: ClusterState, service: Service): Endpoints {
 
 /** The endpoints of a service now, and each time that they differ. An Observable and an AsyncIterable. */
 export class EndpointFeed extends LiveStream<Endpoints> {
-  /** @param ref - id or name; a service that is not there, or no more, has none. */
+  /** @param ref - id or name; a service that is not there, or no more, has none. @throws InvalidSpecError */
   constructor(feed: ChangeFeed, ref: string, options: { readonly signal?: AbortSignal }, lifetime: Lifetime) {
+    checkRef('service', ref);
     super({
       open: () => new EndpointCursor(feed, ref),
       onAdvance: (listener) => feed.onAdvance(listener),

@@ -1,7 +1,7 @@
 /** `cluster.services`: what users ask for, and how far it has come. */
 
 import { InvalidSpecError, NotFoundError, type SpecIssue } from '../errors.ts';
-import { findService } from '../manager/api/find.ts';
+import { checkRef, findService } from '../manager/api/find.ts';
 import {
   createService,
   removeService,
@@ -173,6 +173,7 @@ export class Services {
    *   reasons, AbortedError, ClosedError
    */
   async waitFor(ref: string, goal: ServiceGoal, options: WaitOptions = {}): Promise<ServiceStatus> {
+    checkRef('service', ref);
     if (typeof goal !== 'function' && goal !== 'running' && goal !== 'removed') {
       throw new InvalidSpecError([{ field: 'goal', rule: "must be 'running', 'removed' or a function" }]);
     }

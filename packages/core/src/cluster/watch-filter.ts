@@ -12,7 +12,7 @@ export interface WatchFilter<K extends ObjectKind = ObjectKind> {
   readonly id?: string;
   /** Only this service, or tasks of it: an id or a name. A name also matches a service that is created later. */
   readonly service?: string;
-  /** Only this node, or tasks on it: an id, or a hostname that one node has. */
+  /** Only this node, or tasks on it: an id or a hostname. */
   readonly node?: string;
 }
 
@@ -31,10 +31,12 @@ export const OBJECT_KINDS: readonly ObjectKind[] = [
 export class WatchMatcher {
   readonly #filter: WatchFilter;
   readonly #serviceIds = new Set<string>();
+  readonly #nodeIds = new Set<string>();
 
   constructor(filter: WatchFilter) {
     this.#filter = filter;
     if (filter.service !== undefined) this.#serviceIds.add(filter.service);
+    if (filter.node !== undefined) this.#nodeIds.add(filter.node);
   }
 
   /** Learns names from a state before its objects are matched. */
@@ -42,17 +44,25 @@ export class WatchMatcher {
     const { service } = this.#filter;
     const id = service === undefined ? undefined : state.idByName('service', service);
     if (id !== undefined) this.#serviceIds.add(id);
+    if (this.#filter.node === undefined) return;
+    for (const node of state.nodes()) this.#learnNode(node);
   }
 
   /** Learns names from a change set before its changes are matched. */
   learnFromChanges(changes: ChangeSet): void {
     const wanted = this.#filter.service?.toLowerCase();
-    if (wanted === undefined) return;
+    if (wanted === undefined && this.#filter.node === undefined) return;
     for (const { kind, before, after } of changes.changes) {
-      if (kind !== 'service') continue;
-      const service = after ?? before;
-      if (service?.spec.name.toLowerCase() === wanted) this.#serviceIds.add(service.id);
+      const object = after ?? before;
+      if (kind === 'node' && object) this.#learnNode(object as ObjectByKind['node']);
+      if (kind !== 'service' || !object) continue;
+      const service = object as ObjectByKind['service'];
+      if (service.spec.name.toLowerCase() === wanted) this.#serviceIds.add(service.id);
     }
+  }
+
+  #learnNode(node: ObjectByKind['node']): void {
+    if (node.description.hostname === this.#filter.node) this.#nodeIds.add(node.id);
   }
 
   /** Whether an object passes. */
@@ -67,7 +77,7 @@ export class WatchMatcher {
     }
     if (node !== undefined) {
       const of = task ? task.nodeId : kind === 'node' ? object.id : undefined;
-      if (of !== node) return false;
+      if (of === undefined || !this.#nodeIds.has(of)) return false;
     }
     return true;
   }

@@ -24,20 +24,23 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 import type { DecideContext } from '../control-loop.ts';
 import type { Decided } from '../leader-store.ts';
 import type { Applied } from './applied.ts';
-import { checkVersion } from './find.ts';
+import { checkRef, checkVersion } from './find.ts';
 
 /** The network with this id or name. @throws NotFoundError */
 export function findNetwork(state: ClusterState, ref: string): Network {
+  checkRef('network', ref);
   return found('network', ref, state.network((state.idByName('network', ref) ?? ref) as NetworkId));
 }
 
 /** The secret with this id or name. @throws NotFoundError */
 export function findSecret(state: ClusterState, ref: string): Secret {
+  checkRef('secret', ref);
   return found('secret', ref, state.secret((state.idByName('secret', ref) ?? ref) as SecretId));
 }
 
 /** The config with this id or name. @throws NotFoundError */
 export function findConfig(state: ClusterState, ref: string): Config {
+  checkRef('config', ref);
   return found('config', ref, state.config((state.idByName('config', ref) ?? ref) as ConfigId));
 }
 

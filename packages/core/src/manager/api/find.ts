@@ -1,19 +1,27 @@
 /** Finding objects by what people type: an id or a name. */
 
-import { NotFoundError, VersionConflictError } from '../../errors.ts';
+import { InvalidSpecError, NotFoundError, VersionConflictError } from '../../errors.ts';
 import type { NodeId, ServiceId, TaskId } from '../../model/ids.ts';
 import type { Meta, Node, Service, Task } from '../../model/objects.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 
-/** The service with this id or name. @throws NotFoundError */
+/** Refuses what can't name an object, as callers without types may send it. @throws InvalidSpecError */
+export function checkRef(kind: string, ref: unknown): void {
+  if (typeof ref !== 'string')
+    throw new InvalidSpecError([{ field: kind, rule: 'must be an id or a name, as text' }]);
+}
+
+/** The service with this id or name. @throws NotFoundError, InvalidSpecError */
 export function findService(state: ClusterState, ref: string): Service {
+  checkRef('service', ref);
   const service = state.service(ref as ServiceId) ?? state.serviceByName(ref);
   if (!service) throw new NotFoundError('service', ref);
   return service;
 }
 
-/** The node with this id, or the only one with this hostname. @throws NotFoundError */
+/** The node with this id, or the only one with this hostname. @throws NotFoundError, InvalidSpecError */
 export function findNode(state: ClusterState, ref: string): Node {
+  checkRef('node', ref);
   const byId = state.node(ref as NodeId);
   if (byId) return byId;
   const named = [...state.nodes()].filter((node) => node.description.hostname === ref);
@@ -22,8 +30,9 @@ export function findNode(state: ClusterState, ref: string): Node {
   return only;
 }
 
-/** The task with this id. @throws NotFoundError */
+/** The task with this id. @throws NotFoundError, InvalidSpecError */
 export function findTask(state: ClusterState, ref: string): Task {
+  checkRef('task', ref);
   const task = state.task(ref as TaskId);
   if (!task) throw new NotFoundError('task', ref);
   return task;
