@@ -20,7 +20,14 @@ const NODE_FOLDERS = [`${CORE}/file/`, `${CORE}/node/`];
 const HOST_PORTS = [`${CORE}/runtime/`, `${CORE}/testing/simulated-clock.ts`, ...NODE_FOLDERS];
 
 /** Functions and classes of the host that core reaches through its ports only. */
-const HOST_GLOBALS = new Set(['setTimeout', 'setInterval', 'setImmediate', 'requestAnimationFrame', 'fetch']);
+const HOST_GLOBALS = new Set([
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+  'requestAnimationFrame',
+  'fetch',
+]);
 
 /** Members of the host's objects that read time or chance. */
 const HOST_MEMBERS = new Set([

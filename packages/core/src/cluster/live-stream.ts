@@ -6,6 +6,7 @@
 
 import { Observable, type Subscriber } from 'rxjs';
 import type { Lifetime } from '../runtime/lifetime.ts';
+import { afterThis } from '../runtime/microtask.ts';
 import type { AdvanceListener } from '../state/change-feed.ts';
 
 /** Where one reader is. */
@@ -89,7 +90,7 @@ export class LiveStream<T> extends Observable<T> implements AsyncIterable<T> {
     const advance = () => {
       if (queued) return;
       queued = true;
-      queueMicrotask(drain);
+      afterThis(drain);
     };
     const stopListening = this.#parts.onAdvance(advance);
     const stopEnding = this.#onEnd(() => subscriber.complete());
@@ -108,12 +109,12 @@ export class LiveStream<T> extends Observable<T> implements AsyncIterable<T> {
   #onEnd(listener: () => void): () => void {
     const { signal, lifetime } = this.#parts;
     if (signal?.aborted) {
-      queueMicrotask(listener);
+      afterThis(listener);
       return () => {};
     }
     signal?.addEventListener('abort', listener, { once: true });
     const stopLiving = lifetime.ended ? () => {} : lifetime.onEnd(listener);
-    if (lifetime.ended) queueMicrotask(listener);
+    if (lifetime.ended) afterThis(listener);
     return () => {
       signal?.removeEventListener('abort', listener);
       stopLiving();

@@ -8,6 +8,7 @@
 
 import type { CancelTimer, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { afterThis } from '../runtime/microtask.ts';
 import type { ControlLoop, Decision } from './control-loop.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -67,7 +68,7 @@ export class LoopRunner {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
     // A microtask, not a call: the transaction that marked us must be seen by every loop before any decides.
-    queueMicrotask(() => this.#flush());
+    afterThis(() => this.#flush());
   }
 
   #flush(): void {
