@@ -131,10 +131,18 @@ export class UnavailableError extends SkepError {
   override readonly name = 'UnavailableError';
   /** The log's own reason. */
   readonly reason: string;
+  /** With `not-leader`: the log's name for the member that leads, if one is known. */
+  readonly leader?: string;
 
-  constructor(reason: string, message: string, options?: { cause?: unknown; retryable?: boolean }) {
-    super('UNAVAILABLE', message, { retryable: true, ...options });
+  constructor(
+    reason: string,
+    message: string,
+    options: { readonly cause?: unknown; readonly retryable?: boolean; readonly leader?: string } = {},
+  ) {
+    const { leader, ...rest } = options;
+    super('UNAVAILABLE', message, { retryable: true, ...rest });
     this.reason = reason;
+    if (leader !== undefined) this.leader = leader;
   }
 }
 

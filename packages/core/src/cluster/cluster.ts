@@ -5,7 +5,7 @@
 
 import type { RuntimeDriver } from '../driver/runtime-driver.ts';
 import { InvalidSpecError, PreconditionError, UnavailableError } from '../errors.ts';
-import { type EventLog, LogError, type LogStatus, type RecoveryReport } from '../log/event-log.ts';
+import type { EventLog, LogError, LogStatus, RecoveryReport } from '../log/event-log.ts';
 import { MemoryEventLog } from '../log/memory-event-log.ts';
 import { updateCluster } from '../manager/api/cluster-commands.ts';
 import { findService } from '../manager/api/find.ts';
@@ -102,7 +102,9 @@ export class Cluster implements AsyncDisposable {
   }
 
   /**
-   * Opens a cluster: recovers what is stored, and starts leading as soon as the log says so.
+   * Opens a cluster: recovers what is stored, and starts leading as soon as the log says so. Where another member of
+   * the log leads, it follows: reads and watches show what has come here, and commands are refused as
+   * `UnavailableError` with reason `not-leader`, naming the member to ask. It leads by itself once that one is gone.
    *
    * @throws UnavailableError when what is stored can't be read, with the log's code as its reason (`locked`, `corrupt`,
    *   `wrong-key`, `unsupported-version`, `io`); InvalidSpecError; TimeoutError; AbortedError.
@@ -141,7 +143,9 @@ export class Cluster implements AsyncDisposable {
     const control = new Control({ manager, feed, clock, random, logger, lifetime, forgetting });
     const cluster = new Cluster({ options, log, feed, manager, control }, recovery);
     try {
-      await manager.whenLeading(signal);
+      const leading = await manager.whenServing(signal);
+      // A follower that is new has nothing to show until it has learned of the cluster.
+      if (!leading) await control.until('the cluster', { signal }, ({ cluster: formed }) => formed);
       forgetting.start();
       if (options.driver) await cluster.addNode({ ...options.node, driver: options.driver, signal });
       return cluster;
@@ -279,12 +283,17 @@ async function openMachine(log: EventLog, replica: Replica): Promise<RecoveryRep
   try {
     return await log.open(replica);
   } catch (error) {
-    if (!(error instanceof LogError)) throw error;
+    if (!isLogError(error)) throw error;
     throw new UnavailableError(error.code, error.message, {
       cause: error,
       retryable: error.code === 'locked',
     });
   }
+}
+
+/** An engine that knows the port as a type alone throws an error of its own make, by the same name and codes. */
+function isLogError(error: unknown): error is LogError {
+  return error instanceof Error && error.name === 'LogError';
 }
 
 async function openLog(dir: string | undefined, parts: { clock: Clock; logger: Logger }): Promise<EventLog> {

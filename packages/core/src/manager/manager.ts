@@ -58,7 +58,8 @@ export interface Leading {
 }
 
 interface Waiter {
-  resolve(leading: Leading): void;
+  /** Without an argument: another manager leads, and this one follows it. */
+  resolve(leading?: Leading): void;
   reject(reason: unknown): void;
   /** Stops waiting, without an answer. */
   forget(): void;
@@ -82,14 +83,24 @@ export class Manager {
   constructor(parts: ManagerParts) {
     this.#parts = parts;
     this.#stopLeading = parts.log.whileLeader((term) => this.#lead(term));
-    this.#stopListening = parts.log.onLeadership(({ role }) => {
-      if (role === 'none') this.#tellRefusal();
+    this.#stopListening = parts.log.onLeadership((leadership) => {
+      if (leadership.role === 'none') this.#tellRefusal();
+      // What waits here for its turn to lead would wait for as long as the other one lives.
+      else if (leadership.role === 'follower' && leadership.leader !== undefined) {
+        this.#settle((waiter) => waiter.resolve());
+      }
     });
   }
 
   /** What this manager leads with, if it leads. */
   get leading(): Leading | undefined {
     return this.#leading;
+  }
+
+  /** The manager that leads in place of this one, if one is known. */
+  get leader(): string | undefined {
+    const leadership = this.#parts.log.leadership();
+    return leadership.role === 'follower' ? leadership.leader : undefined;
   }
 
   /** Counters of the running control loops. */
@@ -100,12 +111,26 @@ export class Manager {
   /**
    * Waits until this manager leads.
    *
-   * @throws UnavailableError when the log takes nothing just now (a full disk, say), for its reason; ClosedError; the
-   *   signal's reason.
+   * @throws UnavailableError `not-leader` naming the manager that leads instead, as soon as one is known; or, when the
+   *   log takes nothing just now (a full disk, say), for its reason; ClosedError; the signal's reason.
    */
-  whenLeading(signal?: AbortSignal): Promise<Leading> {
+  async whenLeading(signal?: AbortSignal): Promise<Leading> {
+    const leading = await this.whenServing(signal);
+    if (leading) return leading;
+    const { leader } = this;
+    throw new UnavailableError('not-leader', `this manager follows, ${leader ?? 'another one'} leads`, {
+      ...(leader === undefined ? {} : { leader }),
+    });
+  }
+
+  /**
+   * Waits until this manager leads, or follows one that does. Resolves to what it leads with, if it leads.
+   *
+   * @throws UnavailableError when the log takes nothing just now, for its reason; ClosedError; the signal's reason.
+   */
+  whenServing(signal?: AbortSignal): Promise<Leading | undefined> {
     if (this.#closed) return Promise.reject(new ClosedError('the cluster'));
-    if (this.#leading) return Promise.resolve(this.#leading);
+    if (this.#leading || this.leader !== undefined) return Promise.resolve(this.#leading);
     const refusal = this.#refused();
     if (refusal) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
