@@ -9,10 +9,10 @@ import { KeepingMachine } from '../../node/test-support/keeping-machine.ts';
 import { MemoryDisk } from '../../storage/memory-storage.ts';
 import { frameHeader } from '../../transport/framing.ts';
 import type { PeerMessage } from '../../transport/peer-message.ts';
+import { TestAuthority } from '../test-support/certificates.ts';
 import { encodeGreeting } from './greeting.ts';
 import { parseAddress, type TcpTransportOptions, type TcpTransportTls } from './options.ts';
 import { TcpTransport } from './tcp-transport.ts';
-import { TestAuthority } from './test-support/certificates.ts';
 
 const closing: (() => Promise<void>)[] = [];
 let seed = 0;
