@@ -3,17 +3,31 @@
  * branch of which spread preference each is in. Made when first asked for, repaired node by node, never as a whole.
  */
 
+import { CandidateOrder } from './candidate-order.ts';
 import { NodeMarks } from './node-marks.ts';
+import type { NodeTable } from './node-table.ts';
 import type { Requirements, StaticRequirements } from './requirements.ts';
 import { SpreadLayout } from './spread-tree.ts';
 
 /** A layout is made anew when so many times more branches than nodes have come to be. */
 const BRANCHES_PER_NODE_MAX = 8;
 
+/** Entries of all candidate orders together, about: 20 bytes each. At least a few orders are kept whatever it says. */
+const ORDERED_MAX = 1_000_000;
+const ORDERS_MIN = 8;
+
+/** Candidates in order, and what they were judged by: notes that were dropped and made anew must not be relied on. */
+interface Ordered {
+  readonly order: CandidateOrder;
+  readonly judgements: NodeMarks | undefined;
+  readonly layout: SpreadLayout | undefined;
+}
+
 /** The notes about all nodes. */
 export class NodeNotes {
   readonly #judgements = new Map<string, NodeMarks>();
   readonly #layouts = new Map<string, SpreadLayout>();
+  readonly #orders = new Map<string, Ordered>();
   readonly #sizes: () => { readonly nodes: number; readonly services: number };
 
   /** @param sizes - how many nodes and services there are now, which bounds what is kept. */
@@ -41,6 +55,20 @@ export class NodeNotes {
     this.#layouts.set(spreadKey, layout);
     dropOldest(this.#layouts, this.#keptMax);
     return layout;
+  }
+
+  /** The nodes that may take such tasks, in the order of their load. It is to be repaired before it is used. */
+  candidatesOf(requirements: Requirements, nodes: NodeTable): CandidateOrder {
+    const judgements = this.judgementsOf(requirements.static);
+    const layout = this.layoutOf(requirements);
+    const key = `${requirements.static.key} ${requirements.spreadKey}`;
+    const known = this.#orders.get(key);
+    if (known && known.judgements === judgements && known.layout === layout) return known.order;
+    const order = new CandidateOrder(nodes, { judgements, leaves: layout?.leaves });
+    this.#orders.delete(key);
+    this.#orders.set(key, { order, judgements, layout });
+    dropOldest(this.#orders, Math.max(ORDERS_MIN, Math.floor(ORDERED_MAX / nodes.capacity)));
+    return order;
   }
 
   /** A node has changed or gone. */

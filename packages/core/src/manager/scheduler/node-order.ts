@@ -78,16 +78,13 @@ export class NodeHeap {
     this.#arrange(false);
   }
 
-  /** The best node's key grew: finds its new place. */
-  sinkTop(): void {
-    this.#sink(0, false);
-  }
-
-  /** Takes the best node out. */
-  dropTop(): void {
-    const last = this.#slots.pop();
-    if (last === undefined || this.#slots.length === 0) return;
-    this.#slots[0] = last;
+  /** The best node was given a task, and its key grew: finds its new place, or takes it out. */
+  placed(stillFit: boolean): void {
+    if (!stillFit) {
+      const last = this.#slots.pop();
+      if (last === undefined || this.#slots.length === 0) return;
+      this.#slots[0] = last;
+    }
     this.#sink(0, false);
   }
 

@@ -9,6 +9,7 @@ import type { Node } from '../../model/objects.ts';
 import type { AssignedGeneric } from '../../model/resources.ts';
 import { GenericUse } from './generic-use.ts';
 import { type Needs, toNanoCpus } from './requirements.ts';
+import { TouchLog } from './touch-log.ts';
 
 const SLOTS_MIN = 64;
 
@@ -34,6 +35,8 @@ export class NodeTable {
   rows = new Float64Array(SLOTS_MIN);
   /** Tasks that hold a place, active or not. */
   holding = new Int32Array(SLOTS_MIN);
+  /** The nodes whose row here changed, apart from what they have free. */
+  readonly touched = new TouchLog();
   readonly #hostPorts: (Map<number, number> | undefined)[] = [];
   readonly #generic: (GenericUse | undefined)[] = [];
   readonly #slots = new Map<NodeId, number>();
@@ -69,6 +72,7 @@ export class NodeTable {
     this.takesTasks[slot] = takesTasks(node) ? 1 : 0;
     this.freeNanoCpus[slot] = toNanoCpus(node.description.resources.cpus);
     this.freeMemoryBytes[slot] = node.description.resources.memoryBytes;
+    this.touched.note(slot);
     return slot;
   }
 
@@ -81,6 +85,7 @@ export class NodeTable {
     this.freeNanoCpus[slot] =
       (this.freeNanoCpus[slot] as number) + toNanoCpus(is.cpus) - toNanoCpus(was.cpus);
     this.freeMemoryBytes[slot] = (this.freeMemoryBytes[slot] as number) + is.memoryBytes - was.memoryBytes;
+    this.touched.note(slot);
   }
 
   /** Forgets a node and all that its tasks held. Its slot is given again: whoever has notes under it must drop them. */
@@ -96,6 +101,13 @@ export class NodeTable {
     this.#hostPorts[slot] = undefined;
     this.#generic[slot] = undefined;
     this.#unused.push(slot);
+    this.touched.note(slot);
+  }
+
+  /** Counts an active task, or with `sign` -1 counts it no more. */
+  countActive(slot: number, sign: 1 | -1): void {
+    this.active[slot] = (this.active[slot] as number) + sign;
+    this.touched.note(slot);
   }
 
   /** Books what a task holds, or with `sign` -1 gives it back. */

@@ -227,7 +227,7 @@ export class PlacementIndex {
     const slot = task.nodeId === undefined ? -1 : this.nodes.slotOf(task.nodeId);
     if (slot === -1) return;
     const service = this.#service(task.serviceId, state);
-    this.nodes.active[slot] = (this.nodes.active[slot] as number) + sign;
+    this.nodes.countActive(slot, sign);
     service.active.add(slot, sign, this.nodes.length);
     if (sign < 0) this.#forgetIfGone(service);
   }

@@ -4,15 +4,15 @@
  * else may write to meanwhile. It draws no lots and reads no clock: the same index gives the same placement, in
  * whatever slices it runs, and placing ten and then ten more is placing twenty.
  *
- * One walk over the nodes, then a step down a few heaps for each task.
+ * For many tasks: one walk over the nodes, then a step down a few heaps for each task. For a few, see `place-few.ts`.
  */
 
-import type { Node } from '../../model/objects.ts';
 import type { AssignedGeneric } from '../../model/resources.ts';
 import { FIT, newVerdictCounts } from './explanation.ts';
 import { compileFilters, type Filter, usesUpNodes } from './filters.ts';
-import { freeNames, offered } from './generic-use.ts';
+import { namesFor } from './names-for.ts';
 import { KEY_STEP, nodeKey } from './node-order.ts';
+import { isFew, placeFew } from './place-few.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
 import type { Requirements } from './requirements.ts';
@@ -23,7 +23,7 @@ import { SpreadTree } from './spread-tree.ts';
 const WORK_PER_STEP = 4_096;
 
 /** Tasks that are alike and want nodes. */
-interface PlacementRequest {
+export interface PlacementRequest {
   readonly service: ServiceEntry;
   readonly specVersion: number;
   readonly requirements: Requirements;
@@ -31,6 +31,11 @@ interface PlacementRequest {
   readonly count: number;
   /** For what counts as lately; milliseconds since 1970. */
   readonly at: number;
+  /**
+   * Whether all nodes are looked at, or no more than it takes to be sure. The placement is the same; what differs is
+   * the cost, and of how many nodes it can say why they won't do. Default: whichever is cheaper.
+   */
+  readonly look?: 'all' | 'few';
 }
 
 /** What came of a request. */
@@ -41,9 +46,9 @@ export interface Placement {
   readonly slots: Int32Array;
   /** For the same tasks, the named resources that they get; empty when none were asked for. */
   readonly generic: readonly (AssignedGeneric | undefined)[];
-  /** Nodes looked at. */
+  /** Nodes looked at: all, when not every task was placed. */
   readonly nodes: number;
-  /** By verdict, how many nodes each filter turned away at the end. All nodes, when not every task was placed. */
+  /** By verdict, how many nodes each filter turned away at the end, of those looked at. */
   readonly rejected: Uint32Array;
 }
 
@@ -57,7 +62,30 @@ export function* schedule(
   index: PlacementIndex,
   overlay: PlacementOverlay,
 ): Generator<number, Placement, undefined> {
-  const { service, requirements, count } = request;
+  const { count } = request;
+  const slots = new Int32Array(count);
+  const generic: AssignedGeneric[] = [];
+  const few = request.look ?? (isFew(request, index) ? 'few' : 'all');
+  if (few === 'all') return yield* placeAmongAll(request, index, overlay, { placed: 0, slots, generic });
+  const { placed, looked, repaired, rejected } = placeFew(request, index, overlay, slots, generic);
+  yield looked + repaired + placed;
+  if (placed === count) return { placed, slots, generic, nodes: looked, rejected };
+  return yield* placeAmongAll(request, index, overlay, { placed, slots, generic });
+}
+
+/** What is placed already, and where to write what comes. */
+interface Begun {
+  readonly placed: number;
+  readonly slots: Int32Array;
+  readonly generic: AssignedGeneric[];
+}
+
+function* placeAmongAll(
+  { service, specVersion, requirements, count, at }: PlacementRequest,
+  index: PlacementIndex,
+  overlay: PlacementOverlay,
+  begun: Begun,
+): Generator<number, Placement, undefined> {
   const { nodes } = index;
   const { keys, serviceTasks } = overlay;
   serviceTasks.fill(0, 0, nodes.length);
@@ -67,8 +95,8 @@ export function* schedule(
   const { rows, active } = nodes;
   const { added } = overlay;
   const layout = index.notes.layoutOf(requirements);
-  const tree = new SpreadTree({ keys, rows }, layout, count);
-  const faulty = service.failures.get(request.specVersion)?.faulty(request.at);
+  const tree = new SpreadTree({ keys, rows }, layout, count - begun.placed);
+  const faulty = service.failures.get(specVersion)?.faulty(at);
   const rejected = newVerdictCounts();
 
   for (let from = 0; from < nodes.length; from += WORK_PER_STEP) {
@@ -91,11 +119,10 @@ export function* schedule(
   }
   tree.arrange();
 
-  const slots = new Int32Array(count);
-  const generic: AssignedGeneric[] = [];
+  const { slots, generic } = begun;
   const recheck: Filter | undefined = usesUpNodes(requirements) ? filter : undefined;
   const named = requirements.needs.generic.length > 0;
-  let placed = 0;
+  let { placed } = begun;
   for (; placed < count; placed++) {
     const slot = tree.best;
     if (slot === -1) break;
@@ -111,23 +138,4 @@ export function* schedule(
     if ((placed + 1) % WORK_PER_STEP === 0) yield WORK_PER_STEP;
   }
   return { placed, slots, generic, nodes: nodes.size, rejected };
-}
-
-/** The named resources that one more task on this node gets: the first that are free, in the node's order. */
-export function namesFor(
-  requirements: Requirements,
-  index: PlacementIndex,
-  overlay: PlacementOverlay,
-  slot: number,
-): AssignedGeneric | undefined {
-  const node: Node | undefined = index.nodes.nodes[slot];
-  const offer = node?.description.resources.generic ?? {};
-  const assigned: Record<string, readonly string[]> = {};
-  for (const [name, amount] of requirements.needs.generic) {
-    const resource = offered(offer, name);
-    if (resource === undefined || typeof resource === 'number') continue;
-    const uses = [index.nodes.genericUse(slot), overlay.genericUse(slot)];
-    assigned[name] = freeNames(resource, name, uses).slice(0, amount);
-  }
-  return Object.keys(assigned).length === 0 ? undefined : assigned;
 }

@@ -20,10 +20,11 @@ import {
   sameExplanation,
 } from './explanation.ts';
 import { compileFilters, type Filter } from './filters.ts';
+import { namesFor } from './names-for.ts';
 import { PlacementIndex } from './placement-index.ts';
 import { PlacementOverlay } from './placement-overlay.ts';
 import { hostPortsOf, type Requirements } from './requirements.ts';
-import { namesFor, type Placement, schedule } from './schedule.ts';
+import { type Placement, schedule } from './schedule.ts';
 import { groupKey, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
 
 /** Nodes looked at plus tasks placed in one decision: a few milliseconds. A group's walk is not broken off for it. */
@@ -191,7 +192,7 @@ class Scheduler implements ControlLoop {
       const placement = this.#place(group, count, state, at);
       this.#assign(group, placement, draft);
       placedNow.set(group, placement.placed);
-      work -= this.#index.nodes.length + placement.placed;
+      work -= placement.nodes + placement.placed;
       if (placement.placed < count) this.#block(group, placement, at);
       else if (count < group.size) return true;
     }

@@ -43,13 +43,25 @@ export class SpreadLayout {
   }
 }
 
+/** The nodes of one leaf that are fit, as far as a branch has to know them. */
+export interface LeafNodes {
+  /** The best node's slot, or -1. */
+  readonly top: number;
+  /** Puts them in order, once all are known. */
+  arrange(): void;
+  /** The best node was given a task, and its key has grown. */
+  placed(stillFit: boolean): void;
+}
+
 /** One branch while a group is placed: a leaf has nodes, any other has branches with nodes below them. */
 interface Branch {
   readonly parent: Branch | undefined;
   tasks: number;
   /** The node that a task would get that goes down here; -1 when the branch is full. */
   best: number;
-  readonly nodes: NodeHeap;
+  /** Fit nodes that were added; `nodes`, unless the leaf was given others. */
+  readonly heap: NodeHeap;
+  nodes: LeafNodes;
   /** Branches that are not full, as a heap: fewest tasks first, then the better node. */
   readonly children: Branch[];
 }
@@ -85,7 +97,12 @@ export class SpreadTree {
   /** Adds a node that is fit. */
   add(slot: number, node: Node | undefined): void {
     const leaf = this.#layout && node ? this.#branch(this.#layout.leaves.get(slot, node)) : this.#root;
-    leaf.nodes.add(slot);
+    leaf.heap.add(slot);
+  }
+
+  /** Gives a leaf its nodes as a whole, instead of adding them. */
+  setLeaf(leaf: number, nodes: LeafNodes): void {
+    this.#branch(leaf).nodes = nodes;
   }
 
   /** Puts all in order, once all nodes are in. */
@@ -114,8 +131,7 @@ export class SpreadTree {
       branch = child;
       branch.tasks += 1;
     }
-    if (stillFit) branch.nodes.sinkTop();
-    else branch.nodes.dropTop();
+    branch.nodes.placed(stillFit);
     branch.best = branch.nodes.top;
     for (let above = branch.parent; above; above = above.parent) {
       if (above.children[0]?.best === -1) dropFirst(above.children);
@@ -138,7 +154,8 @@ export class SpreadTree {
   }
 
   #newBranch(parent: Branch | undefined): Branch {
-    return { parent, tasks: 0, best: -1, nodes: new NodeHeap(this.#order, this.#count), children: [] };
+    const heap = new NodeHeap(this.#order, this.#count);
+    return { parent, tasks: 0, best: -1, heap, nodes: heap, children: [] };
   }
 
   #sink(heap: Branch[], from: number): void {
