@@ -8,6 +8,7 @@ export default defineConfig({
     'event-log/index': 'src/event-log/index.ts',
     'tcp-transport/index': 'src/adapters/tcp-transport/index.ts',
     'file-storage/index': 'src/adapters/file-storage/index.ts',
+    'linearizability/index': 'src/linearizability/index.ts',
     'simulator/index': 'src/simulator/index.ts',
   },
   format: 'esm',
