@@ -85,6 +85,9 @@ export function refusals(spec: TaskSpec, options: ProcessDriverOptions): readonl
   if (spec.user !== undefined)
     refuse('user', "is not supported by the process driver: tasks run as the cluster's user");
   if (spec.tty) refuse('tty', 'is not supported by the process driver');
+  for (const field of ['init', 'sysctls', 'capabilityAdd', 'devices', 'privileged', 'logDriver'] as const) {
+    if (asksFor(spec[field])) refuse(field, 'is not supported by the process driver');
+  }
   if (spec.mounts.length > 0)
     refuse('mounts', 'are not supported by the process driver: tasks see the files of the machine');
   if (spec.stopSignal !== undefined && !STOP_SIGNALS.some((signal) => signal === spec.stopSignal)) {
@@ -112,6 +115,11 @@ export function portIssue(
   return { field: 'env.PORT', rule: `must not be set for a service with ports: ${told}` };
 }
 
+/** Whether a field asks for something: `false` and an empty list do not. */
+function asksFor(value: boolean | object | undefined): boolean {
+  return typeof value === 'object' ? Object.keys(value).length > 0 : value === true;
+}
+
 /** What of a spec a plain process runs without. */
 export function unenforced(spec: TaskSpec): readonly SpecIssue[] {
   const { limits } = spec.resources;
@@ -120,6 +128,8 @@ export function unenforced(spec: TaskSpec): readonly SpecIssue[] {
     ...(limits.cpus === undefined ? [] : [{ field: 'resources.limits.cpus', rule }]),
     ...(limits.memoryBytes === undefined ? [] : [{ field: 'resources.limits.memoryBytes', rule }]),
     ...(limits.pids === undefined ? [] : [{ field: 'resources.limits.pids', rule }]),
+    ...(asksFor(spec.ulimits) ? [{ field: 'ulimits', rule }] : []),
+    ...(asksFor(spec.capabilityDrop) ? [{ field: 'capabilityDrop', rule }] : []),
     ...(spec.readOnly ? [{ field: 'readOnly', rule }] : []),
     ...(spec.hostname === undefined ? [] : [{ field: 'hostname', rule }]),
   ];

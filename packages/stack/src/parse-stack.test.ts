@@ -56,6 +56,33 @@ describe('given a service field, when the file is parsed, then the task has it',
     ['stop_grace_period: 1m30s', { stopGraceMs: 90_000 }],
     ['tty: true', { tty: true }],
     ['read_only: "true"', { readOnly: true }],
+    ['init: true', { init: true }],
+    [
+      'ulimits: {nproc: 65535, nofile: {soft: 20000, hard: "40000"}}',
+      {
+        ulimits: { nproc: { soft: 65_535, hard: 65_535 }, nofile: { soft: 20_000, hard: 40_000 } },
+      },
+    ],
+    ['sysctls: [net.core.somaxconn=1024]', { sysctls: { 'net.core.somaxconn': '1024' } }],
+    ['sysctls: {net.core.somaxconn: 1024}', { sysctls: { 'net.core.somaxconn': '1024' } }],
+    ['cap_add: [ALL]', { capabilityAdd: ['ALL'] }],
+    ['cap_drop: [net_admin]', { capabilityDrop: ['NET_ADMIN'] }],
+    ['devices: [/dev/fuse]', { devices: [{ source: '/dev/fuse' }] }],
+    [
+      'devices: ["/dev/a:/dev/b:r", /dev/c:rw, {source: /dev/d, target: /dev/e}]',
+      {
+        devices: [
+          { source: '/dev/a', target: '/dev/b', permissions: 'r' },
+          { source: '/dev/c', permissions: 'rw' },
+          { source: '/dev/d', target: '/dev/e' },
+        ],
+      },
+    ],
+    ['privileged: true', { privileged: true }],
+    [
+      'logging: {driver: syslog, options: {tag: web}}',
+      { logDriver: { name: 'syslog', options: { tag: 'web' } } },
+    ],
     ['tmpfs: /run', { mounts: [{ type: 'tmpfs', target: '/run' }] }],
     [
       'tmpfs: [/run, "/tmp:size=64m"]',
@@ -128,8 +155,8 @@ describe('given a service field, when the file is parsed, then the task has it',
     'healthcheck: {disable: true, test: x}',
     'healthcheck: {test: [NONE]}',
     'healthcheck: {test: ""}',
-  ])('%s turns the probe off', (lines) => {
-    expect(web(parse(lines)).task).not.toHaveProperty('health');
+  ])("%s turns any probe off, the image's own too", (lines) => {
+    expect(web(parse(lines)).task.health).toEqual({ test: { kind: 'none' } });
   });
 });
 
@@ -387,8 +414,8 @@ describe('given a field without effect, when the file is parsed, then a warning 
     ['container_name: x', 'services.web.container_name', 'not-in-swarm'],
     ['restart: always', 'services.web.restart', 'not-in-swarm'],
     ['links: [db]', 'services.web.links', 'not-in-swarm'],
-    ['init: true', 'services.web.init', 'not-supported'],
-    ['cap_add: [ALL]', 'services.web.cap_add', 'not-supported'],
+    ['stdin_open: true', 'services.web.stdin_open', 'not-supported'],
+    ['extra_hosts: [a=1.2.3.4]', 'services.web.extra_hosts', 'not-supported'],
     [
       'deploy: {update_config: {order: start-first}}',
       'services.web.deploy.update_config.order',
@@ -425,6 +452,27 @@ describe('given a fault, when the file is parsed, then an InvalidSpecError names
     [
       'deploy: {mode: global, replicas: 2}',
       'services.web.deploy.replicas: has no meaning for a global service, which has one task on every node (line 4, column 28)',
+    ],
+    [
+      'ulimits: {nofile: {soft: 2, hard: 1}}',
+      'services.web.ulimits.nofile.soft: must not be above the hard limit (line 4, column 24)',
+    ],
+    [
+      'ulimits: {nofile: {soft: 2}}',
+      'services.web.ulimits.nofile: must be a number, or have soft and hard (line 4, column 15)',
+    ],
+    [
+      'cap_add: ["!"]',
+      'services.web.cap_add[0]: must be the name of a capability such as NET_ADMIN, or ALL (line 4, column 15)',
+    ],
+    [
+      'devices: ["/dev/a:"]',
+      "services.web.devices[0]: must have the form source[:target[:permissions]], not '/dev/a:' (line 4, column 15)",
+    ],
+    ['devices: ["/dev/a:rr"]', 'services.web.devices[0]: must be some of r, w and m (line 4, column 15)'],
+    [
+      'logging: {options: {a: b}}',
+      'services.web.logging: must name the driver of its options (line 4, column 5)',
     ],
     [
       'deploy: {resources: {limits: {memory: 1k}}}',

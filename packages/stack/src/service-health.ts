@@ -17,7 +17,7 @@ const SHELL = ['/bin/sh', '-c'] as const;
 
 /**
  * Reads both. `x-skep-health` wins over `healthcheck.test`, so that one file serves Docker and Skep; the times are
- * always those of `healthcheck`, and `disable: true` or `NONE` turns any probe off.
+ * always those of `healthcheck`, and `disable: true` or `NONE` turns any probe off, the image's own too.
  */
 export function readHealth(
   reading: Reading,
@@ -39,14 +39,16 @@ export function readHealth(
     startPeriodMs: readTime(reading, fields.start_period),
     startIntervalMs: readTime(reading, fields.start_interval),
   });
-  if (readField(reading, fields.disable, readBoolean) === true || test === 'none') return undefined;
+  if (readField(reading, fields.disable, readBoolean) === true || test?.kind === 'none') {
+    return { test: { kind: 'none' } };
+  }
   const chosen = probe ?? test;
   if (chosen !== undefined) return { test: chosen, ...times };
   if (fields.test === undefined) {
     reading.warn(
       healthcheck,
       'not-supported',
-      'ignored without a test: the probe of the image itself is not run',
+      'ignored without a test: the image has a probe and times of its own, or none',
     );
   }
   return undefined;
@@ -57,14 +59,14 @@ function readTime(reading: Reading, place: Place | undefined): number | undefine
   return readField(reading, place, readDurationMs) || undefined;
 }
 
-const readTest: Read<HealthTest | 'none'> = (reading, place) => {
+const readTest: Read<HealthTest> = (reading, place) => {
   if (place.node.kind !== 'list') {
     const text = readText(reading, place);
     if (text === undefined) return undefined;
-    return text === '' ? 'none' : { kind: 'exec', command: [...SHELL, text] };
+    return text === '' ? { kind: 'none' } : { kind: 'exec', command: [...SHELL, text] };
   }
   const [kind, ...command] = readEach(reading, place, readText) ?? [];
-  if (kind === 'NONE' || kind === undefined) return 'none';
+  if (kind === 'NONE' || kind === undefined) return { kind: 'none' };
   if (kind === 'CMD' && command.length > 0) return { kind: 'exec', command };
   if (kind === 'CMD-SHELL' && command.length === 1) return { kind: 'exec', command: [...SHELL, ...command] };
   return reading.issue(place, 'must be a text, [NONE], [CMD, program, argument…] or [CMD-SHELL, text]');

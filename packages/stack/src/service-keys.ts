@@ -3,6 +3,8 @@
  * mode leaves out follow what `docker stack deploy` itself says of them.
  */
 
+import { CONTAINER_KEYS } from './service-container.ts';
+
 /** Keys that make a spec. */
 export const SERVICE_KEYS = [
   'image',
@@ -26,6 +28,7 @@ export const SERVICE_KEYS = [
   'stop_grace_period',
   'tty',
   'read_only',
+  ...CONTAINER_KEYS,
   'x-skep-health',
 ] as const;
 
@@ -42,7 +45,6 @@ export const IGNORED_BY_SWARM: Readonly<Record<string, string>> = {
   depends_on: 'services start together; make each wait for what it needs, or fail and be restarted',
   develop: '',
   device_cgroup_rules: '',
-  devices: '',
   domainname: '',
   expose: 'services on the same network reach every port of each other',
   external_links: '',
@@ -58,7 +60,6 @@ export const IGNORED_BY_SWARM: Readonly<Record<string, string>> = {
   platform: 'constrain node.platform.os and node.platform.arch under deploy.placement',
   post_start: '',
   pre_stop: '',
-  privileged: '',
   profiles: '',
   provider: '',
   pull_policy: '',
@@ -75,21 +76,15 @@ export const IGNORED_BY_SWARM: Readonly<Record<string, string>> = {
 
 /** Keys that swarm mode knows and Skep does not yet. */
 export const NOT_SUPPORTED: Readonly<Record<string, string>> = {
-  cap_add: '',
-  cap_drop: '',
   credential_spec: '',
   dns: '',
   dns_opt: '',
   dns_search: '',
   extra_hosts: '',
   group_add: '',
-  init: '',
   isolation: '',
-  logging: 'output is kept by the runtime driver',
   oom_score_adj: '',
   stdin_open: '',
-  sysctls: '',
-  ulimits: '',
 };
 
 const LIMITS = 'set limits and reservations under deploy.resources';

@@ -9,6 +9,7 @@ import { readEach, readPairs, readTextRecord } from './read-collections.ts';
 import { compact, readField, readFields } from './read-fields.ts';
 import { readBoolean, readDurationMs, readText, readWord } from './read-values.ts';
 import { type Keyed, type Place, type Read, type Reading, shown } from './reading.ts';
+import { readContainer } from './service-container.ts';
 import { type Deploy, readDeploy } from './service-deploy.ts';
 import { readHealth } from './service-health.ts';
 import { IGNORED_BY_SWARM, NOT_SUPPORTED, REFUSED, SERVICE_KEYS } from './service-keys.ts';
@@ -55,6 +56,7 @@ export function readService(
     secrets: mutable(files('secrets')),
     configs: mutable(files('configs')),
     networks: [...readServiceNetworks(reading, fields.networks, entry, declared)],
+    ...readContainer(reading, fields),
     resources: deploy.resources,
     restart: deploy.restart,
     placement: deploy.placement,
@@ -204,6 +206,9 @@ const ORIGINS: readonly (readonly [spec: string, compose: string])[] = [
   ['task.mounts', 'volumes'],
   ['task.dir', 'working_dir'],
   ['task.stopGraceMs', 'stop_grace_period'],
+  ['task.capabilityAdd', 'cap_add'],
+  ['task.capabilityDrop', 'cap_drop'],
+  ['task.logDriver', 'logging'],
   ['task', ''],
   ['labels', 'deploy.labels'],
   ['replicas', 'deploy.replicas'],

@@ -118,6 +118,12 @@ export interface TaskRuntime {
   /** Removes every trace but what the owner asked to keep. Stops it first if need be. */
   remove(options: { readonly signal: AbortSignal }): Promise<void>;
   logs(options: LogOptions): AsyncIterable<LogChunk>;
+  /**
+   * Watches the health check that the runtime has of its own, such as that of a container image; the worker asks
+   * where the spec names no probe. Calls `onHealthy` once, at the first success, or at once where there is no such
+   * check. Resolves with why it is unhealthy, in words. Absent: the driver's runtimes have no checks of their own.
+   */
+  watchHealth?(options: { readonly onHealthy: () => void; readonly signal: AbortSignal }): Promise<string>;
   /** Present when the driver's description says `exec`. */
   exec?(command: readonly string[], options: { readonly signal: AbortSignal }): Promise<ExecResult>;
   /** Present when the driver's description says `stats`. */

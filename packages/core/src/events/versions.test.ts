@@ -43,3 +43,12 @@ describe('given an event that this Skep does not know, when it is read', () => {
     expect(() => upcast(1, { type })).toThrow(UnreadableEventError);
   });
 });
+
+test.each(['service.created', 'service.updated'] as const)(
+  'given a %s of version 1, when it is read, then it says what it said',
+  (type) => {
+    const written = { type, id: 's1', spec: { name: 'web', task: { image: 'web', tty: false } } };
+    expect(upcast(1, written)).toEqual(written);
+    expect(newestVersion(type)).toBe(2);
+  },
+);

@@ -15,7 +15,14 @@ type Upcast = (event: WrittenEvent) => WrittenEvent;
 /** History of one event's shape: `upcasts[0]` brings version 1 to version 2. The newest version follows from it. */
 export type EventHistory = readonly Upcast[];
 
-/** The history of every event. An event that never changed has an empty one: version 1. */
+/** Fields were added that may be absent: an event without them says what it said. */
+const unchanged: Upcast = (event) => event;
+
+/**
+ * The history of every event. An event that never changed has an empty one: version 1. Version 2 of a service's events
+ * came with what a container runs under: init, ulimits, sysctls, capabilities, devices, privileged, log driver, and the
+ * health test `none`.
+ */
 export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'cluster.created': [],
   'cluster.updated': [],
@@ -24,8 +31,8 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'node.described': [],
   'node.status': [],
   'node.removed': [],
-  'service.created': [],
-  'service.updated': [],
+  'service.created': [unchanged],
+  'service.updated': [unchanged],
   'service.removed': [],
   'service.allocated': [],
   'service.unallocated': [],

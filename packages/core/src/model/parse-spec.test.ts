@@ -208,6 +208,33 @@ describe('given a service spec, when it breaks a rule, then the field and the ru
       task({ networks: [{ name: 'a' }, { name: 'A' }] }),
       "task.networks[1].name: network 'a' is named twice",
     ],
+    [
+      'a soft limit above the hard one',
+      task({ ulimits: { nofile: { soft: 2, hard: 1 } } }),
+      'task.ulimits.nofile.soft: must not be above the hard limit',
+    ],
+    [
+      'no soft limit under a hard one',
+      task({ ulimits: { nofile: { soft: -1, hard: 1 } } }),
+      'task.ulimits.nofile.soft: must not be above the hard limit',
+    ],
+    ['a limit of nothing', task({ ulimits: { 'no file': { soft: 1, hard: 1 } } }), 'task.ulimits'],
+    [
+      'a capability that is none',
+      task({ capabilityAdd: ['net admin'] }),
+      'task.capabilityAdd[0]: must be the name',
+    ],
+    ['a kernel setting that is none', task({ sysctls: { 'a b': '1' } }), 'task.sysctls'],
+    [
+      'permissions of a device that are none',
+      task({ devices: [{ source: '/dev/a', permissions: 'rx' }] }),
+      'task.devices[0].permissions: must be some of r, w and m',
+    ],
+    [
+      'a log driver without a name',
+      task({ logDriver: { name: '' } }),
+      'task.logDriver.name: must not be empty',
+    ],
     ['a stop signal that is none', task({ stopSignal: '9' }), 'task.stopSignal: must be a signal name'],
     ['nothing at all', () => parseServiceSpec(null as never), ': '],
   ])('when it has %s', (_, parse, expected) => {

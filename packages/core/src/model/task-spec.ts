@@ -35,6 +35,8 @@ const environment = z.record(
 );
 
 const healthTest = z.discriminatedUnion('kind', [
+  /** No probe, and the image's own is turned off. */
+  z.strictObject({ kind: z.literal('none') }),
   z.strictObject({ kind: z.literal('exec'), command: commandLine }),
   z.strictObject({
     kind: z.literal('http'),
@@ -109,6 +111,38 @@ const restart = z.strictObject({
   windowMs: milliseconds.default(0),
 });
 
+const capabilities = z
+  .array(
+    z
+      .string()
+      .regex(/^(ALL|(CAP_)?[A-Z][A-Z_]*)$/, 'must be the name of a capability such as NET_ADMIN, or ALL'),
+  )
+  .optional();
+
+const ulimit = z
+  .strictObject({
+    /** -1 = no limit. */
+    soft: z.number().int('must be a whole number').min(-1, 'must be at least -1'),
+    /** -1 = no limit. */
+    hard: z.number().int('must be a whole number').min(-1, 'must be at least -1'),
+  })
+  .refine(({ soft, hard }) => hard === -1 || (soft !== -1 && soft <= hard), {
+    path: ['soft'],
+    error: 'must not be above the hard limit',
+  });
+
+const device = z.strictObject({
+  /** Path on the node. */
+  source: text,
+  /** Path that the task sees. Default: the source. */
+  target: text.optional(),
+  /** What the task may do: read, write, make the node. */
+  permissions: z
+    .string()
+    .regex(/^(?!.*(.).*\1)[rwm]{1,3}$/, 'must be some of r, w and m')
+    .default('rwm'),
+});
+
 const placement = z.strictObject({
   /** All must hold: `node.labels.rack==a`. */
   constraints: z.array(z.string()).default([]),
@@ -137,6 +171,8 @@ export const taskSpecSchema = z.strictObject({
   hostname: text.optional(),
   labels: labels.default({}),
   tty: z.boolean().default(false),
+  /** A small init as the task's first process: it passes signals on and collects the dead. Default: as the driver has it. */
+  init: z.boolean().optional(),
   readOnly: z.boolean().default(false),
   stopSignal: z
     .string()
@@ -151,6 +187,23 @@ export const taskSpecSchema = z.strictObject({
   /** Names of networks, with the task's aliases there. */
   networks: z.array(z.strictObject({ name: text, aliases: z.array(text).default([]) })).default([]),
   resources: resources.default({ reservations: {}, limits: {} }),
+  /** Limits of the task's processes, by name as in limits.conf(5): `nofile`. Absent: as the driver has them. */
+  ulimits: z
+    .record(z.string().regex(/^[a-z]+$/, 'must be the name of a resource such as nofile'), ulimit)
+    .optional(),
+  /** Kernel settings of the task's own namespaces: `net.core.somaxconn`. */
+  sysctls: z
+    .record(z.string().regex(/^[a-z0-9_./-]+$/i, 'must be the name of a kernel setting'), programText)
+    .optional(),
+  /** Linux capabilities beside those that the driver gives: `NET_ADMIN`. */
+  capabilityAdd: capabilities,
+  /** Linux capabilities taken away. */
+  capabilityDrop: capabilities,
+  devices: z.array(device).optional(),
+  /** All capabilities and devices of the node. Drivers refuse it unless their owner allows it. */
+  privileged: z.boolean().optional(),
+  /** Where output goes. Absent: where the driver keeps it. */
+  logDriver: z.strictObject({ name: text, options: z.record(text, z.string()).default({}) }).optional(),
   restart: restart.default(() => restart.parse({})),
   placement: placement.default(() => placement.parse({})),
   /** Credentials for the image's registry. In a stored spec this is their digest, never the value. */

@@ -15,7 +15,8 @@ import { errorText } from './bounded.ts';
 import type { AssignedTask } from './dispatcher-port.ts';
 import { checkExit, checkIssues, checkRuntime, checkStarted, exitError } from './driver-answers.ts';
 import type { ExecutorParts } from './executor-parts.ts';
-import { makeProbe, probeIssue } from './health/probes.ts';
+import { probeIssue } from './health/probes.ts';
+import { taskHealth } from './health/task-health.ts';
 import { whileHealthy } from './health/while-healthy.ts';
 import { ObservedTask, type StatusDetail } from './observed-task.ts';
 import { removeRuntime } from './remove-runtime.ts';
@@ -201,16 +202,19 @@ export class Executor {
     exited: Promise<TaskExit>,
     signal: AbortSignal,
   ): Promise<TaskExit> {
-    const { health } = this.#assigned.task.spec;
     const onHealthy = () => this.#observed.move('worker.running', 'started');
-    if (!health) {
-      onHealthy();
-      return exited;
-    }
-    const { clock, probes } = this.#parts;
-    const probe = makeProbe(health.test, probes, runtime, started);
-    const wasHealthy = this.#observed.state === 'running';
-    return whileHealthy({ spec: health, probe, clock, wasHealthy, onHealthy }, exited, signal);
+    const watch = taskHealth({
+      health: this.#assigned.task.spec.health,
+      runtime,
+      started,
+      parts: this.#parts,
+      wasHealthy: this.#observed.state === 'running',
+      onHealthy,
+      onRetry: (message, error) => this.#observed.say(message, error),
+    });
+    if (watch) return whileHealthy(watch, exited, signal);
+    onHealthy();
+    return exited;
   }
 
   /** Waits for the end for as long as the worker holds the task, so that a stop learns the exit code too. */

@@ -10,7 +10,7 @@ import type { Probe, ProbeResult } from './probe.ts';
 
 /** What a monitor works with. */
 export interface HealthWatch {
-  readonly spec: HealthSpec;
+  readonly times: Omit<HealthSpec, 'test'>;
   readonly probe: Probe;
   readonly clock: Clock;
   /** Ends the watch: it then never resolves to a verdict. */
@@ -31,13 +31,13 @@ export interface HealthWatch {
  * @returns why it is unhealthy, in words. Rejects with the signal's reason on abort.
  */
 export async function watchHealth(watch: HealthWatch): Promise<string> {
-  const { spec, clock, signal } = watch;
+  const { times, clock, signal } = watch;
   const startedAt = clock.monotonic();
-  const budgetMs = spec.startPeriodMs + spec.retries * spec.intervalMs;
+  const budgetMs = times.startPeriodMs + times.retries * times.intervalMs;
   let healthyOnce = watch.wasHealthy;
   let failures = 0;
   for (;;) {
-    if (healthyOnce) await sleep(clock, spec.intervalMs, signal);
+    if (healthyOnce) await sleep(clock, times.intervalMs, signal);
     const result = await ask(watch);
     signal.throwIfAborted();
     const ageMs = clock.monotonic() - startedAt;
@@ -47,18 +47,18 @@ export async function watchHealth(watch: HealthWatch): Promise<string> {
       healthyOnce = true;
       continue;
     }
-    if (healthyOnce || ageMs >= spec.startPeriodMs) failures += 1;
-    if (failures >= spec.retries && (healthyOnce || ageMs >= budgetMs)) {
+    if (healthyOnce || ageMs >= times.startPeriodMs) failures += 1;
+    if (failures >= times.retries && (healthyOnce || ageMs >= budgetMs)) {
       return `task: unhealthy after ${failures} failed probes: ${result.message}`;
     }
-    if (!healthyOnce) await sleep(clock, spec.startIntervalMs, signal);
+    if (!healthyOnce) await sleep(clock, times.startIntervalMs, signal);
   }
 }
 
-async function ask({ spec, probe, clock, signal }: HealthWatch): Promise<ProbeResult> {
+async function ask({ times, probe, clock, signal }: HealthWatch): Promise<ProbeResult> {
   try {
     const { healthy, message } = await bounded(
-      { clock, signal, deadlineMs: spec.timeoutMs, what: 'probe' },
+      { clock, signal, deadlineMs: times.timeoutMs, what: 'probe' },
       probe,
     );
     return { healthy: healthy === true, message: errorText(message) };

@@ -23,7 +23,7 @@ export function probeIssue(
   runtime: Pick<TaskRuntime, 'exec'>,
 ): string | undefined {
   const test = task.spec.health?.test;
-  if (!test) return undefined;
+  if (!test || test.kind === 'none') return undefined;
   if (test.kind === 'exec') {
     return runtime.exec ? undefined : "health.test: the driver can't run commands beside a task";
   }
@@ -36,7 +36,7 @@ export function probeIssue(
 
 /** The probe that a health spec asks for. */
 export function makeProbe(
-  test: HealthSpec['test'],
+  test: Exclude<HealthSpec['test'], { readonly kind: 'none' }>,
   tools: ProbeTools,
   runtime: TaskRuntime,
   started: RuntimeStatus,
