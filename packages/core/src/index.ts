@@ -62,7 +62,6 @@ export type {
   NodeDescription,
   NodeState,
   NodeStatus,
-  PlacementExplanation,
   RestartHistory,
   RuntimeStatus,
   Secret,
@@ -90,6 +89,13 @@ export {
   secretSpecSchema,
 } from './model/other-specs.ts';
 export { parseServiceSpec } from './model/parse-spec.ts';
+export type {
+  PlacementCandidate,
+  PlacementDecision,
+  PlacementExplanation,
+  Rejection,
+  RejectionCause,
+} from './model/placement.ts';
 export type { AssignedGeneric, GenericResource, NodeResources } from './model/resources.ts';
 export {
   type PortSpec,

@@ -104,7 +104,9 @@ describe('given a cluster with one node', () => {
     const waiting = run(cluster.services.waitFor('web', 'running', { timeout: 1_000 }));
     await expect(waiting).rejects.toMatchObject({
       code: 'TIMEOUT',
-      reasons: ['no suitable node (scheduling constraints not satisfied on 1 node) (3 tasks)'],
+      reasons: [
+        'no suitable node (scheduling constraints not satisfied on 1 node: node.labels.disk==ssd) (3 tasks)',
+      ],
     });
     await run(cluster.nodes.update('node-1', { labels: { disk: 'ssd' } }));
     expect(await run(cluster.services.waitFor('web', 'running'))).toMatchObject({ running: 3 });

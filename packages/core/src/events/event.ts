@@ -21,12 +21,12 @@ import type {
 import type {
   NodeDescription,
   NodeState,
-  PlacementExplanation,
   RestartHistory,
   ServiceEndpoint,
   TaskStatus,
 } from '../model/objects.ts';
 import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from '../model/other-specs.ts';
+import type { PlacementChoice, PlacementFinding } from '../model/placement.ts';
 import type { AssignedGeneric } from '../model/resources.ts';
 import type { ServiceSpec } from '../model/service-spec.ts';
 import type { DesiredState } from '../model/task-state.ts';
@@ -59,6 +59,12 @@ export interface AssignedTasks {
   readonly tasks: readonly TaskId[];
   /** Named generic resources, for those tasks that asked for any. */
   readonly generic?: Readonly<Record<string, AssignedGeneric>>;
+}
+
+/** Why those tasks of an assignment that are of this service and spec version got the nodes that they got. */
+export interface ServiceChoice extends PlacementChoice {
+  readonly serviceId: ServiceId;
+  readonly specVersion: number;
 }
 
 /** Everything that can happen. */
@@ -113,12 +119,17 @@ export type ClusterEvent =
   /** The allocator gave them what they need: new → pending, with the service's ports as they are now. */
   | { readonly type: 'task.allocated'; readonly ids: readonly TaskId[] }
   /** The scheduler gave them nodes: pending → assigned. */
-  | { readonly type: 'task.assigned'; readonly rows: readonly AssignedTasks[] }
+  | {
+      readonly type: 'task.assigned';
+      readonly rows: readonly AssignedTasks[];
+      /** At most one for each service and spec version. Absent: nothing is told. */
+      readonly choices?: readonly ServiceChoice[];
+    }
   /** The scheduler found no node for them, and why. */
   | {
       readonly type: 'task.unplaced';
       readonly ids: readonly TaskId[];
-      readonly explanation: PlacementExplanation;
+      readonly explanation: PlacementFinding;
     }
   /** Observed states, from agents or from the loop that owns the state. */
   | {

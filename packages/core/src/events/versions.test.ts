@@ -31,6 +31,24 @@ describe('given an event that has changed its shape twice', () => {
   });
 });
 
+describe('given placements written before reasons were told, when they are read', () => {
+  test.each([
+    { type: 'task.assigned', rows: [{ nodeId: 'n1', tasks: ['t1'] }] },
+    {
+      type: 'task.unplaced',
+      ids: ['t1'],
+      explanation: {
+        nodes: 2,
+        rejected: [{ filter: 'resources', nodes: 2 }],
+        message: 'no suitable node (insufficient resources on 2 nodes)',
+      },
+    },
+  ])('then $type is understood as it was written', (written) => {
+    expect(upcast(1, written)).toEqual(written);
+    expect(newestVersion(written.type as 'task.assigned')).toBe(2);
+  });
+});
+
 describe('given an event that this Skep does not know, when it is read', () => {
   test.each([4, 0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
     'then version %d is refused',

@@ -21,7 +21,7 @@ const unchanged: Upcast = (event) => event;
 /**
  * The history of every event. An event that never changed has an empty one: version 1. Version 2 of a service's events
  * came with what a container runs under: init, ulimits, sysctls, capabilities, devices, privileged, log driver, and the
- * health test `none`.
+ * health test `none`; version 2 of what the scheduler decided, with its reasons.
  */
 export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'cluster.created': [],
@@ -38,8 +38,8 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'service.unallocated': [],
   'task.created': [],
   'task.allocated': [],
-  'task.assigned': [],
-  'task.unplaced': [],
+  'task.assigned': [unchanged],
+  'task.unplaced': [unchanged],
   'task.status': [],
   'task.desired': [],
   'task.removed': [],

@@ -7,6 +7,7 @@
 
 import type { ClusterId, ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId } from './ids.ts';
 import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from './other-specs.ts';
+import type { PlacementDecision, PlacementExplanation } from './placement.ts';
 import type { AssignedGeneric, NodeResources } from './resources.ts';
 import type { PortSpec, ServiceSpec } from './service-spec.ts';
 import type { TaskSpec } from './task-spec.ts';
@@ -125,16 +126,6 @@ export interface TaskStatus {
   readonly cause?: 'constraint' | 'node-left';
 }
 
-/** Why a task has no node: how many nodes each filter turned away. */
-export interface PlacementExplanation {
-  /** Nodes that were looked at. */
-  readonly nodes: number;
-  /** Nodes rejected by each filter, most first. The first filter that rejects a node is the one counted. */
-  readonly rejected: readonly { readonly filter: string; readonly nodes: number }[];
-  /** The whole in words: `no suitable node (insufficient resources on 2 nodes; …)`. */
-  readonly message: string;
-}
-
 /** What a slot remembers of its restarts. Carried by its newest task, so that no loop has to remember. */
 export interface RestartHistory {
   /** Failures in a row, which the back-off doubles with. */
@@ -170,6 +161,8 @@ export interface Task extends Meta {
   readonly assignedGeneric?: AssignedGeneric;
   /** While the task has no node: why. */
   readonly explanation?: PlacementExplanation;
+  /** Once the scheduler gave it a node: why that one. Absent where older versions decided. */
+  readonly decision?: PlacementDecision;
 }
 
 /** A network. Stored and versioned; put to work by the mesh. */

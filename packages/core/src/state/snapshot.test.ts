@@ -112,6 +112,63 @@ test('given large files, when they are written, then no chunk holds many of them
   expect(Math.max(...sizes)).toBeLessThan(2 * 1024 * 1024);
 });
 
+describe('given tasks that were told why they are placed or not', () => {
+  const cluster = aCluster()
+    .withNodes(1)
+    .withService({ name: 'web' })
+    .withPending('web', 4)
+    .withService({ name: 'api' })
+    .withPending('api');
+  const finding = { nodes: 1, rejected: [{ filter: 'ready', nodes: 1 }], message: 'no suitable node' };
+  const ids = cluster.tasks('web').map(({ id }) => id);
+  cluster.apply(
+    { type: 'task.unplaced', ids: ids.slice(0, 2), explanation: finding },
+    {
+      type: 'task.assigned',
+      rows: [{ nodeId: asId('node-1'), tasks: ids.slice(2) }],
+      choices: [
+        {
+          serviceId: asId('web'),
+          specVersion: cluster.tasks('web')[0]?.specVersion ?? 0,
+          placed: 2,
+          nodes: 1,
+          rejected: [],
+          candidates: [{ nodeId: asId('node-1'), failures: 0, serviceTasks: 0, tasks: 0 }],
+        },
+      ],
+    },
+  );
+
+  test('when they are restored, then they know it still, and share it', async () => {
+    const restored = await restoreSnapshot(snapshotChunks(cluster.state));
+    const tasks = [...restored.tasks()];
+    expect(tasks).toEqual([...cluster.state.tasks()]);
+    expect(tasks[0]?.explanation).toMatchObject({ ...finding, index: cluster.state.index });
+    expect(tasks[1]?.explanation).toBe(tasks[0]?.explanation);
+    expect(tasks[2]?.decision?.placed).toBe(2);
+    expect(tasks[3]?.decision).toBe(tasks[2]?.decision);
+  });
+
+  test('when version 1 is read, where explanations stood in the rows, then they are had, as of the last change', async () => {
+    const chunks = [...snapshotChunks(cluster.state)].map((chunk) => {
+      const value = decodeValue(chunk) as {
+        kind: string;
+        rows: [number, { explanation?: unknown; decision?: unknown }][];
+      };
+      if (value.kind === 'head') return encodeValue({ ...value, version: 1 });
+      if (value.kind !== 'tasks') return encodeValue(value);
+      const rows = value.rows.map(([number, { explanation, decision: _decision, ...row }]) => [
+        number,
+        explanation === undefined ? row : { ...row, explanation: finding },
+      ]);
+      return encodeValue({ ...value, rows });
+    });
+    const [first, , third] = [...(await restoreSnapshot(chunks)).tasks()];
+    expect(first?.explanation).toEqual({ ...finding, index: first?.version, at: first?.updatedAt });
+    expect(third?.decision).toBeUndefined();
+  });
+});
+
 describe('given a snapshot that is not whole, when it is restored, then it is refused as unreadable', () => {
   const built = aCluster()
     .withNodes(2)
@@ -173,7 +230,7 @@ describe('given a snapshot that is not whole, when it is restored, then it is re
   );
 
   test('when a newer Skep wrote it', () =>
-    refused([encodeValue({ ...head, version: 2 }), ...chunks.slice(1)]));
+    refused([encodeValue({ ...head, version: 3 }), ...chunks.slice(1)]));
 
   test('when a byte of it is changed, unless it still reads, with no other kind of error', async () => {
     await fc.assert(

@@ -7,6 +7,7 @@ import { decodeValue, encodeValue, UnreadableEventError } from '../events/codec.
 import type { CommandAnswer } from '../events/event.ts';
 import type { CommandId, ServiceId } from '../model/ids.ts';
 import type { AllocatedPort, ClusterObject, Task } from '../model/objects.ts';
+import type { PlacementDecision, PlacementExplanation, PlacementFinding } from '../model/placement.ts';
 import type { TaskSpec } from '../model/task-spec.ts';
 import { ClusterState, type NamedKind, nameKey, type SlotRows, type StateRoots } from './cluster-state.ts';
 import { closeOwner, createOwner, type Owner } from './persistent/owner.ts';
@@ -15,7 +16,8 @@ import { PersistentVector } from './persistent/persistent-vector.ts';
 import { RowSet } from './persistent/row-set.ts';
 import { emptyTable, type Table } from './table.ts';
 
-const VERSION = 1;
+/** Version 1 had explanations in the tasks' rows, without their index. It is still read. */
+const VERSION = 2;
 /** Rows and bytes of files in one chunk: small enough that making one never holds up the event loop. */
 const ROWS_PER_CHUNK = 1_000;
 const FILE_BYTES_PER_CHUNK = 1024 * 1024;
@@ -23,8 +25,17 @@ const FILE_BYTES_PER_CHUNK = 1024 * 1024;
 const PLAIN_TABLES = ['nodes', 'services', 'networks', 'secrets', 'configs'] as const;
 type PlainTable = (typeof PLAIN_TABLES)[number];
 
-/** A task with its spec and ports as numbers in the snapshot's own list of them: thousands of tasks share each. */
-type WrittenTask = Omit<Task, 'spec' | 'ports'> & { readonly spec: number; readonly ports: number };
+/** What thousands of tasks share each. */
+type Shared = TaskSpec | readonly AllocatedPort[] | PlacementExplanation | PlacementDecision;
+
+/** A task with what it shares as numbers in the snapshot's own list. */
+type WrittenTask = Omit<Task, 'spec' | 'ports' | 'explanation' | 'decision'> & {
+  readonly spec: number;
+  readonly ports: number;
+  /** In version 1 the explanation itself. */
+  readonly explanation?: number | PlacementFinding;
+  readonly decision?: number;
+};
 
 /** A command by its place in the order of commands. */
 type WrittenCommand = readonly [order: number, id: CommandId, index: number, answer: CommandAnswer | null];
@@ -48,8 +59,8 @@ type Chunk =
   | { readonly kind: 'departed'; readonly rows: readonly (readonly [ServiceId, number, string])[] }
   | {
       readonly kind: 'tasks';
-      /** What the list of specs and ports grows by, before these rows are read. */
-      readonly shared: readonly (TaskSpec | readonly AllocatedPort[])[];
+      /** What the list of shared values grows by, before these rows are read. */
+      readonly shared: readonly Shared[];
       readonly rows: readonly (readonly [number, WrittenTask])[];
     }
   | { readonly kind: 'vault'; readonly rows: readonly (readonly [string, Uint8Array])[] }
@@ -138,8 +149,8 @@ function* taskChunks(roots: StateRoots): Generator<Chunk, undefined, undefined> 
   const numbers = new Map<object, number>();
   const numbersByContent = new Map<string, number>();
   for (const part of inChunks(roots.tasks.rows.entries())) {
-    const shared: (TaskSpec | readonly AllocatedPort[])[] = [];
-    const numberOf = (value: TaskSpec | readonly AllocatedPort[]): number => {
+    const shared: Shared[] = [];
+    const numberOf = (value: Shared): number => {
       const known = numbers.get(value);
       if (known !== undefined) return known;
       const content = JSON.stringify(value);
@@ -154,10 +165,21 @@ function* taskChunks(roots: StateRoots): Generator<Chunk, undefined, undefined> 
     };
     const rows = part.map(([number, task]): readonly [number, WrittenTask] => [
       number,
-      { ...task, spec: numberOf(task.spec), ports: numberOf(task.ports) },
+      withNumbers(task, numberOf),
     ]);
     yield { kind: 'tasks', shared, rows };
   }
+}
+
+function withNumbers(task: Task, numberOf: (value: Shared) => number): WrittenTask {
+  const { spec, ports, explanation, decision, ...row } = task;
+  return {
+    ...row,
+    spec: numberOf(spec),
+    ports: numberOf(ports),
+    ...(explanation === undefined ? {} : { explanation: numberOf(explanation) }),
+    ...(decision === undefined ? {} : { decision: numberOf(decision) }),
+  };
 }
 
 function* inChunks<T>(
@@ -181,7 +203,7 @@ function* inChunks<T>(
 /** A state in the course of being read back. */
 class Restoring {
   readonly #owner: Owner = createOwner();
-  readonly #shared: (TaskSpec | readonly AllocatedPort[])[] = [];
+  readonly #shared: Shared[] = [];
   #roots: StateRoots | undefined;
   #taken = 0;
   #ended = false;
@@ -246,8 +268,10 @@ class Restoring {
 
   #begin(head: Extract<Chunk, { kind: 'head' }>): void {
     if (this.#roots) throw new UnreadableEventError('this snapshot begins twice');
-    if (head.version !== VERSION) {
-      throw new UnreadableEventError(`this snapshot has version ${head.version}, this Skep reads ${VERSION}`);
+    if (head.version !== 1 && head.version !== VERSION) {
+      throw new UnreadableEventError(
+        `this snapshot has version ${head.version}, this Skep reads 1 to ${VERSION}`,
+      );
     }
     const { next } = head;
     this.#roots = {
@@ -300,10 +324,7 @@ class Restoring {
   #tasks(roots: StateRoots, rows: readonly (readonly [number, WrittenTask])[]): StateRoots {
     let { tasks, slots, tasksByNode } = roots;
     for (const [number, written] of rows) {
-      const spec = this.#shared[written.spec];
-      const ports = this.#shared[written.ports];
-      if (!spec || !ports) throw new UnreadableEventError(`task ${written.id} is without its spec or ports`);
-      const task: Task = { ...written, spec: spec as TaskSpec, ports: ports as readonly AllocatedPort[] };
+      const task = this.#task(written);
       tasks = {
         rows: tasks.rows.set(number, task, this.#owner),
         ids: tasks.ids.set(task.id, number, this.#owner),
@@ -322,6 +343,27 @@ class Restoring {
       slots = slots.set(serviceRow, ofService.set(key, inSlot, this.#owner), this.#owner);
     }
     return { ...roots, tasks, slots, tasksByNode };
+  }
+
+  #task({ spec, ports, explanation, decision, ...row }: WrittenTask): Task {
+    return {
+      ...row,
+      spec: this.#sharedBy(row.id, spec),
+      ports: this.#sharedBy(row.id, ports),
+      ...(explanation === undefined ? {} : { explanation: this.#explanation(row, explanation) }),
+      ...(decision === undefined ? {} : { decision: this.#sharedBy(row.id, decision) }),
+    };
+  }
+
+  #explanation(row: Pick<Task, 'id' | 'version' | 'updatedAt'>, written: number | PlacementFinding) {
+    if (typeof written === 'number') return this.#sharedBy<PlacementExplanation>(row.id, written);
+    return { ...written, index: row.version, at: row.updatedAt };
+  }
+
+  #sharedBy<T extends Shared>(id: string, number: number): T {
+    const value = this.#shared[number];
+    if (!value) throw new UnreadableEventError(`task ${id} is without what it shares with others`);
+    return value as T;
   }
 }
 

@@ -7,8 +7,9 @@
 import fc from 'fast-check';
 import type { Actor, ClusterEvent, EventType, Transaction } from '../events/event.ts';
 import { asId, type CommandId } from '../model/ids.ts';
-import type { NodeDescription, PlacementExplanation, TaskStatus } from '../model/objects.ts';
+import type { NodeDescription, TaskStatus } from '../model/objects.ts';
 import { clusterSpecSchema, networkSpecSchema, nodeSpecSchema } from '../model/other-specs.ts';
+import type { PlacementCandidate, PlacementFinding, Rejection } from '../model/placement.ts';
 import { type PortSpec, type ServiceSpec, serviceSpecSchema } from '../model/service-spec.ts';
 import { DESIRED_STATES, TASK_STATES } from '../model/task-state.ts';
 
@@ -170,9 +171,23 @@ export const anyTaskStatus: fc.Arbitrary<TaskStatus> = shape<TaskStatus>(
   ['state', 'at', 'message'],
 );
 
-const anyExplanation: fc.Arbitrary<PlacementExplanation> = record({
+const anyRejection: fc.Arbitrary<Rejection> = shape<Rejection>(
+  {
+    filter: anyText,
+    nodes: natural,
+    by: listOf(
+      shape<NonNullable<Rejection['by']>[number]>(
+        { what: anyText, nodes: natural, asked: anyNumber, freeAtBest: anyNumber },
+        ['what', 'nodes'],
+      ),
+    ),
+  },
+  ['filter', 'nodes'],
+);
+
+const anyFinding: fc.Arbitrary<PlacementFinding> = record({
   nodes: natural,
-  rejected: listOf(record({ filter: anyText, nodes: natural })),
+  rejected: listOf(anyRejection),
   message: anyText,
 });
 
@@ -223,23 +238,47 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
     ),
   }),
   'task.allocated': record({ ids }),
-  'task.assigned': record({
-    rows: listOf(
-      shape<BodyOf<'task.assigned'>['rows'][number]>(
-        {
-          nodeId: id,
-          tasks: ids,
-          generic: fc.dictionary(
-            anyText,
-            fc.dictionary(anyText, listOf(anyText), { maxKeys: 2, noNullPrototype: true }),
-            { maxKeys: 2, noNullPrototype: true },
-          ),
-        },
-        ['nodeId', 'tasks'],
+  'task.assigned': shape<BodyOf<'task.assigned'>>(
+    {
+      rows: listOf(
+        shape<BodyOf<'task.assigned'>['rows'][number]>(
+          {
+            nodeId: id,
+            tasks: ids,
+            generic: fc.dictionary(
+              anyText,
+              fc.dictionary(anyText, listOf(anyText), { maxKeys: 2, noNullPrototype: true }),
+              { maxKeys: 2, noNullPrototype: true },
+            ),
+          },
+          ['nodeId', 'tasks'],
+        ),
       ),
-    ),
-  }),
-  'task.unplaced': record({ ids, explanation: anyExplanation }),
+      choices: listOf(
+        record({
+          serviceId: id,
+          specVersion: natural,
+          placed: natural,
+          nodes: natural,
+          rejected: listOf(anyRejection),
+          candidates: listOf(
+            shape<PlacementCandidate>(
+              {
+                nodeId: id,
+                spread: listOf(natural),
+                failures: natural,
+                serviceTasks: natural,
+                tasks: natural,
+              },
+              ['nodeId', 'failures', 'serviceTasks', 'tasks'],
+            ),
+          ),
+        }),
+      ),
+    },
+    ['rows'],
+  ),
+  'task.unplaced': record({ ids, explanation: anyFinding }),
   'task.status': record({ rows: listOf(record({ id, status: anyTaskStatus })) }),
   'task.desired': record({ state: fc.constantFrom(...DESIRED_STATES), ids }),
   'task.removed': record({ ids }),

@@ -8,9 +8,9 @@
  */
 
 import type { Node } from '../../model/objects.ts';
-import { FIT } from './explanation.ts';
 import type { NodeMarks } from './node-marks.ts';
 import type { NodeTable } from './node-table.ts';
+import { FIT } from './verdicts.ts';
 
 const NOWHERE = -1;
 /** What one active task adds to a node's key: more than any row number. */

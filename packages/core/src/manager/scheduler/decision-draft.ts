@@ -3,9 +3,10 @@
  * in. Assignments are one event, grouped by node; explanations one event per wording.
  */
 
-import type { AssignedTasks, ClusterEvent } from '../../events/event.ts';
+import type { AssignedTasks, ClusterEvent, ServiceChoice } from '../../events/event.ts';
 import type { NodeId, TaskId } from '../../model/ids.ts';
-import type { PlacementExplanation, TaskStatus } from '../../model/objects.ts';
+import type { TaskStatus } from '../../model/objects.ts';
+import type { PlacementFinding } from '../../model/placement.ts';
 import type { AssignedGeneric } from '../../model/resources.ts';
 import { ROWS_PER_TRANSACTION } from '../control-loop.ts';
 
@@ -18,6 +19,8 @@ const ID_BYTES = 28;
 /** A node's row without its tasks. */
 const NODE_ROW_BYTES = 44;
 const STATUS_ROW_BYTES = 128;
+/** A choice with its candidates, what turned nodes away apart. */
+const CHOICE_BYTES = 280;
 
 /** Where each node's row of assignments is, by slot. Kept between drafts, so that a draft needs no map. */
 export class RowNumbers {
@@ -54,7 +57,8 @@ export class DecisionDraft {
   readonly #rows: Row[] = [];
   readonly #slots: number[] = [];
   readonly #ended: TaskId[] = [];
-  readonly #explained = new Map<PlacementExplanation, TaskId[]>();
+  readonly #explained = new Map<PlacementFinding, TaskId[]>();
+  readonly #choices = new Map<string, ServiceChoice>();
   #count = 0;
   #bytes = 0;
 
@@ -92,8 +96,17 @@ export class DecisionDraft {
     }
   }
 
+  /** Why tasks of a service got the nodes that they were given. Told once for each spec version. */
+  choose(choice: ServiceChoice): void {
+    const key = `${choice.serviceId}/${choice.specVersion}`;
+    if (this.#choices.has(key)) return;
+    this.#choices.set(key, choice);
+    this.#bytes += CHOICE_BYTES;
+    for (const { by = [] } of choice.rejected) for (const { what } of by) this.#bytes += 40 + what.length;
+  }
+
   /** A task has no node, and why. The same wording is given as the same object. */
-  explain(id: TaskId, explanation: PlacementExplanation): void {
+  explain(id: TaskId, explanation: PlacementFinding): void {
     const ids = this.#explained.get(explanation);
     if (ids) ids.push(id);
     else {
@@ -124,7 +137,7 @@ export class DecisionDraft {
     }
     if (this.#rows.length > 0) {
       const rows: readonly AssignedTasks[] = this.#rows;
-      events.push({ type: 'task.assigned', rows });
+      events.push({ type: 'task.assigned', rows, choices: [...this.#choices.values()] });
     }
     for (const [explanation, ids] of this.#explained)
       events.push({ type: 'task.unplaced', ids, explanation });

@@ -3,20 +3,23 @@
  * looked at that it doesn't ask. The order is the field's, and the first filter that rejects is the one told.
  */
 
-import { FIT, rejectedBy, type Verdict } from './explanation.ts';
 import { freeAmount, type GenericNeeds, offered } from './generic-use.ts';
 import type { NodeTable } from './node-table.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
-import type { Requirements } from './requirements.ts';
+import { fromNanoCpus, type Requirements } from './requirements.ts';
+import {
+  FIT,
+  HAS_REPLICAS,
+  LACKS_CPUS,
+  LACKS_MEMORY,
+  NODE_DOWN,
+  notReadyVerdict,
+  type Verdict,
+} from './verdicts.ts';
 
 /** Judges the node in a slot. */
 export type Filter = (slot: number) => Verdict;
-
-const NOT_READY = rejectedBy('ready');
-const RESOURCES = rejectedBy('resources');
-const HOST_PORT = rejectedBy('host-port');
-const MAX_REPLICAS = rejectedBy('max-replicas');
 
 /**
  * Compiles the chain.
@@ -34,17 +37,18 @@ export function compileFilters(
   const chain: Filter[] = [readyFilter(nodes)];
   if (needs.nanoCpus > 0) chain.push(cpuFilter(nodes, overlay, needs.nanoCpus));
   if (needs.memoryBytes > 0) chain.push(memoryFilter(nodes, overlay, needs.memoryBytes));
-  if (needs.generic.length > 0) chain.push(genericFilter(nodes, overlay, needs.generic));
+  if (needs.generic.length > 0)
+    chain.push(genericFilter(nodes, overlay, needs.generic, requirements.firstGeneric));
   const judgements = index.notes.judgementsOf(requirements.static);
   if (judgements) {
     chain.push((slot) => {
       const node = nodes.nodes[slot];
-      return node === undefined ? NOT_READY : judgements.get(slot, node);
+      return node === undefined ? NODE_DOWN : judgements.get(slot, node);
     });
   }
-  if (hostPorts.length > 0) chain.push(hostPortFilter(nodes, overlay, hostPorts));
+  if (hostPorts.length > 0) chain.push(hostPortFilter(nodes, overlay, hostPorts, requirements.firstHostPort));
   if (maxReplicasPerNode > 0) {
-    chain.push((slot) => (serviceTasks(slot) < maxReplicasPerNode ? FIT : MAX_REPLICAS));
+    chain.push((slot) => (serviceTasks(slot) < maxReplicasPerNode ? FIT : HAS_REPLICAS));
   }
   return allOf(chain);
 }
@@ -72,13 +76,17 @@ function allOf(chain: readonly Filter[]): Filter {
   };
 }
 
-function readyFilter({ takesTasks }: NodeTable): Filter {
-  return (slot) => (takesTasks[slot] === 1 ? FIT : NOT_READY);
+function readyFilter({ takesTasks, nodes }: NodeTable): Filter {
+  return (slot) => {
+    if (takesTasks[slot] === 1) return FIT;
+    const node = nodes[slot];
+    return node === undefined ? NODE_DOWN : notReadyVerdict(node);
+  };
 }
 
 function cpuFilter({ freeNanoCpus }: NodeTable, { takenNanoCpus }: PlacementOverlay, asked: number): Filter {
   return (slot) =>
-    (freeNanoCpus[slot] as number) - (takenNanoCpus[slot] as number) >= asked ? FIT : RESOURCES;
+    (freeNanoCpus[slot] as number) - (takenNanoCpus[slot] as number) >= asked ? FIT : LACKS_CPUS;
 }
 
 function memoryFilter(
@@ -87,20 +95,72 @@ function memoryFilter(
   asked: number,
 ): Filter {
   return (slot) =>
-    (freeMemoryBytes[slot] as number) - (takenMemoryBytes[slot] as number) >= asked ? FIT : RESOURCES;
+    (freeMemoryBytes[slot] as number) - (takenMemoryBytes[slot] as number) >= asked ? FIT : LACKS_MEMORY;
 }
 
-function genericFilter(nodes: NodeTable, overlay: PlacementOverlay, needs: GenericNeeds): Filter {
+function genericFilter(
+  nodes: NodeTable,
+  overlay: PlacementOverlay,
+  needs: GenericNeeds,
+  first: Verdict,
+): Filter {
   return (slot) => {
-    const offer = nodes.nodes[slot]?.description.resources.generic;
-    if (offer === undefined) return RESOURCES;
-    const uses = [nodes.genericUse(slot), overlay.genericUse(slot)];
-    const enough = needs.every(([name, amount]) => freeAmount(offered(offer, name), name, uses) >= amount);
-    return enough ? FIT : RESOURCES;
+    const lacking = needs.findIndex(([name, amount]) => freeGeneric(nodes, overlay, slot, name) < amount);
+    return lacking === -1 ? FIT : first + lacking;
   };
 }
 
-function hostPortFilter(nodes: NodeTable, overlay: PlacementOverlay, ports: readonly number[]): Filter {
-  return (slot) =>
-    ports.some((port) => nodes.holdsPort(slot, port) || overlay.holdsPort(slot, port)) ? HOST_PORT : FIT;
+/** How much of a generic resource is free on a node, what is decided included. */
+export function freeGeneric(nodes: NodeTable, overlay: PlacementOverlay, slot: number, name: string): number {
+  const offer = nodes.nodes[slot]?.description.resources.generic ?? {};
+  return freeAmount(offered(offer, name), name, [nodes.genericUse(slot), overlay.genericUse(slot)]);
+}
+
+function hostPortFilter(
+  nodes: NodeTable,
+  overlay: PlacementOverlay,
+  ports: readonly number[],
+  first: Verdict,
+): Filter {
+  return (slot) => {
+    const taken = ports.findIndex((port) => nodes.holdsPort(slot, port) || overlay.holdsPort(slot, port));
+    return taken === -1 ? FIT : first + taken;
+  };
+}
+
+/**
+ * The most that is free of the resource that a verdict stands for, over the nodes that the chain turns away with it.
+ * Undefined for a verdict about anything else.
+ */
+export function freeAtBest(
+  filter: Filter,
+  requirements: Requirements,
+  { nodes }: PlacementIndex,
+  overlay: PlacementOverlay,
+): (verdict: Verdict) => number | undefined {
+  const best = new Map<Verdict, number>();
+  for (let slot = 0; slot < nodes.length; slot++) {
+    if (nodes.rows[slot] === 0) continue;
+    const verdict = filter(slot);
+    const free = freeOf(verdict, requirements, nodes, overlay, slot);
+    if (free !== undefined) best.set(verdict, Math.max(free, best.get(verdict) ?? Number.NEGATIVE_INFINITY));
+  }
+  return (verdict) => best.get(verdict);
+}
+
+function freeOf(
+  verdict: Verdict,
+  { needs, firstGeneric }: Requirements,
+  nodes: NodeTable,
+  overlay: PlacementOverlay,
+  slot: number,
+): number | undefined {
+  if (verdict === LACKS_CPUS) {
+    return fromNanoCpus((nodes.freeNanoCpus[slot] as number) - (overlay.takenNanoCpus[slot] as number));
+  }
+  if (verdict === LACKS_MEMORY) {
+    return (nodes.freeMemoryBytes[slot] as number) - (overlay.takenMemoryBytes[slot] as number);
+  }
+  const generic = needs.generic[verdict - firstGeneric];
+  return generic === undefined ? undefined : freeGeneric(nodes, overlay, slot, generic[0]);
 }

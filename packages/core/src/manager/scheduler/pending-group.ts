@@ -4,7 +4,8 @@
  */
 
 import type { TaskId } from '../../model/ids.ts';
-import type { PlacementExplanation, Task } from '../../model/objects.ts';
+import type { Task } from '../../model/objects.ts';
+import type { PlacementFinding } from '../../model/placement.ts';
 
 /** The queue is tidied up when so many entries are struck out, and they are at least half as many as wait. */
 const STRUCK_MIN = 1_024;
@@ -18,10 +19,10 @@ export class PendingGroup<Service = unknown> {
   readonly specVersion: number;
   /** One of the tasks: all have its spec and its host ports. */
   readonly sample: Task;
-  /** By verdict, how many nodes turned it away when it was last tried. */
-  rejected: Uint32Array | undefined;
+  /** The end of a task on some node may make room for it. */
+  relievable = false;
   /** What its tasks are told. */
-  explanation: PlacementExplanation | undefined;
+  explanation: PlacementFinding | undefined;
   /** When they were all told; milliseconds since 1970. */
   explainedAt = 0;
   #queue: TaskId[] = [];
@@ -70,6 +71,11 @@ export class PendingGroup<Service = unknown> {
   /** All that waits, in order. */
   all(): TaskId[] {
     return this.first(this.size);
+  }
+
+  /** Nobody waits to be told why. */
+  get allExplained(): boolean {
+    return this.#explained >= this.#queue.length;
   }
 
   /** What the group is explained by has changed: nobody is explained. */

@@ -5,9 +5,10 @@
  * nodes would choose, that look goes on from there. What it places is what that look would have placed.
  */
 
+import type { PlacementCandidate } from '../../model/placement.ts';
 import type { AssignedGeneric } from '../../model/resources.ts';
+import { BestFew } from './best-few.ts';
 import type { CandidateOrder, CandidateWalk } from './candidate-order.ts';
-import { FIT, newVerdictCounts } from './explanation.ts';
 import { compileFilters, type Filter } from './filters.ts';
 import { namesFor } from './names-for.ts';
 import { nodeKey } from './node-order.ts';
@@ -15,6 +16,7 @@ import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
 import type { PlacementRequest } from './schedule.ts';
 import { type LeafNodes, SpreadTree } from './spread-tree.ts';
+import { FIT } from './verdicts.ts';
 
 /** Few tasks are at most one for so many nodes. For more, a look at all nodes is shared by enough of them. */
 const NODES_PER_TASK = 16;
@@ -32,6 +34,8 @@ export interface FewPlaced {
   readonly repaired: number;
   /** By verdict, nodes that each filter turned away. */
   readonly rejected: Uint32Array;
+  /** The best of the nodes that were looked at, for the first of the tasks. */
+  readonly candidates: readonly PlacementCandidate[];
 }
 
 /** Whether it pays to try. */
@@ -55,6 +59,11 @@ export function placeFew(
   const look = new Look(request, index, overlay);
   const tree = freeTree(request, index, overlay, order, look);
   const named = requirements.needs.generic.length > 0;
+  // Free nodes have neither tasks of the service nor faults, so that their keys are their tasks.
+  const tell = (slot: number) => ({ failures: 0, serviceTasks: 0, tasks: overlay.keys[slot] as number });
+  const spread = (slot: number) => ({ ...tell(slot), spread: tree.loads(slot, nodes.nodes[slot]) });
+  const branched = index.notes.layoutOf(requirements) !== undefined;
+  const inBranches = branched ? look.best.tell(tree.best, index, spread) : undefined;
   let placed = 0;
   for (; placed < count && !look.inDoubt; placed++) {
     const slot = tree.best;
@@ -65,7 +74,8 @@ export function placeFew(
     overlay.take(slot, service, requirements.needs, requirements.hostPorts, names);
     tree.placed(true);
   }
-  return { placed, looked: look.looked, repaired, rejected: look.rejected };
+  const candidates = inBranches ?? look.best.tell(placed === 0 ? -1 : (slots[0] as number), index, tell);
+  return { placed, looked: look.looked, repaired, rejected: look.rejected, candidates };
 }
 
 /** The nodes as a tree whose leaves go along the order, each as far as it is asked for. */
@@ -94,7 +104,9 @@ class Look {
   looked = 0;
   /** What comes next can't be told from the order. */
   inDoubt = false;
-  readonly rejected = newVerdictCounts();
+  readonly rejected: Uint32Array;
+  /** The best of the nodes that are free. */
+  readonly best: BestFew;
   readonly #filter: Filter;
   readonly #serviceTasks: (slot: number) => number;
   readonly #faulty: ReadonlyMap<number, number> | undefined;
@@ -112,6 +124,8 @@ class Look {
     this.#filter = compileFilters(requirements, index, overlay, this.#serviceTasks);
     this.#faulty = service.failures.get(specVersion)?.faulty(at);
     this.#index = index;
+    this.rejected = new Uint32Array(requirements.causes.length);
+    this.best = new BestFew({ keys: overlay.keys, rows: index.nodes.rows });
     this.#overlay = overlay;
     this.#most = Math.ceil(index.nodes.size / GIVES_UP_AFTER);
   }
@@ -129,6 +143,7 @@ class Look {
     const { active } = this.#index.nodes;
     const { added, keys } = this.#overlay;
     keys[slot] = nodeKey(0, 0, (active[slot] as number) + (added[slot] as number));
+    this.best.offer(slot);
     return 'free';
   }
 }

@@ -101,9 +101,9 @@ export class PlacementIndex {
     this.dirty.add(group);
   }
 
-  /** No more of a group can be placed. `rejected` says what turned the nodes away, by verdict. */
-  block(group: ServiceGroup, rejected: Uint32Array): void {
-    group.rejected = rejected;
+  /** No more of a group can be placed. `relievable`: the end of a task on some node may help. */
+  block(group: ServiceGroup, relievable: boolean): void {
+    group.relievable = relievable;
     this.dirty.delete(group);
     this.blocked.add(group);
   }

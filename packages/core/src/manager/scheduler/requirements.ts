@@ -7,8 +7,16 @@ import { type ConstraintKey, constraintKeyText, parseConstraintKey } from '../..
 import { compileConstraints } from '../../model/constraint-match.ts';
 import type { AllocatedPort, Node, Task } from '../../model/objects.ts';
 import type { TaskSpec } from '../../model/task-spec.ts';
-import { FIT, rejectedBy, type Verdict } from './explanation.ts';
 import type { GenericNeeds } from './generic-use.ts';
+import {
+  causesOf,
+  FIRST_OF_LISTS,
+  FIT,
+  LAST_REMEMBERED,
+  ON_OTHER_PLATFORM,
+  type Verdict,
+  type VerdictCause,
+} from './verdicts.ts';
 
 /** What a task takes of a node's capacity. Limits do not count, only reservations. */
 export interface Needs {
@@ -24,6 +32,8 @@ export interface StaticRequirements {
   /** The same for tasks that ask the same. Empty: nothing is asked. */
   readonly key: string;
   readonly judge: (node: Node) => Verdict;
+  /** What the verdicts from {@link FIRST_OF_LISTS} on stand for. */
+  readonly causes: readonly VerdictCause[];
 }
 
 /** All that a task asks. */
@@ -38,6 +48,12 @@ export interface Requirements {
   readonly spread: readonly ConstraintKey[];
   /** The same for tasks with the same preferences. */
   readonly spreadKey: string;
+  /** By verdict, what it stands for. */
+  readonly causes: readonly VerdictCause[];
+  /** The verdict for want of the first generic resource that is asked for; the others follow. */
+  readonly firstGeneric: Verdict;
+  /** The verdict for the first host port being taken; the others follow. */
+  readonly firstHostPort: Verdict;
 }
 
 /** Billionths in one processor. */
@@ -52,6 +68,11 @@ const needsBySpec = new WeakMap<TaskSpec, Needs>();
 /** Processors as a whole number of billionths. */
 export function toNanoCpus(cpus: number): number {
   return Math.round(cpus * NANO);
+}
+
+/** Processors, from a whole number of billionths. */
+export function fromNanoCpus(nanoCpus: number): number {
+  return nanoCpus / NANO;
 }
 
 /** What a task with this spec takes of a node's capacity. */
@@ -87,29 +108,52 @@ export function compileRequirements(
   const { placement, networks } = task.spec;
   const spread = placement.preferences.flatMap((preference) => parseConstraintKey(preference.spread) ?? []);
   const drivers = networks.flatMap(({ name }) => networkDriver(name) ?? []);
+  const needs = needsOf(task.spec);
+  const fixed = compileStatic(placement, [...new Set(drivers)].sort());
+  const hostPorts = hostPortsOf(task.ports);
+  const generic = needs.generic.map(([what, asked]): VerdictCause => ({ filter: 'resources', what, asked }));
+  const ports = hostPorts.map((port): VerdictCause => ({ filter: 'host-port', what: hostPortText(port) }));
+  const asked = { cpus: fromNanoCpus(needs.nanoCpus), memoryBytes: needs.memoryBytes };
+  const firstGeneric = FIRST_OF_LISTS + fixed.causes.length;
   return {
-    needs: needsOf(task.spec),
-    static: compileStatic(placement, [...new Set(drivers)].sort()),
-    hostPorts: hostPortsOf(task.ports),
+    needs,
+    static: fixed,
+    hostPorts,
     maxReplicasPerNode: placement.maxReplicasPerNode,
     spread,
     spreadKey: JSON.stringify(spread.map(constraintKeyText)),
+    causes: causesOf(asked, [...fixed.causes, ...generic, ...ports]),
+    firstGeneric,
+    firstHostPort: firstGeneric + generic.length,
   };
+}
+
+/** A port of {@link hostPortsOf} as people write it: `8080/tcp`. */
+export function hostPortText(port: number): string {
+  return `${port % 65_536}/${PROTOCOLS[Math.floor(port / 65_536)] ?? ''}`;
 }
 
 function compileStatic(placement: TaskSpec['placement'], drivers: readonly string[]): StaticRequirements {
   const { constraints, platforms } = placement;
   if (constraints.length === 0 && platforms.length === 0 && drivers.length === 0) {
-    return { key: '', judge: () => FIT };
+    return { key: '', judge: () => FIT, causes: [] };
   }
-  const meets = compileConstraints(constraints);
+  const meets = constraints.map((constraint) => compileConstraints([constraint]));
+  const causes = [
+    ...drivers.map((driver): VerdictCause => ({ filter: 'plugin', what: `network/${driver}` })),
+    ...constraints.map((what): VerdictCause => ({ filter: 'constraint', what })),
+  ].slice(0, LAST_REMEMBERED + 1 - FIRST_OF_LISTS);
+  const verdict = (place: number) => Math.min(FIRST_OF_LISTS + place, LAST_REMEMBERED);
   return {
     key: JSON.stringify([constraints, platforms.map(({ os, architecture }) => [os, architecture]), drivers]),
     judge: (node) => {
-      if (!drivers.every((driver) => hasPlugin(node, 'network', driver))) return rejectedBy('plugin');
-      if (!meets(node)) return rejectedBy('constraint');
-      return isOnPlatform(node, platforms) ? FIT : rejectedBy('platform');
+      const missing = drivers.findIndex((driver) => !hasPlugin(node, 'network', driver));
+      if (missing !== -1) return verdict(missing);
+      const unmet = meets.findIndex((isMet) => !isMet(node));
+      if (unmet !== -1) return verdict(drivers.length + unmet);
+      return isOnPlatform(node, platforms) ? FIT : ON_OTHER_PLATFORM;
     },
+    causes,
   };
 }
 

@@ -7,8 +7,9 @@
  * For many tasks: one walk over the nodes, then a step down a few heaps for each task. For a few, see `place-few.ts`.
  */
 
+import type { PlacementCandidate } from '../../model/placement.ts';
 import type { AssignedGeneric } from '../../model/resources.ts';
-import { FIT, newVerdictCounts } from './explanation.ts';
+import { BestFew } from './best-few.ts';
 import { compileFilters, type Filter, usesUpNodes } from './filters.ts';
 import { namesFor } from './names-for.ts';
 import { KEY_STEP, nodeKey } from './node-order.ts';
@@ -18,6 +19,7 @@ import type { PlacementOverlay } from './placement-overlay.ts';
 import type { Requirements } from './requirements.ts';
 import type { ServiceEntry } from './service-entry.ts';
 import { SpreadTree } from './spread-tree.ts';
+import { FIT } from './verdicts.ts';
 
 /** Nodes looked at, or tasks placed, between two chances to stop. */
 const WORK_PER_STEP = 4_096;
@@ -50,6 +52,8 @@ export interface Placement {
   readonly nodes: number;
   /** By verdict, how many nodes each filter turned away at the end, of those looked at. */
   readonly rejected: Uint32Array;
+  /** The best nodes for the first of the tasks. */
+  readonly candidates: readonly PlacementCandidate[];
 }
 
 /**
@@ -67,10 +71,12 @@ export function* schedule(
   const generic: AssignedGeneric[] = [];
   const few = request.look ?? (isFew(request, index) ? 'few' : 'all');
   if (few === 'all') return yield* placeAmongAll(request, index, overlay, { placed: 0, slots, generic });
-  const { placed, looked, repaired, rejected } = placeFew(request, index, overlay, slots, generic);
+  const found = placeFew(request, index, overlay, slots, generic);
+  const { placed, looked, repaired, rejected, candidates } = found;
   yield looked + repaired + placed;
-  if (placed === count) return { placed, slots, generic, nodes: looked, rejected };
-  return yield* placeAmongAll(request, index, overlay, { placed, slots, generic });
+  if (placed === count) return { placed, slots, generic, nodes: looked, rejected, candidates };
+  const begun = { placed, slots, generic, ...(placed === 0 ? {} : { candidates }) };
+  return yield* placeAmongAll(request, index, overlay, begun);
 }
 
 /** What is placed already, and where to write what comes. */
@@ -78,6 +84,7 @@ interface Begun {
   readonly placed: number;
   readonly slots: Int32Array;
   readonly generic: AssignedGeneric[];
+  readonly candidates?: readonly PlacementCandidate[];
 }
 
 function* placeAmongAll(
@@ -95,9 +102,11 @@ function* placeAmongAll(
   const { rows, active } = nodes;
   const { added } = overlay;
   const layout = index.notes.layoutOf(requirements);
-  const tree = new SpreadTree({ keys, rows }, layout, count - begun.placed);
+  const order = { keys, rows };
+  const tree = new SpreadTree(order, layout, count - begun.placed);
+  const best = new BestFew(order);
   const faulty = service.failures.get(specVersion)?.faulty(at);
-  const rejected = newVerdictCounts();
+  const rejected = new Uint32Array(requirements.causes.length);
 
   for (let from = 0; from < nodes.length; from += WORK_PER_STEP) {
     const to = Math.min(nodes.length, from + WORK_PER_STEP);
@@ -114,10 +123,19 @@ function* placeAmongAll(
       const all = (active[slot] as number) + (added[slot] as number);
       keys[slot] = nodeKey(faulty === undefined ? 0 : (faulty.get(slot) ?? 0), tasks, all);
       tree.add(slot, node);
+      best.offer(slot);
     }
     yield to - from;
   }
   tree.arrange();
+  const candidates =
+    begun.candidates ??
+    best.tell(tree.best, index, (slot) => ({
+      failures: faulty?.get(slot) ?? 0,
+      serviceTasks: serviceTasks[slot] as number,
+      tasks: (active[slot] as number) + (added[slot] as number),
+      ...(layout === undefined ? {} : { spread: tree.loads(slot, nodes.nodes[slot]) }),
+    }));
 
   const { slots, generic } = begun;
   const recheck: Filter | undefined = usesUpNodes(requirements) ? filter : undefined;
@@ -137,5 +155,5 @@ function* placeAmongAll(
     tree.placed(verdict === FIT);
     if ((placed + 1) % WORK_PER_STEP === 0) yield WORK_PER_STEP;
   }
-  return { placed, slots, generic, nodes: nodes.size, rejected };
+  return { placed, slots, generic, nodes: nodes.size, rejected, candidates };
 }

@@ -113,7 +113,7 @@ const scenarios: readonly Scenario[] = [
         .withService({ name: 'web' })
         .withPending('web'),
     placed: { '-': 1 },
-    told: 'no suitable node (4 nodes not available for new tasks)',
+    told: 'no suitable node (4 nodes not available for new tasks: down on 1, unknown on 1, drained on 1, paused on 1)',
   },
   {
     title: 'processors for three tasks, then the fourth waits',
@@ -124,7 +124,7 @@ const scenarios: readonly Scenario[] = [
         .withService({ name: 'web', task: { resources: { reservations: { cpus: 1 } } } })
         .withPending('web', 4),
     placed: { 'node-1': 2, 'node-2': 1, '-': 1 },
-    told: 'no suitable node (insufficient resources on 2 nodes)',
+    told: 'no suitable node (insufficient resources on 2 nodes: cpus)',
   },
   {
     title: 'fractions of processors that add up to a whole, then no rounding keeps the last one out',
@@ -134,7 +134,7 @@ const scenarios: readonly Scenario[] = [
         .withService({ name: 'web', task: { resources: { reservations: { cpus: 0.1 } } } })
         .withPending('web', 11),
     placed: { 'node-1': 10, '-': 1 },
-    told: 'no suitable node (insufficient resources on 1 node)',
+    told: 'no suitable node (insufficient resources on 1 node: cpus)',
   },
   {
     title: 'memory on one node only, then all go there until it is full',
@@ -145,7 +145,7 @@ const scenarios: readonly Scenario[] = [
         .withService({ name: 'web', task: { resources: { reservations: { memoryBytes: 128 * MIB } } } })
         .withPending('web', 5),
     placed: { 'node-2': 4, '-': 1 },
-    told: 'no suitable node (insufficient resources on 2 nodes)',
+    told: 'no suitable node (insufficient resources on 2 nodes: memory)',
   },
   {
     title: 'only limits and no reservations, then limits do not count',
@@ -190,7 +190,7 @@ const scenarios: readonly Scenario[] = [
         .withTasks('web', 2, { nodes: ['node-1'], desired: 'shutdown' })
         .withPending('web'),
     placed: { '-': 1 },
-    told: 'no suitable node (insufficient resources on 1 node)',
+    told: 'no suitable node (insufficient resources on 1 node: cpus)',
   },
   {
     title: 'a generic resource that is counted, then so many tasks fit',
@@ -201,7 +201,7 @@ const scenarios: readonly Scenario[] = [
         .withService({ name: 'web', task: { resources: { reservations: { generic: { licence: 2 } } } } })
         .withPending('web', 2),
     placed: { 'node-1': 1, '-': 1 },
-    told: 'no suitable node (insufficient resources on 2 nodes)',
+    told: 'no suitable node (insufficient resources on 2 nodes: licence)',
   },
   {
     title: 'a constraint on a label, then only nodes that meet it get tasks',
@@ -236,7 +236,7 @@ const scenarios: readonly Scenario[] = [
         })
         .withPending('web'),
     placed: { '-': 1 },
-    told: 'no suitable node (scheduling constraints not satisfied on 2 nodes)',
+    told: 'no suitable node (scheduling constraints not satisfied on 2 nodes: node.labels.rack == a on 1, node.role == manager on 1)',
   },
   {
     title: 'a platform under another of its names, then it is the same platform',
@@ -272,7 +272,7 @@ const scenarios: readonly Scenario[] = [
         .withService({ name: 'web', ports: [{ target: 80, published: 80, mode: 'host' }] })
         .withPending('web', 3),
     placed: { 'node-1': 1, 'node-2': 1, '-': 1 },
-    told: 'no suitable node (host-mode port already in use on 2 nodes)',
+    told: 'no suitable node (host-mode port already in use on 2 nodes: 80/tcp)',
   },
   {
     title: 'a port of the host that another service has under the other protocol, then both fit',
@@ -322,8 +322,8 @@ const scenarios: readonly Scenario[] = [
         .withPending('web'),
     placed: { '-': 1 },
     told:
-      'no suitable node (scheduling constraints not satisfied on 3 nodes; ' +
-      '1 node not available for new tasks; insufficient resources on 1 node)',
+      'no suitable node (scheduling constraints not satisfied on 3 nodes: node.labels.rack == a; ' +
+      '1 node not available for new tasks: down; insufficient resources on 1 node: cpus)',
   },
   {
     title: 'a node that takes a task before it is full, then the count of the other filters is not lost',
@@ -342,8 +342,8 @@ const scenarios: readonly Scenario[] = [
         .withPending('web', 2),
     placed: { 'node-2': 1, '-': 1 },
     told:
-      'no suitable node (1 node not available for new tasks; insufficient resources on 1 node; ' +
-      'scheduling constraints not satisfied on 1 node)',
+      'no suitable node (1 node not available for new tasks: down; insufficient resources on 1 node: cpus; ' +
+      'scheduling constraints not satisfied on 1 node: node.labels.rack == a)',
   },
   {
     title: 'a node that failed the service five times of late, then it comes last although it is emptiest',
@@ -551,7 +551,7 @@ describe('when the scheduler decides, given', () => {
     const id = asId<NodeId>('node-3');
     cluster.apply({ type: 'node.removed', id: asId<NodeId>('node-2') }, { type: 'node.removed', id });
     scheduled(cluster.withPending('api'));
-    expect(explained(cluster, 'api')).toEqual(['no suitable node (missing plugin on 1 node)']);
+    expect(explained(cluster, 'api')).toEqual(['no suitable node (missing plugin on 1 node: network/weave)']);
   });
 
   it('two spec versions of a service, then only failures of the same version count', () => {
@@ -653,9 +653,8 @@ describe('given tasks that could not be placed', () => {
       .withPending('web', 2);
     const harness = scheduled(cluster);
     cluster.withStatus(['small-1'], 'complete').withNodeState('node-1', 'ready').withPending('web');
-    expect(harness.run()).toEqual([
-      { type: 'task.unplaced', ids: ['web-3'], explanation: cluster.tasks('web')[0]?.explanation },
-    ]);
+    const { index: _index, at: _at, ...finding } = cluster.tasks('web')[0]?.explanation ?? {};
+    expect(harness.run()).toEqual([{ type: 'task.unplaced', ids: ['web-3'], explanation: finding }]);
     expect(harness.changeLeader([createScheduler()]).run()).toEqual([]);
   });
 
@@ -669,8 +668,12 @@ describe('given tasks that could not be placed', () => {
     harness.run();
     expect(cluster.tasks('web')[0]?.explanation).toEqual({
       nodes: 2,
-      rejected: [{ filter: 'resources', nodes: 2 }],
-      message: 'no suitable node (insufficient resources on 2 nodes)',
+      rejected: [
+        { filter: 'resources', nodes: 2, by: [{ what: 'cpus', nodes: 2, asked: 2, freeAtBest: 1 }] },
+      ],
+      message: 'no suitable node (insufficient resources on 2 nodes: cpus)',
+      index: cluster.state.index,
+      at: cluster.at,
     });
   });
 
@@ -720,7 +723,7 @@ describe('given tasks made for one node', () => {
     const [task] = cluster.tasks('agent');
     expect([task?.status.state, task?.explanation?.message]).toEqual([
       'pending',
-      'insufficient resources on 1 node',
+      'insufficient resources on 1 node: cpus',
     ]);
     cluster.withStatus(['web-1'], 'failed');
     harness.run();
@@ -733,7 +736,7 @@ describe('given tasks made for one node', () => {
       .withService({ name: 'agent', mode: 'global' })
       .withTasks('agent', 1, { nodes: ['node-1'], state: 'pending' });
     const harness = scheduled(cluster);
-    expect(explained(cluster, 'agent')).toEqual(['1 node not available for new tasks']);
+    expect(explained(cluster, 'agent')).toEqual(['1 node not available for new tasks: down']);
     cluster.withNodeState('node-1', 'ready');
     harness.run();
     expect(cluster.tasks('agent')[0]?.status.state).toBe('assigned');
@@ -816,5 +819,68 @@ describe('given tasks in other states', () => {
     const harness = scheduled(cluster);
     expect(harness.transactions.length).toBeGreaterThan(1);
     expect(Object.values(placed(cluster))).toEqual(Array.from({ length: 7 }, () => 1_000));
+  });
+});
+
+describe('given tasks that are placed, then each keeps why it has its node', () => {
+  it('when they are placed together, then they share what is told, with the best nodes and those turned away', () => {
+    const cluster = aCluster()
+      .withNodes(4, (n) => ({ labels: { rack: n < 4 ? 'a' : 'b' } }))
+      .withNode({ state: 'down' })
+      .withService({ name: 'other' })
+      .withRunning('other', ['node-1'])
+      .withService({ name: 'web', task: { placement: { constraints: ['node.labels.rack==a'] } } })
+      .withRunning('web', ['node-3'])
+      .withPending('web', 3);
+    scheduled(cluster);
+    const [, first, second, third] = cluster.tasks('web').map(({ decision }) => decision);
+    expect(first).toEqual({
+      placed: 3,
+      nodes: 5,
+      rejected: [
+        { filter: 'ready', nodes: 1, by: [{ what: 'down', nodes: 1 }] },
+        { filter: 'constraint', nodes: 1, by: [{ what: 'node.labels.rack==a', nodes: 1 }] },
+      ],
+      candidates: [
+        { nodeId: 'node-2', failures: 0, serviceTasks: 0, tasks: 0 },
+        { nodeId: 'node-1', failures: 0, serviceTasks: 0, tasks: 1 },
+        { nodeId: 'node-3', failures: 0, serviceTasks: 1, tasks: 1 },
+      ],
+      index: cluster.state.index,
+      at: cluster.at,
+    });
+    expect(second).toBe(first);
+    expect(third).toBe(first);
+  });
+
+  it('when a spread preference decides, then the tasks in each branch are told, and the chosen node leads', () => {
+    const cluster = aCluster()
+      .withNode({ labels: { zone: 'a' } })
+      .withNode({ labels: { zone: 'a' } })
+      .withNode({ labels: { zone: 'b' } })
+      .withService({ name: 'other' })
+      .withRunning('other', ['node-3', 'node-3'])
+      .withService({ name: 'web', task: { placement: { preferences: [{ spread: 'node.labels.zone' }] } } })
+      .withRunning('web', ['node-1'])
+      .withPending('web');
+    scheduled(cluster);
+    const task = cluster.tasks('web').at(-1);
+    expect(task?.nodeId).toBe('node-3');
+    expect(task?.decision?.candidates.map(({ nodeId, spread }) => [nodeId, spread])).toEqual([
+      ['node-3', [0]],
+      ['node-2', [1]],
+      ['node-1', [1]],
+    ]);
+  });
+
+  it('when each was made for its node, then they share one note of it', () => {
+    const cluster = aCluster()
+      .withNodes(2)
+      .withService({ name: 'agent', mode: 'global' })
+      .withTasks('agent', 2, { nodes: ['node-1', 'node-2'], state: 'pending' });
+    scheduled(cluster);
+    const [one, two] = cluster.tasks('agent').map(({ decision }) => decision);
+    expect(one).toMatchObject({ placed: 2, nodes: 1, rejected: [], candidates: [] });
+    expect(two).toBe(one);
   });
 });

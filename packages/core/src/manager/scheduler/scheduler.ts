@@ -6,26 +6,27 @@
  */
 
 import type { TaskId } from '../../model/ids.ts';
+import type { PlacementFinding } from '../../model/placement.ts';
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { type ControlLoop, type DecideContext, type Decision, NOTHING } from '../control-loop.ts';
 import { DecisionDraft, RowNumbers } from './decision-draft.ts';
 import {
+  endsWithTasks,
   explainPreassigned,
   explainUnplaced,
-  FILTERS,
-  FIT,
   NODE_GONE,
-  rejectedBy,
+  rejections,
   sameExplanation,
 } from './explanation.ts';
-import { compileFilters, type Filter } from './filters.ts';
+import { compileFilters, type Filter, freeAtBest } from './filters.ts';
 import { namesFor } from './names-for.ts';
 import { PlacementIndex } from './placement-index.ts';
 import { PlacementOverlay } from './placement-overlay.ts';
 import { hostPortsOf, type Requirements } from './requirements.ts';
 import { type Placement, schedule } from './schedule.ts';
 import { groupKey, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
+import { FIT, type Verdict } from './verdicts.ts';
 
 /** Nodes looked at plus tasks placed in one decision: a few milliseconds. A group's walk is not broken off for it. */
 const WORK_PER_DECISION = 200_000;
@@ -33,9 +34,6 @@ const WORK_PER_DECISION = 200_000;
 const RETOLD_AT_ONCE_MAX = 1_000;
 /** Larger groups are told again not sooner than this; milliseconds. */
 const RETELL_MS = 60_000;
-
-/** Filters that a task which ends on a node may satisfy there. */
-const RELIEVABLE = [rejectedBy('resources'), rejectedBy('host-port'), rejectedBy('max-replicas')];
 
 /** Name of the loop, and the actor of its transactions. */
 export const SCHEDULER = 'scheduler';
@@ -102,7 +100,7 @@ class Scheduler implements ControlLoop {
     if (index.relieved.size === 0) return;
     let checksLeft = WORK_PER_DECISION;
     for (const group of index.blocked) {
-      if (!RELIEVABLE.some((verdict) => (group.rejected?.[verdict] ?? 0) > 0)) continue;
+      if (!group.relievable) continue;
       checksLeft -= index.relieved.size;
       // Past the budget a walk over all nodes later is no dearer than looking now.
       if (checksLeft < 0 || this.#fitsSomewhere(group, index.relieved, state)) index.retry(group);
@@ -112,7 +110,7 @@ class Scheduler implements ControlLoop {
 
   #fitsSomewhere(group: ServiceGroup, slots: ReadonlySet<number>, state: ClusterState): boolean {
     this.#overlay.reset(this.#index.nodes);
-    const requirements = this.#index.requirementsOf(group.service, group.key, group.sample, state);
+    const requirements = this.#requirementsOf(group, state);
     const filter = this.#filterOf(group.service, requirements);
     for (const slot of slots) if (filter(slot) === FIT) return true;
     return false;
@@ -128,19 +126,25 @@ class Scheduler implements ControlLoop {
   }
 
   #placePreassigned(state: ClusterState, draft: DecisionDraft): boolean {
-    const filters = new Map<Requirements, Filter>();
+    const kinds = new Map<Requirements, PreassignedKind>();
+    let more = false;
     for (const id of this.#index.dirtyPreassigned) {
-      if (draft.room === 0) return true;
-      this.#placeOnItsNode(id, state, draft, filters);
+      more = draft.room === 0;
+      if (more) break;
+      this.#placeOnItsNode(id, state, draft, kinds);
     }
-    return false;
+    for (const { service, specVersion, placed } of kinds.values()) {
+      if (placed > 0)
+        draft.choose({ serviceId: service.id, specVersion, placed, nodes: 1, rejected: [], candidates: [] });
+    }
+    return more;
   }
 
   #placeOnItsNode(
     id: TaskId,
     state: ClusterState,
     draft: DecisionDraft,
-    filters: Map<Requirements, Filter>,
+    kinds: Map<Requirements, PreassignedKind>,
   ): void {
     const index = this.#index;
     const task = state.task(id);
@@ -149,17 +153,28 @@ class Scheduler implements ControlLoop {
     const slot = index.nodes.slotOf(task.nodeId);
     const key = groupKey(task.specVersion, hostPortsOf(task.ports));
     const requirements = index.requirementsOf(service, key, task, state);
-    const filter = filters.get(requirements) ?? this.#filterOf(service, requirements);
-    filters.set(requirements, filter);
-    const verdict = slot === -1 ? FIT : filter(slot);
+    const kind = kinds.get(requirements) ?? {
+      service,
+      specVersion: task.specVersion,
+      filter: this.#filterOf(service, requirements),
+      placed: 0,
+      explanations: new Map<Verdict, PlacementFinding>(),
+    };
+    kinds.set(requirements, kind);
+    const verdict = slot === -1 ? FIT : kind.filter(slot);
     if (slot !== -1 && verdict === FIT) {
       const names = namesFor(requirements, index, this.#overlay, slot);
       this.#overlay.take(slot, service, requirements.needs, requirements.hostPorts, names);
       draft.assign(slot, task.nodeId, id, names);
+      kind.placed += 1;
       return;
     }
     index.dirtyPreassigned.delete(id);
-    const explanation = slot === -1 ? NODE_GONE : (PREASSIGNED[verdict] ?? NODE_GONE);
+    const explanation =
+      slot === -1
+        ? NODE_GONE
+        : (kind.explanations.get(verdict) ?? explainPreassigned(verdict, requirements.causes));
+    kind.explanations.set(verdict, explanation);
     if (!sameExplanation(task.explanation, explanation)) draft.explain(id, explanation);
   }
 
@@ -190,10 +205,10 @@ class Scheduler implements ControlLoop {
       if (work <= 0 || draft.room === 0) return true;
       const count = Math.min(group.size, draft.room);
       const placement = this.#place(group, count, state, at);
-      this.#assign(group, placement, draft);
+      if (placement.placed > 0) this.#assign(group, placement, state, draft);
       placedNow.set(group, placement.placed);
       work -= placement.nodes + placement.placed;
-      if (placement.placed < count) this.#block(group, placement, at);
+      if (placement.placed < count) this.#block(group, placement, state, at);
       else if (count < group.size) return true;
     }
     // What was marked since the round began waits for the next.
@@ -201,14 +216,28 @@ class Scheduler implements ControlLoop {
   }
 
   #place(group: ServiceGroup, count: number, state: ClusterState, at: number): Placement {
-    const requirements = this.#index.requirementsOf(group.service, group.key, group.sample, state);
+    const requirements = this.#requirementsOf(group, state);
     const request = { service: group.service, specVersion: group.specVersion, requirements, count, at };
     const steps = schedule(request, this.#index, this.#overlay);
     for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
   }
 
-  #assign(group: ServiceGroup, { placed, slots, generic }: Placement, draft: DecisionDraft): void {
+  #requirementsOf(group: ServiceGroup, state: ClusterState): Requirements {
+    return this.#index.requirementsOf(group.service, group.key, group.sample, state);
+  }
+
+  #assign(group: ServiceGroup, placement: Placement, state: ClusterState, draft: DecisionDraft): void {
+    const { placed, slots, generic, candidates } = placement;
     const { nodes } = this.#index.nodes;
+    const { causes } = this.#requirementsOf(group, state);
+    draft.choose({
+      serviceId: group.service.id,
+      specVersion: group.specVersion,
+      placed,
+      nodes: placement.nodes,
+      rejected: rejections(placement.rejected, causes),
+      candidates,
+    });
     const ids = group.first(placed);
     for (let at = 0; at < placed; at++) {
       const slot = slots[at] as number;
@@ -218,12 +247,18 @@ class Scheduler implements ControlLoop {
   }
 
   /** The rest of a group can't be placed now. Who is told so, and when, so that telling a million costs little. */
-  #block(group: ServiceGroup, placement: Placement, at: number): void {
-    this.#index.block(group, placement.rejected);
-    const explanation = explainUnplaced(placement.nodes, placement.rejected);
+  #block(group: ServiceGroup, placement: Placement, state: ClusterState, at: number): void {
+    const requirements = this.#requirementsOf(group, state);
+    this.#index.block(group, endsWithTasks(placement.rejected, requirements.causes));
+    const { nodes, rejected } = placement;
+    const explanation = explainUnplaced(nodes, rejected, requirements.causes);
     const isNews = this.#toRetell.delete(group) || !sameExplanation(group.explanation, explanation);
     const first = group.explanation === undefined;
-    group.explanation = explanation;
+    if (isNews || !group.allExplained) {
+      const filter = this.#filterOf(group.service, requirements);
+      const free = freeAtBest(filter, requirements, this.#index, this.#overlay);
+      group.explanation = { ...explanation, rejected: rejections(rejected, requirements.causes, free) };
+    }
     this.#toExplain.add(group);
     if (!isNews) return;
     const waits = group.size - placement.placed;
@@ -254,8 +289,16 @@ class Scheduler implements ControlLoop {
   }
 }
 
-/** By verdict, what a task is told that its own node has no place for. */
-const PREASSIGNED = [FIT, ...FILTERS.map(rejectedBy)].map(explainPreassigned);
+/** Tasks of one kind that are each made for one node. */
+interface PreassignedKind {
+  readonly service: ServiceEntry;
+  readonly specVersion: number;
+  readonly filter: Filter;
+  /** How many of them have got their node. */
+  placed: number;
+  /** By verdict, what they are told. */
+  readonly explanations: Map<Verdict, PlacementFinding>;
+}
 
 /** Older services first, then older specs: the same order whatever came in first. */
 function byAge(a: ServiceGroup, b: ServiceGroup): number {

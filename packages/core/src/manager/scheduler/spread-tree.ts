@@ -118,6 +118,14 @@ export class SpreadTree {
     }
   }
 
+  /** Tasks of the service in the branches that a node is in, outermost first. */
+  loads(slot: number, node: Node | undefined): number[] {
+    const loads: number[] = [];
+    const leaf = this.#layout && node ? this.#branch(this.#layout.leaves.get(slot, node)) : this.#root;
+    for (let branch = leaf; branch.parent; branch = branch.parent) loads.push(branch.tasks);
+    return loads.reverse();
+  }
+
   /** The slot of the node that gets the next task; -1 when no node is fit any more. */
   get best(): number {
     return this.#root.best;

@@ -1,8 +1,9 @@
 /** What task events do. The hot path: rows are built field by field, without a proxy between. */
 
-import type { ClusterEvent } from '../../events/event.ts';
+import type { ClusterEvent, ServiceChoice } from '../../events/event.ts';
 import type { ServiceId, TaskId } from '../../model/ids.ts';
-import type { AllocatedPort, TaskStatus } from '../../model/objects.ts';
+import type { AllocatedPort, Task, TaskStatus } from '../../model/objects.ts';
+import type { PlacementDecision, PlacementExplanation } from '../../model/placement.ts';
 import { isDesiredAfter } from '../../model/task-state.ts';
 import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
 import type { Stamp } from './stamp.ts';
@@ -22,7 +23,7 @@ export function evolveTask(draft: StateDraft, event: TaskEvent, stamp: Stamp): v
       assigned(draft, event, stamp);
       return;
     case 'task.unplaced':
-      for (const id of event.ids) change(draft, id, { explanation: event.explanation }, stamp);
+      unplaced(draft, event, stamp);
       return;
     case 'task.status':
       for (const { id, status } of event.rows) change(draft, id, { status }, stamp);
@@ -61,18 +62,64 @@ function allocated(draft: StateDraft, ids: readonly TaskId[], stamp: Stamp): voi
   }
 }
 
+function unplaced(
+  draft: StateDraft,
+  { ids, explanation: finding }: Extract<TaskEvent, { type: 'task.unplaced' }>,
+  stamp: Stamp,
+): void {
+  const explanation: PlacementExplanation = { ...finding, index: stamp.index, at: stamp.at };
+  for (const id of ids) change(draft, id, { explanation }, stamp);
+}
+
 function assigned(
   draft: StateDraft,
   event: Extract<TaskEvent, { type: 'task.assigned' }>,
   stamp: Stamp,
 ): void {
   const status: TaskStatus = { state: 'assigned', at: stamp.at, message: 'scheduler assigned task to node' };
+  const decisions = new Decisions(event.choices ?? [], stamp);
   for (const { nodeId, tasks, generic } of event.rows) {
+    let what: TaskRowChange = { status, nodeId, explanation: null };
     for (const id of tasks) {
+      const row = draft.taskRow(id);
+      const task = draft.taskAt(row);
+      const decision = decisions.of(task);
+      if (decision !== what.decision) what = { status, nodeId, explanation: null, decision };
       const assignedGeneric = generic?.[id];
-      const what = { status, nodeId, explanation: null };
-      change(draft, id, assignedGeneric === undefined ? what : { ...what, assignedGeneric }, stamp);
+      const change = assignedGeneric === undefined ? what : { ...what, assignedGeneric };
+      draft.replaceTask(row, task, changedTask(task, change, stamp));
     }
+  }
+}
+
+/** What is told of an assignment's tasks: one object for all tasks of a service that were placed together. */
+class Decisions {
+  readonly #byService = new Map<
+    ServiceId,
+    { readonly specVersion: number; readonly decision: PlacementDecision }[]
+  >();
+  #last:
+    | {
+        readonly serviceId: ServiceId;
+        readonly specVersion: number;
+        readonly decision: PlacementDecision | undefined;
+      }
+    | undefined;
+
+  constructor(choices: readonly ServiceChoice[], { index, at }: Stamp) {
+    for (const { serviceId, specVersion, ...choice } of choices) {
+      const ofService = this.#byService.get(serviceId) ?? [];
+      ofService.push({ specVersion, decision: { ...choice, index, at } });
+      this.#byService.set(serviceId, ofService);
+    }
+  }
+
+  of({ serviceId, specVersion }: Task): PlacementDecision | undefined {
+    const last = this.#last;
+    if (last && last.serviceId === serviceId && last.specVersion === specVersion) return last.decision;
+    const found = this.#byService.get(serviceId)?.find((each) => each.specVersion === specVersion);
+    this.#last = { serviceId, specVersion, decision: found?.decision };
+    return found?.decision;
   }
 }
 

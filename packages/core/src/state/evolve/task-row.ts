@@ -5,7 +5,8 @@
  */
 
 import type { NodeId } from '../../model/ids.ts';
-import type { AllocatedPort, PlacementExplanation, Task, TaskStatus } from '../../model/objects.ts';
+import type { AllocatedPort, Task, TaskStatus } from '../../model/objects.ts';
+import type { PlacementDecision, PlacementExplanation } from '../../model/placement.ts';
 import type { AssignedGeneric } from '../../model/resources.ts';
 import type { DesiredState } from '../../model/task-state.ts';
 import type { Stamp } from './stamp.ts';
@@ -20,6 +21,7 @@ export interface TaskRowChange {
   readonly assignedGeneric?: AssignedGeneric;
   /** `null` takes it away. */
   readonly explanation?: PlacementExplanation | null;
+  readonly decision?: PlacementDecision | undefined;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -27,6 +29,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 /** The row of a task after a change. */
 export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Task {
   const nodeId = change.nodeId ?? task.nodeId;
+  const decision = change.decision ?? task.decision;
   const after: Writable<Task> =
     nodeId === undefined
       ? {
@@ -44,22 +47,40 @@ export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Ta
           statusAppliedAt: change.status === undefined ? task.statusAppliedAt : stamp.at,
           startAfter: task.startAfter,
         }
-      : {
-          id: task.id,
-          version: stamp.index,
-          createdAt: task.createdAt,
-          updatedAt: stamp.at,
-          serviceId: task.serviceId,
-          slot: task.slot,
-          nodeId,
-          specVersion: task.specVersion,
-          spec: task.spec,
-          ports: change.ports ?? task.ports,
-          desiredState: change.desiredState ?? task.desiredState,
-          status: change.status ?? task.status,
-          statusAppliedAt: change.status === undefined ? task.statusAppliedAt : stamp.at,
-          startAfter: task.startAfter,
-        };
+      : decision === undefined
+        ? {
+            id: task.id,
+            version: stamp.index,
+            createdAt: task.createdAt,
+            updatedAt: stamp.at,
+            serviceId: task.serviceId,
+            slot: task.slot,
+            nodeId,
+            specVersion: task.specVersion,
+            spec: task.spec,
+            ports: change.ports ?? task.ports,
+            desiredState: change.desiredState ?? task.desiredState,
+            status: change.status ?? task.status,
+            statusAppliedAt: change.status === undefined ? task.statusAppliedAt : stamp.at,
+            startAfter: task.startAfter,
+          }
+        : {
+            id: task.id,
+            version: stamp.index,
+            createdAt: task.createdAt,
+            updatedAt: stamp.at,
+            serviceId: task.serviceId,
+            slot: task.slot,
+            nodeId,
+            specVersion: task.specVersion,
+            spec: task.spec,
+            ports: change.ports ?? task.ports,
+            desiredState: change.desiredState ?? task.desiredState,
+            status: change.status ?? task.status,
+            statusAppliedAt: change.status === undefined ? task.statusAppliedAt : stamp.at,
+            startAfter: task.startAfter,
+            decision,
+          };
   const runningSince = task.runningSince ?? (change.status?.state === 'running' ? stamp.at : undefined);
   if (runningSince !== undefined) after.runningSince = runningSince;
   if (task.replaces !== undefined) after.replaces = task.replaces;

@@ -145,12 +145,18 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
           delete row.explanation;
           const given = generic?.[id];
           if (given) row.assignedGeneric = castDraft(given);
+          for (const { serviceId, specVersion, ...choice } of event.choices ?? []) {
+            if (row.serviceId !== serviceId || row.specVersion !== specVersion) continue;
+            row.decision = castDraft({ ...choice, index: version, at });
+          }
           report(row, { state: 'assigned', at, message: 'scheduler assigned task to node' }, at);
         }
       }
       return;
     case 'task.unplaced':
-      for (const id of event.ids) task(id).explanation = castDraft(event.explanation);
+      for (const id of event.ids) {
+        task(id).explanation = castDraft({ ...event.explanation, index: version, at });
+      }
       return;
     case 'task.status':
       for (const { id, status } of event.rows) report(task(id), status, at);
