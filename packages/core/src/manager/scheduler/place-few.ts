@@ -14,7 +14,7 @@ import { namesFor } from './names-for.ts';
 import { nodeKey } from './node-order.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
-import type { PlacementRequest } from './schedule.ts';
+import type { PlacementRequest } from './placement-request.ts';
 import { type LeafNodes, SpreadTree } from './spread-tree.ts';
 import { FIT } from './verdicts.ts';
 

@@ -16,29 +16,12 @@ import { KEY_STEP, nodeKey } from './node-order.ts';
 import { isFew, placeFew } from './place-few.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
-import type { Requirements } from './requirements.ts';
-import type { ServiceEntry } from './service-entry.ts';
+import type { PlacementRequest } from './placement-request.ts';
 import { SpreadTree } from './spread-tree.ts';
 import { FIT } from './verdicts.ts';
 
 /** Nodes looked at, or tasks placed, between two chances to stop. */
 const WORK_PER_STEP = 4_096;
-
-/** Tasks that are alike and want nodes. */
-export interface PlacementRequest {
-  readonly service: ServiceEntry;
-  readonly specVersion: number;
-  readonly requirements: Requirements;
-  /** How many tasks. */
-  readonly count: number;
-  /** For what counts as lately; milliseconds since 1970. */
-  readonly at: number;
-  /**
-   * Whether all nodes are looked at, or no more than it takes to be sure. The placement is the same; what differs is
-   * the cost, and of how many nodes it can say why they won't do. Default: whichever is cheaper.
-   */
-  readonly look?: 'all' | 'few';
-}
 
 /** What came of a request. */
 export interface Placement {
