@@ -12,6 +12,7 @@ export default defineConfig({
     'file/browser': 'src/file/browser.ts',
     'node/index': 'src/node/index.ts',
     'node/browser': 'src/node/browser.ts',
+    'member/index': 'src/member/index.ts',
     'driver/index': 'src/driver/index.ts',
     'driver/conformance': 'src/driver/conformance.ts',
     'testing/index': 'src/testing/index.ts',

@@ -7,13 +7,15 @@
 
 export type { LabelsUpdate } from './cluster/applied-again.ts';
 export { type CloseOptions, Cluster, type ClusterHealth, type ClusterOptions } from './cluster/cluster.ts';
+export type { CommandForwarder, CommandRequest, CommandResponse } from './cluster/command-forwarder.ts';
 export type { Configs } from './cluster/configs.ts';
 export type { CommandOptions, VersionedCommandOptions } from './cluster/control.ts';
 export { type Endpoint, EndpointFeed, type Endpoints } from './cluster/endpoints.ts';
 export { LiveStream } from './cluster/live-stream.ts';
 export type { LocalNode, LocalNodeOptions } from './cluster/local-node.ts';
 export type { Networks } from './cluster/networks.ts';
-export type { NodeFilter, Nodes, NodeUpdate } from './cluster/nodes.ts';
+export type { NodeFilter, NodeJoin, Nodes, NodeUpdate } from './cluster/nodes.ts';
+export type { SealedRecords } from './cluster/sealed-records.ts';
 export type { Secrets } from './cluster/secrets.ts';
 export type { ServiceStatus } from './cluster/service-status.ts';
 export type { ServiceFilter, ServiceGoal, Services, ServiceUpdate } from './cluster/services.ts';

@@ -7,10 +7,10 @@ import type { RuntimeDriver } from '../driver/runtime-driver.ts';
 import { InvalidSpecError, PreconditionError, UnavailableError } from '../errors.ts';
 import type { EventLog, LogError, LogStatus, RecoveryReport } from '../log/event-log.ts';
 import { MemoryEventLog } from '../log/memory-event-log.ts';
-import { updateCluster } from '../manager/api/cluster-commands.ts';
 import { findService } from '../manager/api/find.ts';
 import type { LoopStatus } from '../manager/loop-runner.ts';
 import { Manager } from '../manager/manager.ts';
+import type { ClusterId } from '../model/ids.ts';
 import type { ClusterObject } from '../model/objects.ts';
 import { type ClusterSpecInput, clusterSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
@@ -25,15 +25,25 @@ import type { ObjectKind } from '../state/change.ts';
 import { ChangeFeed } from '../state/change-feed.ts';
 import { Replica } from '../state/replica.ts';
 import type { ProbeNetwork } from '../worker/health/probe.ts';
+import {
+  type CommandForwarder,
+  type CommandRequest,
+  type CommandResponse,
+  callOn,
+  checkCommand,
+  forwarding,
+} from './command-forwarder.ts';
 import { Configs } from './configs.ts';
-import { Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+import { Control, type VersionedCommandOptions } from './control.ts';
 import { EndpointFeed, type Endpoints, endpointsOf } from './endpoints.ts';
 import { Forgetting } from './forgetting.ts';
 import { LocalNode, type LocalNodeOptions } from './local-node.ts';
 import { Networks } from './networks.ts';
 import { Nodes } from './nodes.ts';
+import { SealedRecords } from './sealed-records.ts';
 import { Secrets } from './secrets.ts';
 import { Services } from './services.ts';
+import { Settings } from './settings.ts';
 import { Tasks } from './tasks.ts';
 import { Watch, type WatchOptions } from './watch.ts';
 
@@ -49,6 +59,10 @@ export interface ClusterOptions extends WaitOptions {
   readonly log?: EventLog;
   /** Settings that a new cluster begins with. */
   readonly spec?: ClusterSpecInput;
+  /** The id of a new cluster. Default: a random one. */
+  readonly id?: ClusterId;
+  /** The way of commands to the member that leads, where another one does. Without it they are refused here. */
+  readonly forwarder?: CommandForwarder;
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -82,23 +96,44 @@ export class Cluster implements AsyncDisposable {
   readonly networks: Networks;
   readonly secrets: Secrets;
   readonly configs: Configs;
+  /** Bytes that a program which builds on the cluster keeps in it. */
+  readonly records: SealedRecords;
   /** What the log mended and replayed when it was opened. */
   readonly recovery: RecoveryReport;
   readonly #parts: ClusterParts;
   readonly #control: Control;
   readonly #localNodes = new Map<string, LocalNode>();
+  readonly #settings: Settings;
+  /** The collections as they carry commands out here, whoever leads. */
+  readonly #collections: Readonly<Record<string, object>>;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: ClusterParts, recovery: RecoveryReport) {
     this.#parts = parts;
     this.recovery = recovery;
     this.#control = parts.control;
-    this.services = new Services(parts.control);
-    this.nodes = new Nodes(parts.control);
-    this.tasks = new Tasks(parts.control);
-    this.networks = new Networks(parts.control);
-    this.secrets = new Secrets(parts.control);
-    this.configs = new Configs(parts.control);
+    const { control } = parts;
+    const { forwarder } = parts.options;
+    const collections = {
+      services: new Services(control),
+      nodes: new Nodes(control),
+      networks: new Networks(control),
+      secrets: new Secrets(control),
+      configs: new Configs(control),
+      records: new SealedRecords(control),
+      settings: new Settings(control),
+    };
+    const routed = <K extends keyof typeof collections>(name: K): (typeof collections)[K] =>
+      forwarder ? forwarding(name, collections[name], control, forwarder) : collections[name];
+    this.#collections = collections;
+    this.services = routed('services');
+    this.nodes = routed('nodes');
+    this.tasks = new Tasks(control);
+    this.networks = routed('networks');
+    this.secrets = routed('secrets');
+    this.configs = routed('configs');
+    this.records = routed('records');
+    this.#settings = routed('settings');
   }
 
   /**
@@ -139,7 +174,10 @@ export class Cluster implements AsyncDisposable {
     const forgetting = new Forgetting({ log, clock, logger, lifetime });
     replica.onCommit((changes) => changes.forgets && forgetting.note());
     const recovery = await openMachine(log, replica);
-    const manager = new Manager({ log, replica, clock, random, logger, clusterSpec });
+    const manager = new Manager({
+      ...{ log, replica, clock, random, logger, clusterSpec },
+      ...(options.id === undefined ? {} : { clusterId: options.id }),
+    });
     const control = new Control({ manager, feed, clock, random, logger, lifetime, forgetting });
     const cluster = new Cluster({ options, log, feed, manager, control }, recovery);
     try {
@@ -167,17 +205,21 @@ export class Cluster implements AsyncDisposable {
    *
    * @throws InvalidSpecError, VersionConflictError, UnavailableError, OutcomeUnknownError
    */
-  async update(change: ClusterSpecInput, options: VersionedCommandOptions = {}): Promise<void> {
-    await this.#control.command(
-      'update cluster',
-      options,
-      (head) => {
-        const spec = parseSpec(clusterSpecSchema, { ...head.cluster?.spec, ...change });
-        return updateCluster(head, spec, options.version);
-      },
-      commandsOn('cluster').update,
-      () => undefined,
-    );
+  update(change: ClusterSpecInput, options: VersionedCommandOptions = {}): Promise<void> {
+    return this.#settings.update(change, options);
+  }
+
+  /**
+   * Carries out a command that another member has sent here, since this one leads.
+   *
+   * @throws UnavailableError `not-leader` if it does not; InvalidSpecError; the command's own error.
+   */
+  async carryOut(request: CommandRequest, signal?: AbortSignal): Promise<CommandResponse> {
+    checkCommand(request);
+    const { collection, method, args, options } = request;
+    const target = this.#collections[collection] ?? {};
+    const result = await callOn(target, method, [...args, { ...options, ...(signal ? { signal } : {}) }]);
+    return { result, index: this.#control.state.index };
   }
 
   /**

@@ -104,6 +104,11 @@ export class Control {
     });
   }
 
+  /** @throws ClosedError once commands are refused. */
+  assertTakes(): void {
+    if (this.#closing) throw new ClosedError('the cluster');
+  }
+
   /** From here on commands are refused; those on their way are seen through. */
   takeNoMore(): void {
     this.#closing = true;
@@ -127,7 +132,7 @@ export class Control {
     kind: CommandKind | undefined,
     repeated: (head: ClusterState, answer: CommandAnswer | undefined) => R,
   ): Promise<R> {
-    if (this.#closing) throw new ClosedError('the cluster');
+    this.assertTakes();
     const id = (options.commandId ?? newId<CommandId>(this.random)) as CommandId;
     const actor: Actor = { kind: 'user', ...(options.user === undefined ? {} : { name: options.user }) };
     let asked = false;

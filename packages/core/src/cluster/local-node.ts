@@ -5,7 +5,7 @@ import { InvalidSpecError, NameConflictError, PreconditionError } from '../error
 import { findNode } from '../manager/api/find.ts';
 import { joinNode } from '../manager/api/node-commands.ts';
 import type { NodeId } from '../model/ids.ts';
-import type { Node, NodeDescription } from '../model/objects.ts';
+import { type Node, unknownDescription } from '../model/objects.ts';
 import { type NodeSpecInput, nodeSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
 import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
@@ -98,7 +98,7 @@ export class LocalNode {
     if (peer && peer.#agent.state === 'removed') await peer.close();
     else if (peer) throw new NameConflictError('node', hostname);
     const spec = parseSpec(nodeSpecSchema, parts.spec ?? {});
-    const description = initialDescription(hostname, driver.name);
+    const description = unknownDescription(hostname, driver.name);
     const id = await control.command(
       `join node ${hostname}`,
       { signal },
@@ -141,17 +141,6 @@ function knownNode(state: ClusterState, hostname: string): Node | undefined {
     if (node.description.hostname === hostname) return node;
   }
   return undefined;
-}
-
-/** What is known of a node before its driver is open: nothing that a task could be placed on. */
-function initialDescription(hostname: string, driver: string): NodeDescription {
-  return {
-    hostname,
-    platform: { os: '', architecture: '' },
-    resources: { cpus: 0, memoryBytes: 0, generic: {} },
-    engine: { driver, version: '', labels: {} },
-    capabilities: { exec: false, stats: false, limits: { cpus: false, memory: false, pids: false } },
-  };
 }
 
 /** The host's sockets, loaded with the first probe. A browser has none: there a TCP probe is told so. */

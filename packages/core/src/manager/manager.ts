@@ -49,6 +49,8 @@ export interface ManagerParts {
   readonly logger: Logger;
   /** Settings that a new cluster begins with. */
   readonly clusterSpec: ClusterSpec;
+  /** Its id. Default: a random one. */
+  readonly clusterId?: ClusterId;
 }
 
 /** What only a leader has. */
@@ -223,7 +225,7 @@ export class Manager {
         : [
             {
               type: 'cluster.created',
-              id: newId<ClusterId>(random),
+              id: this.#parts.clusterId ?? newId<ClusterId>(random),
               spec: this.#parts.clusterSpec,
               digestKey: random.bytes(32),
             },

@@ -49,6 +49,17 @@ export interface NodeDescription {
   };
 }
 
+/** What is known of a node before its driver is open: nothing that a task could be placed on. */
+export function unknownDescription(hostname: string, driver: string): NodeDescription {
+  return {
+    hostname,
+    platform: { os: '', architecture: '' },
+    resources: { cpus: 0, memoryBytes: 0, generic: {} },
+    engine: { driver, version: '', labels: {} },
+    capabilities: { exec: false, stats: false, limits: { cpus: false, memory: false, pids: false } },
+  };
+}
+
 /** `unknown`: a new leader has not heard from it yet. */
 export type NodeState = 'unknown' | 'ready' | 'down';
 

@@ -13,11 +13,39 @@ import { checkVersion } from './find.ts';
 
 /** Makes a node a member. The dispatcher declares it ready once its agent has a session. */
 export function joinNode(
-  request: { readonly spec: NodeSpec; readonly description: NodeDescription; readonly address: string },
+  request: {
+    readonly id?: NodeId;
+    readonly spec: NodeSpec;
+    readonly description: NodeDescription;
+    readonly address: string;
+  },
   context: DecideContext,
 ): Decided<NodeId> {
-  const id = newId<NodeId>(context.random);
-  return { events: [{ type: 'node.joined', id, ...request }], result: id };
+  const id = request.id ?? newId<NodeId>(context.random);
+  return { events: [{ type: 'node.joined', ...request, id }], result: id };
+}
+
+/** Changes what a node is to be. @throws VersionConflictError; PreconditionError if it is the last manager. */
+export function changeRole(
+  head: ClusterState,
+  node: Node,
+  role: NodeSpec['role'],
+  version?: number,
+): Decided<NodeId> {
+  checkVersion('node', node, version);
+  const { id } = node;
+  if (node.spec.role === role) {
+    return { events: [], result: id, answer: { id, action: 'unchanged', what: 'node' } };
+  }
+  const isManager = (other: Node) => other.spec.role === 'manager' && other.id !== id;
+  if (role === 'worker' && ![...head.nodes()].some(isManager)) {
+    throw new PreconditionError(`node ${id} is the last manager and can't be demoted`);
+  }
+  return {
+    events: [{ type: 'node.updated', id, spec: { ...node.spec, role } }],
+    result: id,
+    answer: { id, action: 'updated', what: 'node' },
+  };
 }
 
 /** Changes what users may change of a node: labels, availability. @throws VersionConflictError */

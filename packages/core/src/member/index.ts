@@ -1,0 +1,28 @@
+/**
+ * For whoever puts a cluster on several machines: the ports between managers and agents, the agent itself, the way of
+ * commands to the leader, and the host's time and randomness.
+ *
+ * @packageDocumentation
+ */
+
+export type { CommandForwarder, CommandRequest, CommandResponse } from '../cluster/command-forwarder.ts';
+export type { SealedRecords } from '../cluster/sealed-records.ts';
+export { withDeadline } from '../runtime/abort.ts';
+export { sleep } from '../runtime/clock.ts';
+export { silentLogger } from '../runtime/logger.ts';
+export { systemClock } from '../runtime/system-clock.ts';
+export { systemRandom } from '../runtime/system-random.ts';
+export { Agent, type AgentCloseOptions, type AgentOptions, type AgentState } from '../worker/agent.ts';
+export {
+  type AssignedFile,
+  type AssignedTask,
+  type AssignmentsMessage,
+  type DispatcherPort,
+  type Session,
+  SessionError,
+  type SessionErrorCode,
+  type SessionMessage,
+  type SessionRequest,
+  type StatusReport,
+  type WorkerCalls,
+} from '../worker/dispatcher-port.ts';
