@@ -12,10 +12,14 @@ import { type ProposalIdentity, unwrap } from './command-envelope.ts';
 /** Refused attempts that are remembered. A doubled message comes soon or not at all. */
 const REFUSALS_KEPT = 4096;
 
+/** Sessions of which nothing is open are forgotten beyond so many. */
+const SESSIONS_KEPT = 64;
+
 /** What a leader knows of proposals in its term. */
 export class AcceptedProposals {
   readonly #core: RaftCore;
-  readonly #open = new Set<string>();
+  /** Numbers by session. */
+  readonly #open = new Map<string, Set<number>>();
   readonly #refusals = new Map<string, ProposalRefusal>();
 
   constructor(core: RaftCore) {
@@ -23,13 +27,15 @@ export class AcceptedProposals {
   }
 
   /** Appends the command if this member leads. @returns why not, or undefined. */
-  accept(command: Uint8Array): ProposalRefusal | undefined {
-    const { identity } = unwrap(command);
-    const key = identity === undefined ? undefined : keyOf(identity);
-    if (key !== undefined && this.#open.has(key) && this.#core.status.role === 'leader') return undefined;
+  accept(command: Uint8Array, identity: ProposalIdentity | undefined): ProposalRefusal | undefined {
+    const open = identity === undefined ? undefined : this.#open.get(identity.session);
+    const isOpen = identity !== undefined && open?.has(identity.number);
+    if (isOpen && this.#core.ledTerm !== undefined) return undefined;
     const result = this.#core.propose([command]);
     if (!result.ok) return result.reason;
-    if (key !== undefined) this.#open.add(key);
+    if (identity === undefined) return undefined;
+    if (open === undefined) this.#open.set(identity.session, new Set([identity.number]));
+    else open.add(identity.number);
     return undefined;
   }
 
@@ -38,7 +44,7 @@ export class AcceptedProposals {
     const name = `${from} ${attempt}`;
     const before = this.#refusals.get(name);
     if (before !== undefined) return before;
-    const refusal = this.accept(command);
+    const refusal = this.accept(command, unwrap(command).identity);
     if (refusal === undefined) return undefined;
     this.#refusals.set(name, refusal);
     const [oldest] = this.#refusals.keys();
@@ -46,17 +52,15 @@ export class AcceptedProposals {
     return refusal;
   }
 
-  applied(identity: ProposalIdentity): void {
-    // Followers have none open, and shall not pay for each entry.
-    if (this.#open.size > 0) this.#open.delete(keyOf(identity));
+  applied({ session, number }: ProposalIdentity): void {
+    const open = this.#open.get(session);
+    // What is open again a moment later keeps its set.
+    if (open?.delete(number) && open.size === 0 && this.#open.size > SESSIONS_KEPT)
+      this.#open.delete(session);
   }
 
   /** The term is over: what was open may be lost, and has to be taken anew. */
   termEnded(): void {
     this.#open.clear();
   }
-}
-
-function keyOf({ session, number }: ProposalIdentity): string {
-  return `${session} ${number}`;
 }

@@ -7,6 +7,7 @@
  */
 
 import { RaftNodeError } from './errors.ts';
+import { decodeSessionName, encodeSessionName } from './session-names.ts';
 
 /** Who proposed a command: enough for every member to know a retry, and for a late one to be refused. */
 export interface ProposalIdentity {
@@ -34,9 +35,6 @@ const SESSION_BYTES_MAX = 255;
 /** What an identity adds to a payload at most. */
 export const ENVELOPE_BYTES_MAX = FIXED_BYTES + SESSION_BYTES_MAX;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /** Wraps a command that is proposed once and never retried. The parts follow each other as one payload. */
 export function wrapBare(...parts: readonly Uint8Array[]): Uint8Array {
   const wrapped = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 1));
@@ -51,7 +49,7 @@ export function wrapBare(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** Wraps a command with its identity. @throws RaftNodeError `invalid-argument` if the session is over 255 bytes. */
 export function wrapIdentified(identity: ProposalIdentity, payload: Uint8Array): Uint8Array {
-  const session = encoder.encode(identity.session);
+  const session = encodeSessionName(identity.session);
   if (session.length > SESSION_BYTES_MAX) {
     throw new RaftNodeError('invalid-argument', `session must be at most ${SESSION_BYTES_MAX} bytes`);
   }
@@ -78,7 +76,7 @@ export function unwrap(wrapped: Uint8Array): OpenedCommand {
   const payloadAt = FIXED_BYTES + sessionBytes;
   return {
     identity: {
-      session: decoder.decode(wrapped.subarray(FIXED_BYTES, payloadAt)),
+      session: decodeSessionName(wrapped.subarray(FIXED_BYTES, payloadAt)),
       number: view.getFloat64(1),
       settled: view.getFloat64(9),
       base: view.getFloat64(17),

@@ -66,8 +66,6 @@ export class Driver {
   #leadership = NOT_LEADING;
   #configuration: Configuration;
   #handedOut: LogIndex;
-  #ledTerm: Term | undefined;
-  #isLedTermKnown = false;
   #isStopped = false;
   #ticks = 0;
 
@@ -91,7 +89,7 @@ export class Driver {
       session: `${id}:${Math.floor(random.next() * 2 ** 48).toString(36)}`,
       firstAttempt: Math.floor(random.next() * 2 ** 40),
       max: settings.pendingProposalsMax,
-      submit: (attempt, command) => this.#submit(attempt, command),
+      submit: (attempt, command, identity) => this.#submit(attempt, command, identity),
       now: () => clock.monotonic(),
       applied: () => this.applied.index,
     });
@@ -155,12 +153,7 @@ export class Driver {
 
   /** The term that this member leads just now, whether or not it has begun to serve. */
   get ledTerm(): Term | undefined {
-    if (!this.#isLedTermKnown) {
-      const { role, term } = this.core.status;
-      this.#ledTerm = role === 'leader' ? term : undefined;
-      this.#isLedTermKnown = true;
-    }
-    return this.#ledTerm;
+    return this.core.ledTerm;
   }
 
   /** Begins to count time. What the core held when it was made counts as applied. */
@@ -176,7 +169,6 @@ export class Driver {
 
   /** The core was given something: see, before the next turn of the event loop, what it wants done. */
   input(): void {
-    this.#isLedTermKnown = false;
     if (!this.#isStopped) this.#turns.ask();
   }
 
@@ -253,12 +245,10 @@ export class Driver {
     this.#guarded(() => {
       this.reads.flush((token, lease) => this.core.readIndex(token, { lease }));
       for (let ready = this.core.takeReady(); ready !== undefined; ready = this.core.takeReady()) {
-        this.#isLedTermKnown = false;
         this.#handle(ready);
         if (this.#isStopped) break;
       }
     });
-    this.#isLedTermKnown = false;
   }
 
   #handle(ready: Ready): void {
@@ -296,18 +286,18 @@ export class Driver {
     else this.#settings.transport.send(message);
   }
 
-  #submit(attempt: number, command: Uint8Array): Attempt {
+  #submit(attempt: number, command: Uint8Array, identity: ProposalIdentity): Attempt {
     const { transport, id } = this.#settings;
     if (this.ledTerm !== undefined) {
       if (this.#writer.isFull) return 'busy';
-      const refusal = this.#accepted.accept(command);
+      const refusal = this.#accepted.accept(command, identity);
       this.input();
-      return refusal ?? 'under-way';
+      return refusal ?? 'appended';
     }
     const { leader } = this.#leadership;
     if (leader === undefined || leader === id) return 'no-leader';
     transport.send({ type: 'proposal', from: id, to: leader, attempt, command });
-    return 'under-way';
+    return 'sent';
   }
 
   #roleChanged({ role, term, leader }: RoleChange): void {

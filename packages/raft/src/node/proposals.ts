@@ -35,8 +35,8 @@ export type ProposalOutcome =
       readonly message: string;
     };
 
-/** What became of one attempt at once. */
-export type Attempt = 'under-way' | 'no-leader' | ProposalRefusal;
+/** What became of one attempt at once: it is in this member's own log, or on its way, or neither. */
+export type Attempt = 'appended' | 'sent' | 'no-leader' | ProposalRefusal;
 
 /** What the proposals ask of their node. */
 export interface ProposalsParts {
@@ -45,7 +45,7 @@ export interface ProposalsParts {
   readonly firstAttempt: number;
   readonly max: number;
   /** Hands a command to whoever leads. */
-  readonly submit: (attempt: number, command: Uint8Array) => Attempt;
+  readonly submit: (attempt: number, command: Uint8Array, identity: ProposalIdentity) => Attempt;
   readonly now: () => number;
   readonly applied: () => LogIndex;
 }
@@ -54,10 +54,12 @@ interface Pending {
   readonly identity: ProposalIdentity;
   readonly command: Uint8Array;
   readonly deadline: number;
-  readonly promise: Promise<ProposalOutcome>;
-  readonly resolve: (outcome: ProposalOutcome) => void;
-  /** Attempts that nobody has refused: by any of them it may get into the log. */
-  readonly uncertain: Set<number>;
+  /** Who waits for it: more than one where it was proposed again under its id meanwhile. */
+  readonly answer: ((outcome: ProposalOutcome) => void)[];
+  /** It was appended here while this member led, and may or may not come to be committed. */
+  isAppended: boolean;
+  /** Attempts on their way that nobody has refused: by any of them it may get into the log. */
+  uncertain: readonly number[];
   /** Nothing is on its way: hand it over at the next occasion. */
   isIdle: boolean;
   attemptedAt: number;
@@ -87,27 +89,14 @@ export class Proposals {
   /** Proposes. @param id - under which it was proposed before, or may be again. */
   propose(payload: Uint8Array, timeoutMs: number, id?: ProposalId): Promise<ProposalOutcome> {
     const known = id === undefined ? undefined : this.#pending.get(id.session)?.get(id.number);
-    if (known !== undefined) return known.promise;
+    if (known !== undefined) return new Promise((resolve) => known.answer.push(resolve));
     if (this.#size >= this.#parts.max) {
       const message = `${this.#size} proposals are waiting already`;
       return Promise.resolve({ kind: 'rejected', reason: 'busy', message });
     }
     const identity = id === undefined ? this.#nextIdentity() : { ...id, settled: id.number };
-    const { promise, resolve } = withResolver<ProposalOutcome>();
-    const now = this.#parts.now();
-    const pending: Pending = {
-      identity,
-      command: wrapIdentified(identity, payload),
-      deadline: now + timeoutMs,
-      promise,
-      resolve,
-      uncertain: new Set(),
-      isIdle: true,
-      attemptedAt: now,
-    };
-    this.#add(pending);
-    this.#hand(pending);
-    return promise;
+    const command = wrapIdentified(identity, payload);
+    return new Promise((resolve) => this.#begin(identity, command, timeoutMs, resolve));
   }
 
   /** An entry with an identity was applied here. */
@@ -126,13 +115,14 @@ export class Proposals {
     const pending = this.#attempts.get(attempt);
     if (pending === undefined) return;
     this.#attempts.delete(attempt);
-    pending.uncertain.delete(attempt);
+    pending.uncertain = pending.uncertain.filter((each) => each !== attempt);
     this.#refuse(pending, reason);
   }
 
   /** Another member leads, or this one has begun to: everything is handed over again, in order. */
   leaderChanged(): void {
-    for (const pending of this.#all()) this.#hand(pending);
+    const now = this.#parts.now();
+    for (const pending of this.#all()) this.#hand(pending, now);
   }
 
   /** Time has passed. */
@@ -140,16 +130,37 @@ export class Proposals {
     const now = this.#parts.now();
     for (const pending of this.#all()) {
       if (now >= pending.deadline) this.#expire(pending);
-      else if (pending.isIdle || now - pending.attemptedAt >= RETRY_MS) this.#hand(pending);
+      else if (pending.isIdle || now - pending.attemptedAt >= RETRY_MS) this.#hand(pending, now);
     }
   }
 
   /** Ends all there are: the node is closing. */
   close(message: string): void {
     for (const pending of this.#all()) {
-      const kind = pending.uncertain.size === 0 ? 'rejected' : 'unknown';
+      const kind = isCertain(pending) ? 'rejected' : 'unknown';
       this.#end(pending, { kind, reason: 'closed', message });
     }
+  }
+
+  #begin(
+    identity: ProposalIdentity,
+    command: Uint8Array,
+    timeoutMs: number,
+    resolve: (outcome: ProposalOutcome) => void,
+  ): void {
+    const now = this.#parts.now();
+    const pending: Pending = {
+      identity,
+      command,
+      deadline: now + timeoutMs,
+      answer: [resolve],
+      isAppended: false,
+      uncertain: [],
+      isIdle: true,
+      attemptedAt: now,
+    };
+    this.#add(pending);
+    this.#hand(pending, now);
   }
 
   #nextIdentity(): ProposalIdentity {
@@ -160,29 +171,29 @@ export class Proposals {
     return { session, number: this.#number, settled: lowest ?? this.#number, base: applied() };
   }
 
-  #hand(pending: Pending): void {
+  #hand(pending: Pending, now: number): void {
     this.#attempt++;
     const attempt = this.#attempt;
-    pending.attemptedAt = this.#parts.now();
+    pending.attemptedAt = now;
     pending.isIdle = false;
-    const result = this.#parts.submit(attempt, pending.command);
-    if (result === 'under-way') {
-      pending.uncertain.add(attempt);
+    const result = this.#parts.submit(attempt, pending.command, pending.identity);
+    if (result === 'appended') pending.isAppended = true;
+    else if (result === 'sent') {
+      pending.uncertain = [...pending.uncertain, attempt];
       this.#attempts.set(attempt, pending);
     } else if (result === 'no-leader') pending.isIdle = true;
     else this.#refuse(pending, result);
   }
 
   #refuse(pending: Pending, reason: ProposalRefusal): void {
-    const isCertain = pending.uncertain.size === 0;
-    if (isCertain && (reason === 'busy' || reason === 'too-large')) {
+    if (isCertain(pending) && (reason === 'busy' || reason === 'too-large')) {
       const message = reason === 'busy' ? 'the leader has too much in flight' : 'the command is too large';
       this.#end(pending, { kind: 'rejected', reason, message });
     } else pending.isIdle = true;
   }
 
   #expire(pending: Pending): void {
-    if (pending.uncertain.size === 0) {
+    if (isCertain(pending)) {
       const message = 'no leader was found in time; nothing was proposed';
       this.#end(pending, { kind: 'rejected', reason: 'no-leader', message });
     } else {
@@ -193,8 +204,9 @@ export class Proposals {
 
   #add(pending: Pending): void {
     const { session, number } = pending.identity;
-    const numbers = this.#pending.get(session) ?? new Map<number, Pending>();
-    this.#pending.set(session, numbers.set(number, pending));
+    const numbers = this.#pending.get(session);
+    if (numbers === undefined) this.#pending.set(session, new Map([[number, pending]]));
+    else numbers.set(number, pending);
     this.#size++;
   }
 
@@ -202,10 +214,11 @@ export class Proposals {
     const { session, number } = pending.identity;
     const numbers = this.#pending.get(session);
     if (!numbers?.delete(number)) return;
-    if (numbers.size === 0) this.#pending.delete(session);
+    // This member's own session is empty and full again all the time.
+    if (numbers.size === 0 && session !== this.#parts.session) this.#pending.delete(session);
     for (const attempt of pending.uncertain) this.#attempts.delete(attempt);
     this.#size--;
-    pending.resolve(outcome);
+    for (const resolve of pending.answer) resolve(outcome);
   }
 
   #all(): Pending[] {
@@ -213,10 +226,7 @@ export class Proposals {
   }
 }
 
-function withResolver<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((resolver) => {
-    resolve = resolver;
-  });
-  return { promise, resolve };
+/** It is certainly not in any log, and by no attempt that is under way can it get there. */
+function isCertain({ isAppended, uncertain }: Pending): boolean {
+  return !isAppended && uncertain.length === 0;
 }

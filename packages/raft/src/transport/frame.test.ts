@@ -3,7 +3,7 @@ import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { configurationOf } from '../core/membership.ts';
 import { decodeFrame, encodeFrame, type Frame } from './frame.ts';
-import { FrameReader, frameHeader } from './framing.ts';
+import { FrameReader, framed } from './framing.ts';
 
 const configuration = configurationOf(['a', 'b'], ['c'], { a: 'host:1' });
 const envelope = { from: 'a', to: 'b', term: 7 };
@@ -111,7 +111,7 @@ describe('framing', () => {
         fc.array(fc.uint8Array({ maxLength: 40 })),
         fc.array(fc.nat({ max: 30 })),
         (frames, cuts) => {
-          const stream = frames.flatMap((frame) => [...frameHeader(frame.length), ...frame]);
+          const stream = framed(frames);
           const reader = new FrameReader(100);
           const read: Uint8Array[] = [];
           let at = 0;
@@ -126,7 +126,7 @@ describe('framing', () => {
   });
 
   it('given a header that announces too much, then it is refused before anything is held', () => {
-    expect(() => new FrameReader(100).push(frameHeader(101))).toThrow(
+    expect(() => new FrameReader(100).push(framed([new Uint8Array(101)]).subarray(0, 4))).toThrow(
       expect.objectContaining({ code: 'frame-too-large' }),
     );
   });

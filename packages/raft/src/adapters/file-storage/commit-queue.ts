@@ -19,6 +19,7 @@ interface Waiting {
   readonly bytes: number;
   /** Frees space, so it may use what is kept back for that. */
   readonly frees: boolean;
+  readonly isUrgent: boolean;
   /** Called once it is durable, before it is answered. */
   readonly onDurable: () => void;
   readonly resolve: () => void;
@@ -29,6 +30,16 @@ interface Waiting {
 interface Task {
   readonly run: () => Promise<void>;
   readonly reject: (error: FileStorageError) => void;
+}
+
+/** How a write is to be done. */
+export interface WriteOptions {
+  /** It frees space, so it may use what is kept back for that. */
+  readonly frees?: boolean;
+  /** Other members wait for it, and nothing else is gained by letting this process go on meanwhile. */
+  readonly isUrgent?: boolean;
+  /** Called once it is durable, before it is answered. */
+  readonly onDurable: () => void;
 }
 
 /** What the queue needs besides the log. */
@@ -65,11 +76,12 @@ export class CommitQueue {
   }
 
   /** Hands over a write; resolves when it, and all before it, are durable. */
-  push({ records, after }: Accepted, frees: boolean, onDurable: () => void): Promise<void> {
+  push({ records, after }: Accepted, options: WriteOptions): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const { frees = false, isUrgent = false, onDurable } = options;
     return new Promise((resolve, reject) => {
       const bytes = estimateBytes(records);
-      this.#waiting.push({ records, after, bytes, frees, onDurable, resolve, reject });
+      this.#waiting.push({ records, after, bytes, frees, isUrgent, onDurable, resolve, reject });
       this.#kick();
     });
   }
@@ -149,7 +161,10 @@ export class CommitQueue {
     const records = group.flatMap((item) => item.records);
     try {
       // A batch that only carries messages waits for those before it, which are durable by now.
-      if (records.length > 0) await wal.commit(records, last.after, last.frees);
+      if (records.length > 0) {
+        const isUrgent = group.some((item) => item.isUrgent);
+        await wal.commit(records, last.after, { fromReserve: last.frees, isUrgent });
+      }
     } catch (error) {
       this.#refuse(group, asStorageError(error, 'writing failed'));
       return 0;

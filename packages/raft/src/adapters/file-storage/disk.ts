@@ -12,8 +12,13 @@ export interface DiskFile {
   read(into: Uint8Array, offset: number): Promise<number>;
   /** Writes all of `bytes`. When it rejects, any part of them may have been written. The bytes may be used again after. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
-  /** Makes durable what was written, and the length of the file (fdatasync). */
-  datasync(): Promise<void>;
+  /**
+   * Makes durable what was written, and the length of the file (fdatasync).
+   *
+   * @param isUrgent - somebody waits for this one alone: the quickest way is worth holding up the rest of the process
+   *   for as long as a quick disk takes.
+   */
+  datasync(isUrgent?: boolean): Promise<void>;
   /** Makes data and all metadata durable (fsync). */
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;

@@ -7,6 +7,13 @@ import { lockDirectory } from './process-lock.ts';
 /** Copied into the page cache at once, on the event loop: the hop to another thread would take longer. */
 const INLINE_BYTES = 128 * 1024;
 
+/**
+ * A sync on the event loop saves two changes of thread, which take longer than a quick disk does. While any sync of the
+ * last half minute took longer than this, in ms, none is done so: a disk that stalls shall not hold up heartbeats.
+ */
+const STALL_MS = 20;
+const STALL_MEMORY_MS = 30_000;
+
 const FLAGS: Readonly<Record<OpenMode, string>> = { create: 'wx+', read: 'r', update: 'r+' };
 const FOR_OWNER = { file: 0o600, directory: 0o700 } as const;
 
@@ -23,6 +30,7 @@ function openFile(path: string, flags: string): Promise<number> {
 
 class DescriptorFile implements DiskFile {
   readonly #descriptor: number;
+  #stalledAt = Number.NEGATIVE_INFINITY;
 
   constructor(descriptor: number) {
     this.#descriptor = descriptor;
@@ -56,8 +64,12 @@ class DescriptorFile implements DiskFile {
     }
   }
 
-  datasync(): Promise<void> {
-    return called((done) => fs.fdatasync(this.#descriptor, done));
+  async datasync(isUrgent = false): Promise<void> {
+    const began = performance.now();
+    if (isUrgent && began - this.#stalledAt > STALL_MEMORY_MS) fs.fdatasyncSync(this.#descriptor);
+    else await called((done) => fs.fdatasync(this.#descriptor, done));
+    const ended = performance.now();
+    if (ended - began > STALL_MS) this.#stalledAt = ended;
   }
 
   sync(): Promise<void> {

@@ -159,8 +159,8 @@ export class SegmentWriter {
     await this.#file.write(this.#sealed.subarray(0, bytes), this.segment.end);
   }
 
-  datasync(): Promise<void> {
-    return this.#file.datasync();
+  datasync(isUrgent: boolean): Promise<void> {
+    return this.#file.datasync(isUrgent);
   }
 
   /** The frame that was written, with contents of `length` bytes, is durable. */

@@ -75,10 +75,15 @@ export class Wal {
   /**
    * Writes records as one frame and syncs it.
    *
-   * @param fromReserve - the records may use the space that is kept for compactions.
+   * @param options.fromReserve - the records may use the space that is kept for compactions.
+   * @param options.isUrgent - see `DiskFile.datasync`.
    * @throws FileStorageError `disk-full`, and then nothing of it is on disk; `failed`, and then nothing is certain.
    */
-  async commit(records: readonly LogRecord[], after: LogPlace, fromReserve: boolean): Promise<void> {
+  async commit(
+    records: readonly LogRecord[],
+    after: LogPlace,
+    { fromReserve, isUrgent }: { readonly fromReserve: boolean; readonly isUrgent: boolean },
+  ): Promise<void> {
     const contents = layOut(records);
     const writer = await this.#writerFor(contents.length, fromReserve);
     try {
@@ -88,7 +93,7 @@ export class Wal {
       throw asStorageError(error, `writing to ${writer.segment.path} failed`);
     }
     try {
-      await writer.datasync();
+      await writer.datasync(isUrgent);
     } catch (error) {
       // Also if there is no room: what a failed sync left behind can't be known, nor taken back.
       throw new FileStorageError('failed', `a sync of ${writer.segment.path} failed`, { cause: error });
@@ -125,7 +130,7 @@ export class Wal {
       const contents = layOut([{ kind: 'end' }]);
       await writer.makeRoom(contents.length, true);
       await writer.write(contents);
-      await writer.datasync();
+      await writer.datasync(false);
       writer.noteFrame(contents.length);
     } catch (error) {
       await writer.abandon();

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { CancelTimer, RaftClock } from '../../node/ports.ts';
-import { FrameReader, frameHeader } from '../../transport/framing.ts';
+import { FrameReader, framed } from '../../transport/framing.ts';
 
 /** What a framed socket tells. */
 export interface FramedSocketEvents {
@@ -18,7 +18,9 @@ export class FramedSocket {
   readonly #events: FramedSocketEvents;
   readonly #clock: RaftClock;
   #reader: FrameReader;
-  #isCorked = false;
+  /** Frames of this turn of the event loop, and their bytes. */
+  #leaving: Uint8Array[] = [];
+  #leavingBytes = 0;
   #error: unknown;
   #cancelSilence: CancelTimer = () => {};
 
@@ -41,7 +43,7 @@ export class FramedSocket {
 
   /** Bytes that wait to be sent. */
   get waitingBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#leavingBytes;
   }
 
   /** From the next frame on, longer ones are taken. To be called from within the event of a frame. */
@@ -49,20 +51,11 @@ export class FramedSocket {
     this.#reader.bytesMax = bytesMax;
   }
 
-  /** Sends a frame; all that are sent in one turn of the event loop leave together. */
+  /** Sends a frame, which is not to be changed any more; all that are sent in one turn of the event loop leave together. */
   send(frame: Uint8Array): void {
-    const socket = this.#socket;
-    if (socket.destroyed) return;
-    if (!this.#isCorked) {
-      this.#isCorked = true;
-      socket.cork();
-      process.nextTick(() => {
-        this.#isCorked = false;
-        socket.uncork();
-      });
-    }
-    socket.write(frameHeader(frame.length));
-    if (frame.length > 0) socket.write(frame);
+    if (this.#leaving.length === 0) process.nextTick(() => this.#leave());
+    this.#leaving.push(frame);
+    this.#leavingBytes += frame.length;
   }
 
   /** Ends the connection after so long, unless this or {@link expectNothing} is called before. */
@@ -78,12 +71,20 @@ export class FramedSocket {
 
   /** Sends what waits, then ends. */
   end(): void {
+    this.#leave();
     this.#socket.end();
   }
 
   destroy(error?: unknown): void {
     this.#error ??= error;
     this.#socket.destroy();
+  }
+
+  #leave(): void {
+    const frames = this.#leaving;
+    this.#leaving = [];
+    this.#leavingBytes = 0;
+    if (frames.length > 0 && !this.#socket.destroyed) this.#socket.write(framed(frames));
   }
 
   #arrived(chunk: Uint8Array): void {

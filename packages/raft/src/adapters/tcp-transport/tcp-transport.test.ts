@@ -7,7 +7,7 @@ import type { RaftMetricLabels, RaftMetrics } from '../../node/ports.ts';
 import { RaftNode } from '../../node/raft-node.ts';
 import { KeepingMachine } from '../../node/test-support/keeping-machine.ts';
 import { MemoryDisk } from '../../storage/memory-storage.ts';
-import { frameHeader } from '../../transport/framing.ts';
+import { framed } from '../../transport/framing.ts';
 import type { PeerMessage } from '../../transport/peer-message.ts';
 import { TestAuthority } from '../test-support/certificates.ts';
 import { encodeGreeting } from './greeting.ts';
@@ -262,10 +262,7 @@ describe('what is no member', () => {
   function raw(address: string, ...frames: readonly Uint8Array[]): Promise<void> {
     return new Promise((resolve) => {
       const socket = connect(parseAddress(address), () => {
-        for (const frame of frames) {
-          socket.write(frameHeader(frame.length));
-          socket.write(frame);
-        }
+        socket.write(framed(frames));
       });
       socket.on('error', () => {});
       socket.on('data', () => {});
