@@ -10,7 +10,7 @@ import { ClusterState, type CommandRecord, type NamedKind, nameKey } from './clu
 import { forgetServiceWithoutTasks, noteDeparture } from './departed-services.ts';
 import { type DraftRoots, InconsistentEventError } from './draft-roots.ts';
 import { closeOwner, createOwner, type Owner } from './persistent/owner.ts';
-import { type Table, tableDelete, tableGet, tableInsert, tableReplace } from './table.ts';
+import { RowFinder, type Table, tableDelete, tableGet, tableInsert, tableReplace } from './table.ts';
 import { indexOnNode, indexTask, unindexTask } from './task-index.ts';
 
 export { InconsistentEventError };
@@ -32,10 +32,11 @@ export class StateDraft {
   readonly #roots: DraftRoots['roots'];
   readonly #owner: Owner = createOwner();
   readonly #draft: DraftRoots;
+  readonly #taskRows = new RowFinder<TaskId, Task>();
 
   constructor(base: ClusterState) {
     this.#roots = { ...base.roots };
-    this.#draft = { roots: this.#roots, owner: this.#owner };
+    this.#draft = { roots: this.#roots, owner: this.#owner, nodeRows: new RowFinder() };
   }
 
   get cluster(): ClusterObject | undefined {
@@ -131,7 +132,7 @@ export class StateDraft {
 
   /** The number of a task's row, for {@link taskAt} and {@link replaceTask}. */
   taskRow(id: TaskId): number {
-    const row = this.#roots.tasks.ids.get(id);
+    const row = this.#taskRows.find(this.#roots.tasks, id);
     if (row === undefined) throw new InconsistentEventError(`task ${id} does not exist`);
     return row;
   }

@@ -26,6 +26,21 @@ export function tableGet<Id extends string, Row>(table: Table<Id, Row>, id: Id):
   return row === undefined ? undefined : table.rows.get(row);
 }
 
+/**
+ * Finds rows by id for one batch of work. Ids mostly come in the order in which their rows were made, so the row behind
+ * the last one is tried before the id is looked up, which among a million costs several cache misses.
+ */
+export class RowFinder<Id extends string, Row extends { readonly id: Id }> {
+  #last = 0;
+
+  /** The number of the row with this id, if there is one. */
+  find(table: Table<Id, Row>, id: Id): number | undefined {
+    const row = table.rows.get(this.#last + 1)?.id === id ? this.#last + 1 : table.ids.get(id);
+    if (row !== undefined) this.#last = row;
+    return row;
+  }
+}
+
 /** The table with one more row, under the next number. */
 export function tableInsert<Id extends string, Row>(
   table: Table<Id, Row>,

@@ -18,8 +18,8 @@ export function indexTask(draft: DraftRoots, task: Task, row: number): void {
 }
 
 /** Adds a task's row to those on a node. */
-export function indexOnNode({ roots, owner }: DraftRoots, nodeId: NodeId, row: number): void {
-  const nodeRow = roots.nodes.ids.get(nodeId);
+export function indexOnNode({ roots, owner, nodeRows }: DraftRoots, nodeId: NodeId, row: number): void {
+  const nodeRow = nodeRows.find(roots.nodes, nodeId);
   if (nodeRow === undefined) throw new InconsistentEventError(`node ${nodeId} does not exist`);
   const rows = roots.tasksByNode.get(nodeRow) ?? RowSet.empty();
   roots.tasksByNode = roots.tasksByNode.set(nodeRow, rows.add(row, owner), owner);
