@@ -24,13 +24,16 @@ export interface Slot {
 
 /** Sorts out the tasks of a slot, given oldest first. */
 export function slotOf(all: readonly Task[]): Slot {
-  const stays = (task: Task) => task.desiredState !== 'remove';
-  const tasks = all.every(stays) ? all : all.filter(stays);
-  return {
-    tasks,
-    live: tasks.findLast((task) => isMeantToRun(task.desiredState)),
-    newest: tasks.at(-1),
-  };
+  const tasks = all.every(isToStay) ? all : all.filter(isToStay);
+  return { tasks, live: tasks.findLast(isLive), newest: tasks.at(-1) };
+}
+
+function isToStay(task: Task): boolean {
+  return task.desiredState !== 'remove';
+}
+
+function isLive(task: Task): boolean {
+  return isMeantToRun(task.desiredState);
 }
 
 /**

@@ -11,7 +11,7 @@ import type { AssignedGeneric } from '../../model/resources.ts';
 import { ROWS_PER_TRANSACTION } from '../control-loop.ts';
 
 /** Most tasks in one go: applying and telling a decision takes some times as long as making it, in one piece. */
-const ROWS_MAX = Math.min(2_500, ROWS_PER_TRANSACTION);
+const ROWS_MAX = Math.min(1_000, ROWS_PER_TRANSACTION);
 /** Most bytes of events that are planned for, as estimated here; a transaction may have 512 KiB. */
 const BYTES_MAX = 400 * 1024;
 /** An id and what it is wrapped in. */

@@ -17,6 +17,11 @@ export class NodeCounts {
   #dense = false;
   #size = 0;
 
+  /** @param expected - how many slots will have a count, as far as is known: saves growing to that size. */
+  constructor(expected = 0) {
+    if (expected > 0) this.#resize(2 ** Math.ceil(Math.log2((expected * 4) / 3 + CELLS_MIN)));
+  }
+
   /** How many slots have a count other than 0. */
   get size(): number {
     return this.#size;

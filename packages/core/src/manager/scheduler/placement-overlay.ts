@@ -50,6 +50,12 @@ export class PlacementOverlay {
     this.#last = undefined;
   }
 
+  /** So many tasks of a service are going to be placed. */
+  expect(service: ServiceEntry, count: number): void {
+    if (this.#services.has(service)) return;
+    this.#services.set(service, new NodeCounts(Math.min(count, this.keys.length)));
+  }
+
   /** Takes what one task of a service needs. */
   take(
     slot: number,

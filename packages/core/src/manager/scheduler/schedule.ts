@@ -52,6 +52,7 @@ export function* schedule(
   const { count } = request;
   const slots = new Int32Array(count);
   const generic: AssignedGeneric[] = [];
+  overlay.expect(request.service, count);
   const few = request.look ?? (isFew(request, index) ? 'few' : 'all');
   if (few === 'all') return yield* placeAmongAll(request, index, overlay, { placed: 0, slots, generic });
   const found = placeFew(request, index, overlay, slots, generic);
