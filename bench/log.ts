@@ -1,14 +1,11 @@
 /**
- * Measures the file log: durable, sealed appends in group commit, and the replay of a million entries. Run it with
- * `node --conditions=@skep/source --import=tsx bench/log.ts`, optionally with `--json`, `--dir DIR`, `--entries N`
- * and `--seconds N`. The directory decides which disk is measured; the default is the system's for temporary files.
+ * Measures the file log: durable, sealed appends in group commit, and the replay of a million entries. The
+ * directory decides which disk is measured; the default is the system's for temporary files.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { FileEventLog } from '@skep/core/file';
 import type { AppendOutcome, Entry, EventLog, LogStateMachine, StateCapture } from '@skep/core/log';
 import { encodeTransaction } from '../packages/core/src/events/codec.ts';
@@ -16,6 +13,8 @@ import type { ClusterEvent } from '../packages/core/src/events/event.ts';
 import type { NodeId, ServiceId, TaskId } from '../packages/core/src/model/ids.ts';
 import { parseServiceSpec } from '../packages/core/src/model/parse-spec.ts';
 import { Replica } from '../packages/core/src/state/replica.ts';
+import { quantile } from './harness/statistics.ts';
+import { textTable, whole } from './harness/table.ts';
 
 /** What to measure, and how long. */
 export interface LogBenchOptions {
@@ -236,41 +235,26 @@ async function timeOpening(dir: string, machine: () => LogStateMachine, entries:
 
 function summary(name: string, latencies: number[], totalMs: number): LogBenchRow {
   latencies.sort((a, b) => a - b);
-  const at = (share: number) => latencies[Math.floor((latencies.length - 1) * share)] ?? 0;
   return {
     name,
     entriesPerSecond: (latencies.length / totalMs) * 1000,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
     totalMs,
   };
 }
 
 /** The rows as a table of text. */
-export function formatLogBench(rows: readonly LogBenchRow[]): string {
-  const lines = rows.map(({ name, entriesPerSecond, p50Ms, p99Ms, totalMs }) => {
-    const rate = Math.round(entriesPerSecond).toLocaleString('en-US').padStart(11);
-    const latency = [p50Ms, p99Ms].map((ms) => (ms === undefined ? '' : ms.toFixed(2)).padStart(9)).join('');
-    return `${name.padEnd(42)}${rate}${latency}${Math.round(totalMs).toString().padStart(10)}`;
-  });
-  return [`${''.padEnd(42)}  entries/s   p50 ms   p99 ms  total ms`, ...lines].join('\n');
+export function logReport(rows: readonly LogBenchRow[]): string {
+  const latency = (ms: number | undefined) => ms?.toFixed(2) ?? '';
+  return textTable(
+    ['', 'entries/s', 'p50 ms', 'p99 ms', 'total ms'],
+    rows.map(({ name, entriesPerSecond, p50Ms, p99Ms, totalMs }) => [
+      name,
+      whole(entriesPerSecond),
+      latency(p50Ms),
+      latency(p99Ms),
+      whole(totalMs),
+    ]),
+  );
 }
-
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      dir: { type: 'string' },
-      seconds: { type: 'string' },
-      entries: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  const rows = await benchLog({
-    ...(values.dir === undefined ? {} : { dir: values.dir }),
-    ...(values.seconds === undefined ? {} : { seconds: Number(values.seconds) }),
-    ...(values.entries === undefined ? {} : { entries: Number(values.entries) }),
-  });
-  process.stdout.write(`${values.json ? JSON.stringify(rows, undefined, 2) : formatLogBench(rows)}\n`);
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

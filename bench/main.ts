@@ -1,25 +1,53 @@
 /** `npm run bench -- <what> [options]`: one subcommand for each thing that is measured. */
 
 import { Command, InvalidArgumentError } from 'commander';
+import { measureInChild } from './harness/child.ts';
+import { RESULTS, toJson, writeResults } from './harness/results.ts';
+import type { MemoryResult } from './memory.ts';
+import { DEFAULT_SHAPES, runsOf, type Shape, shapeArguments } from './scheduler/shapes.ts';
+import type { SchedulerResult } from './scheduler.ts';
 
 const program = new Command('bench').description('Measurements of Skep.');
 
-program
-  .command('scheduler')
-  .description('tasks from pending to assigned: decided, appended to the memory log, applied, told')
-  .option('--nodes <n>', 'nodes', wholeNumber, 1_000)
-  .option('--tasks <n>', 'tasks', wholeNumber, 10_000)
-  .option('--services <n>', 'services that the tasks belong to', wholeNumber, 10)
-  .option('--constraints', 'each service may stand on half of the nodes only', false)
-  .option('--reservations', 'each task reserves processor and memory', false)
-  .option('--preferences', 'each service is spread over zones and racks', false)
-  .option('--runs <n>', 'timed runs, after one that is thrown away', wholeNumber, 5)
-  .option('--json', 'print the result as JSON', false)
-  .action(async ({ json, ...options }) => {
-    const { benchScheduler, printSchedulerBench } = await import('./scheduler.ts');
-    const result = await benchScheduler(options);
-    if (json) console.log(JSON.stringify(result, undefined, 2));
-    else printSchedulerBench(result);
+/** Options that ask for one shape. Without any of them all default shapes are measured. */
+interface ShapeOptions extends Partial<Shape> {
+  readonly json: boolean;
+  readonly out: string;
+}
+
+withShape(program.command('scheduler'))
+  .description('tasks from pending to assigned, and the loss of a node: all default shapes, or one')
+  .option('--runs <n>', 'timed runs of each shape, after one that is thrown away', wholeNumber)
+  .action(async ({ runs, ...options }: ShapeOptions & { readonly runs?: number }) => {
+    const { benchScheduler } = await import('./scheduler.ts');
+    const { schedulerPlot, schedulerReport } = await import('./scheduler/report.ts');
+    const one = shapeOf(options);
+    const results = one
+      ? [await benchScheduler(one, runs ?? runsOf(one))]
+      : await inChildren<SchedulerResult>('scheduler', (shape) => ['--runs', String(runs ?? runsOf(shape))]);
+    if (one && options.json) process.stdout.write(toJson(results[0]));
+    else if (options.json) process.stdout.write(toJson(results));
+    else console.log(schedulerReport(results));
+    if (one) return;
+    await tell(options.out, {
+      'scheduler.json': toJson(results),
+      'scheduler.svg': schedulerPlot(results),
+    });
+  });
+
+withShape(program.command('memory'))
+  .description('bytes that a task takes in the state, its indexes and the log: all default shapes, or one')
+  .action(async (options: ShapeOptions) => {
+    const { benchMemory, memoryReport } = await import('./memory.ts');
+    const one = shapeOf(options);
+    const weigh = typeof globalThis.gc === 'function' && one !== undefined;
+    const results = weigh
+      ? [await benchMemory(one)]
+      : await inChildren<MemoryResult>('memory', () => [], ['--expose-gc'], one && [one]);
+    if (weigh && options.json) process.stdout.write(toJson(results[0]));
+    else if (options.json) process.stdout.write(toJson(results));
+    else console.log(memoryReport(results));
+    if (!one) await tell(options.out, { 'memory.json': toJson(results) });
   });
 
 program
@@ -33,12 +61,60 @@ program
   .option('--seconds <n>', 'how long each round of appends runs', wholeNumber, 3)
   .option('--json', 'print the result as JSON', false)
   .action(async ({ json, ...options }) => {
-    const { benchLog, formatLogBench } = await import('./log.ts');
+    const { benchLog, logReport } = await import('./log.ts');
     const rows = await benchLog(options);
-    console.log(json ? JSON.stringify(rows, undefined, 2) : formatLogBench(rows));
+    console.log(json ? toJson(rows) : logReport(rows));
   });
 
 await program.parseAsync();
+
+function withShape(command: Command): Command {
+  return command
+    .option('--nodes <n>', 'nodes of one shape (default: 1000)', wholeNumber)
+    .option('--tasks <n>', 'its tasks (default: 10000)', wholeNumber)
+    .option('--services <n>', 'services that the tasks belong to (default: 10)', wholeNumber)
+    .option('--constraints', 'each service may stand on half of the nodes only')
+    .option('--reservations', 'each task reserves processor and memory')
+    .option('--preferences', 'each service is spread over zones and racks')
+    .option('--json', 'print the result as JSON', false)
+    .option('--out <folder>', 'where to write the results of all default shapes', RESULTS);
+}
+
+/** The one shape that is asked for, if any. */
+function shapeOf(options: ShapeOptions): Shape | undefined {
+  const { nodes, tasks, services, constraints, reservations, preferences } = options;
+  if ([nodes, tasks, services, constraints, reservations, preferences].every((each) => each === undefined)) {
+    return undefined;
+  }
+  return {
+    nodes: nodes ?? 1_000,
+    tasks: tasks ?? 10_000,
+    services: services ?? 10,
+    constraints: constraints ?? false,
+    reservations: reservations ?? false,
+    preferences: preferences ?? false,
+  };
+}
+
+/** Measures shapes, each in a process of its own, one after the other. */
+async function inChildren<Result>(
+  what: string,
+  options: (shape: Shape) => readonly string[],
+  nodeOptions: readonly string[] = [],
+  shapes: readonly Shape[] = DEFAULT_SHAPES,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const [number, shape] of shapes.entries()) {
+    const args = [what, ...shapeArguments(shape), ...options(shape)];
+    process.stderr.write(`${number + 1}/${shapes.length}: ${args.join(' ')}\n`);
+    results.push(await measureInChild<Result>(args, nodeOptions));
+  }
+  return results;
+}
+
+async function tell(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const path of await writeResults(folder, files)) process.stderr.write(`wrote ${path}\n`);
+}
 
 function wholeNumber(text: string): number {
   const value = Number(text);

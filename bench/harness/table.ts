@@ -1,0 +1,31 @@
+/** Tables of text, for people who read a terminal. */
+
+/** Rows under headings; the first column is text, the others are figures and stand to the right. */
+export function textTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd();
+  return [headings, ...rows].map(line).join('\n');
+}
+
+/** A whole number as people write it: `1,234,567`. */
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** Millions with one digit: `1.2 M`. */
+export function millions(value: number): string {
+  return `${(value / 1e6).toFixed(1)} M`;
+}
+
+/** Milliseconds, with a digit more where they are few. */
+export function milliseconds(value: number): string {
+  return value.toFixed(value < 10 ? 1 : 0);
+}

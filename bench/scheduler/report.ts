@@ -1,0 +1,79 @@
+/** The scheduler's results for people: tables of text and a plot, with what others take beside them. */
+
+import type { Pauses } from '../harness/pauses.ts';
+import { barChart } from '../harness/plot.ts';
+import { machineInWords } from '../harness/results.ts';
+import { millions, milliseconds, textTable, whole } from '../harness/table.ts';
+import type { SchedulerResult } from '../scheduler.ts';
+import { SWARMKIT, SWARMKIT_TIMES } from './peers.ts';
+import { kindInWords, sizeInWords } from './shapes.ts';
+
+const TIMED = [
+  'Timed: from the moment the scheduler may decide, with all tasks pending, until the last assignment was decided,',
+  'encoded, appended to the memory log, applied, folded into the index and received on the committed change feed.',
+  'decisions/s: the time inside `decide` alone. Pauses: every turn of the event loop, p50 and p99 by time. Loss: one',
+  'node goes down, until all of its tasks have an assigned replacement, all control loops running: median / worst.',
+  'In brackets, and for decisions/s: without the time for which other programs had the processor.',
+].join('\n');
+
+/** All results as one table, and how to read it. */
+export function schedulerReport(results: readonly SchedulerResult[]): string {
+  const table = textTable(
+    [
+      'nodes x tasks / services',
+      'asks',
+      'tasks/s',
+      'decisions/s',
+      'events/s',
+      'pause p50',
+      'p99',
+      'max ms',
+      'loss ms',
+    ],
+    results.map((result) => [
+      sizeInWords(result),
+      kindInWords(result),
+      `${whole(result.tasksPerSecond)} (${whole(result.ownTasksPerSecond)})`,
+      millions(result.decisionsPerSecond),
+      whole(result.eventsPerSecond),
+      ...pauseCells(result),
+      `${milliseconds(result.loss.milliseconds)} (${milliseconds(result.loss.ownMs)}) / ${milliseconds(result.loss.worstMs)} for ${result.loss.tasks}`,
+    ]),
+  );
+  const cited = SWARMKIT.map(({ shape, tasksPerSecond }) => [shape, whole(tasksPerSecond)]);
+  const peers = textTable(['SwarmKit, cited and not run here', 'tasks/s'], cited);
+  const [first] = results;
+  const machine = first === undefined ? '' : `${machineInWords(first.machine)}\n\n`;
+  return `${machine}${table}\n\n${TIMED}\n\n${peers}\nIt times ${SWARMKIT_TIMES}.`;
+}
+
+function pauseCells({ pauses: { wall, own } }: SchedulerResult): string[] {
+  const cell = (pick: (pauses: Pauses) => number) => {
+    const text = milliseconds(pick(wall));
+    return own === undefined ? text : `${text} (${milliseconds(pick(own))})`;
+  };
+  return [cell(({ p50 }) => p50), cell(({ p99 }) => p99), cell(({ max }) => max)];
+}
+
+/** Tasks per second of each shape, and of SwarmKit as cited. */
+export function schedulerPlot(results: readonly SchedulerResult[]): string {
+  return barChart({
+    title: 'Scheduling: tasks per second, pending to assigned',
+    subtitle:
+      'nodes x tasks / services; whole pipeline on one core, memory log; SwarmKit as cited, timed as its table says',
+    unit: 'tasks/s',
+    goal: { value: 100_000, label: '100,000' },
+    bars: [
+      ...results.map((result) => ({
+        label: `${sizeInWords(result)}, ${kindInWords(result)}`,
+        value: result.tasksPerSecond,
+        series: 'Skep',
+      })),
+      ...SWARMKIT.map(({ shape, tasksPerSecond }) => ({
+        label: shape,
+        value: tasksPerSecond,
+        series: 'SwarmKit (cited)',
+      })),
+    ],
+  });
+}
