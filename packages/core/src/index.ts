@@ -42,6 +42,7 @@ export {
 } from './errors.ts';
 export type { Actor } from './events/event.ts';
 export type { Applied } from './manager/api/applied.ts';
+export type { Rotated } from './manager/api/rotation.ts';
 export type { ServiceChange } from './manager/api/service-commands.ts';
 export { type Constraint, checkConstraints, parseConstraint } from './model/constraint.ts';
 export type {

@@ -375,7 +375,7 @@ deploy: {mode: $PASSWORD, replicas: $PASSWORD, placement: {constraints: ["$PASSW
   test.each<[string, RegExp]>([
     ['secrets: {pw: {}}', /secrets\.pw: must have one of file or environment/],
     ['secrets: {pw: {environment: NOPE}}', /names a variable that is not set/],
-    ['secrets: {pw: {file: pw.txt, template_driver: golang}}', /template_driver: is refused/],
+    ['secrets: {pw: {file: pw.txt, template_driver: jinja}}', /template_driver: must be golang/],
     ['secrets: {pw: {external: true, file: pw.txt}}', /can not be given for something external/],
     ['configs: {c: {content: ""}}', /configs\.c: must not be empty/],
   ])('%s is refused', (text, message) => {

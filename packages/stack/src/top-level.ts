@@ -213,12 +213,12 @@ export function readFileObject(
       'file',
       'environment',
       'labels',
+      'template_driver',
       ...(kind === 'config' ? (['content'] as const) : []),
     ],
     refused: {
       driver: drivers,
       driver_opts: drivers,
-      template_driver: 'its template would not be filled in',
     },
   });
   const naming = fields && readNaming(reading, entry, fields, stack);
@@ -238,10 +238,11 @@ export function readFileObject(
     readField(reading, fields.content, (_, place) => encode(readText(reading, place)));
   if (data === undefined) return undefined;
   const labels = { ...readField(reading, fields.labels, readTextRecord), [STACK_LABEL]: stack };
+  const template = readField(reading, fields.template_driver, readTemplateDriver);
   return {
     external: false,
     name: naming.name,
-    spec: { name: naming.name, labels },
+    spec: { name: naming.name, labels, ...(template ? { template } : {}) },
     data: () => data,
     place: entry,
   };
@@ -257,6 +258,13 @@ const readVariable: Read<Uint8Array> = (reading, place) => {
   if (name === undefined) return undefined;
   const value = Object.hasOwn(reading.variables, name) ? reading.variables[name] : undefined;
   return value === undefined ? reading.issue(place, 'names a variable that is not set') : encode(value);
+};
+
+const readTemplateDriver: Read<boolean> = (reading, place) => {
+  const driver = readWord(reading, place);
+  return driver === 'golang'
+    ? true
+    : reading.issue(place, 'must be golang, the one template language there is');
 };
 
 function encode(text: string | undefined): Uint8Array | undefined {

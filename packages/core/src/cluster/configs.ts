@@ -8,11 +8,12 @@ import {
   removeConfig,
   updateConfig,
 } from '../manager/api/file-commands.ts';
+import { pruneConfig, type Rotated, rotateConfig } from '../manager/api/rotation.ts';
 import type { ConfigId } from '../model/ids.ts';
 import type { Config } from '../model/objects.ts';
 import { type ConfigSpecInput, configSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
-import { again, type LabelsUpdate } from './applied-again.ts';
+import { again, type LabelsUpdate, rotatedBefore } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
 
 const CONFIG = commandsOn('config');
@@ -77,6 +78,43 @@ export class Configs {
     );
   }
 
+  /**
+   * Gives a config newer content, and updates every service that uses it to the new revision: as `secrets.rotate`
+   * does.
+   *
+   * @throws NotFoundError, InvalidSpecError, VersionConflictError
+   */
+  async rotate(
+    ref: string,
+    data: Uint8Array,
+    options: VersionedCommandOptions = {},
+  ): Promise<Rotated<ConfigId>> {
+    const content = new Uint8Array(data);
+    return this.#control.command(
+      `rotate config ${ref}`,
+      options,
+      (head) => rotateConfig(head, findConfig(head, ref), content, options.version),
+      CONFIG.update,
+      (head, answer) => rotatedBefore(answer, findConfig(head, ref)),
+    );
+  }
+
+  /**
+   * Forgets the older contents of a config that nobody refers to any more.
+   *
+   * @returns the numbers of the revisions that were forgotten.
+   * @throws NotFoundError
+   */
+  prune(ref: string, options: CommandOptions = {}): Promise<readonly number[]> {
+    return this.#control.command(
+      `prune config ${ref}`,
+      options,
+      (head) => pruneConfig(head, findConfig(head, ref)),
+      CONFIG.update,
+      () => [],
+    );
+  }
+
   /** Removes a config that no service refers to. @throws NotFoundError, InUseError, VersionConflictError */
   remove(ref: string, options: VersionedCommandOptions = {}): Promise<ConfigId> {
     return this.#control.command(
@@ -101,5 +139,6 @@ export class Configs {
 
 /** Bytes can't be frozen, and those of the state must not be changed by whoever reads them. */
 function withOwnData(config: Config): Config {
-  return { ...config, data: new Uint8Array(config.data) };
+  const older = config.older.map(({ revision, data }) => ({ revision, data: new Uint8Array(data) }));
+  return { ...config, data: new Uint8Array(config.data), older };
 }

@@ -8,16 +8,20 @@ import {
   removeSecret,
   updateSecret,
 } from '../manager/api/file-commands.ts';
+import { pruneSecret, type Rotated, rotateSecret } from '../manager/api/rotation.ts';
 import type { SecretId } from '../model/ids.ts';
 import type { Secret } from '../model/objects.ts';
 import { type SecretSpecInput, secretSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
-import { again, type LabelsUpdate } from './applied-again.ts';
+import { again, type LabelsUpdate, rotatedBefore } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
 
 const SECRET = commandsOn('secret');
 
-/** The secrets of a cluster. Their values go in and never come out: what is read holds a keyed digest. */
+/**
+ * The secrets of a cluster. Their values go in and never come out: what is read holds a keyed digest. A value never
+ * changes under a running task: {@link Secrets.rotate} makes a new revision, and rolls the services over to it.
+ */
 export class Secrets {
   readonly #control: Control;
 
@@ -73,6 +77,51 @@ export class Secrets {
       SECRET.update,
       (head, answer) => (answer?.id as SecretId | undefined) ?? findSecret(head, ref).id,
     );
+  }
+
+  /**
+   * Gives a secret a newer value. Every service that uses it is updated to the new revision, by its own update
+   * settings; its tasks are replaced as the update goes, and until then keep the value that they began with. A rollback
+   * goes back to the older revision, which is kept for that: see {@link prune}.
+   *
+   * @returns the newest revision and the services that are updated; the same value again changes nothing.
+   * @throws NotFoundError, InvalidSpecError, VersionConflictError
+   */
+  async rotate(
+    ref: string,
+    data: Uint8Array,
+    options: VersionedCommandOptions = {},
+  ): Promise<Rotated<SecretId>> {
+    const value = new Uint8Array(data);
+    return this.#control.command(
+      `rotate secret ${ref}`,
+      options,
+      (head) => {
+        const request = { digest: this.#control.digest(value), data: value };
+        return rotateSecret(head, findSecret(head, ref), request, options.version);
+      },
+      SECRET.update,
+      (head, answer) => rotatedBefore(answer, findSecret(head, ref)),
+    );
+  }
+
+  /**
+   * Forgets the older values of a secret that nobody refers to any more: no service, no way back for one, no living
+   * task. Resolves once they are gone from what is kept on disk, too.
+   *
+   * @returns the numbers of the revisions that were forgotten.
+   * @throws NotFoundError; UnavailableError `not-compacted` as {@link remove}
+   */
+  async prune(ref: string, options: CommandOptions = {}): Promise<readonly number[]> {
+    const pruned = await this.#control.command(
+      `prune secret ${ref}`,
+      options,
+      (head) => pruneSecret(head, findSecret(head, ref)),
+      SECRET.update,
+      () => [],
+    );
+    if (pruned.length > 0) await this.#control.forget(`pruning of secret ${ref}`, options);
+    return pruned;
   }
 
   /**

@@ -149,6 +149,16 @@ export type ClusterEvent =
       readonly sizeBytes: number;
     }
   | { readonly type: 'secret.updated'; readonly id: SecretId; readonly spec: SecretSpec }
+  /** The secret has a newer value; older ones are kept for those who still refer to them. */
+  | {
+      readonly type: 'secret.rotated';
+      readonly id: SecretId;
+      readonly revision: number;
+      readonly digest: string;
+      readonly sizeBytes: number;
+    }
+  /** Older revisions that nobody refers to any more are forgotten. */
+  | { readonly type: 'secret.pruned'; readonly id: SecretId; readonly revisions: readonly number[] }
   | { readonly type: 'secret.removed'; readonly id: SecretId }
   | {
       readonly type: 'config.created';
@@ -157,6 +167,13 @@ export type ClusterEvent =
       readonly data: Uint8Array;
     }
   | { readonly type: 'config.updated'; readonly id: ConfigId; readonly spec: ConfigSpec }
+  | {
+      readonly type: 'config.rotated';
+      readonly id: ConfigId;
+      readonly revision: number;
+      readonly data: Uint8Array;
+    }
+  | { readonly type: 'config.pruned'; readonly id: ConfigId; readonly revisions: readonly number[] }
   | { readonly type: 'config.removed'; readonly id: ConfigId }
   /** A secret value, kept under its digest. History and watches never show this event's data. */
   | { readonly type: 'vault.stored'; readonly digest: string; readonly data: Uint8Array }

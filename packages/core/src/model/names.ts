@@ -1,6 +1,7 @@
 /** The rules for names, as the field has them: a service's name becomes a DNS label. */
 
 import * as z from 'zod';
+import { isTemplate, parseTemplate } from './template.ts';
 
 /** Longest name of a service or network. */
 export const NAME_LENGTH_MAX = 63;
@@ -26,6 +27,16 @@ export const objectName = z
 
 /** A text that a program can be given: operating systems end texts at a NUL. */
 export const programText = z.string().refine((text) => !text.includes('\0'), 'must not hold a NUL character');
+
+/** A text for a program in which the likes of `{{.Node.Hostname}}` are filled in for each task. */
+export const templateText = programText.superRefine((text, context) => {
+  if (!isTemplate(text)) return;
+  try {
+    parseTemplate(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+});
 
 /** Labels: short texts by name. */
 export const labels = z.record(z.string().min(1, 'label name must not be empty'), z.string());

@@ -186,14 +186,34 @@ export interface Network extends Meta {
 export interface Secret extends Meta {
   readonly id: SecretId;
   readonly spec: SecretSpec;
-  /** Keyed digest of the value: tells whether it changed, tells nothing of it. */
+  /** Number of the newest value: 1, and one more with each rotation. */
+  readonly revision: number;
+  /** Keyed digest of the newest value: tells whether it changed, tells nothing of it. */
   readonly digest: string;
   readonly sizeBytes: number;
+  /** Values before the newest that are still kept, oldest first. */
+  readonly older: readonly OlderSecret[];
+}
+
+/** A value that a secret had. */
+export interface OlderSecret {
+  readonly revision: number;
+  readonly digest: string;
 }
 
 /** A config: a file that services refer to. */
 export interface Config extends Meta {
   readonly id: ConfigId;
   readonly spec: ConfigSpec;
+  /** Number of the newest content: 1, and one more with each rotation. */
+  readonly revision: number;
+  readonly data: Uint8Array;
+  /** Contents before the newest that are still kept, oldest first. */
+  readonly older: readonly OlderConfig[];
+}
+
+/** A content that a config had. */
+export interface OlderConfig {
+  readonly revision: number;
   readonly data: Uint8Array;
 }

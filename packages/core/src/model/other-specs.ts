@@ -73,15 +73,21 @@ export const SECRET_BYTES_MAX = 512_000;
 /** Largest config, in bytes (exclusive). */
 export const CONFIG_BYTES_MAX = 1_024_000;
 
+/**
+ * Fill in the text for each task that gets it: `{{.Task.Slot}}`, and `{{env "NAME"}}`, `{{secret "TARGET"}}`,
+ * `{{config "TARGET"}}` of that task. Default: give it as it is.
+ */
+const template = z.boolean().optional();
+
 /** Schema of {@link SecretSpec}. */
-export const secretSpecSchema = z.strictObject({ name: objectName, labels: labels.default({}) });
+export const secretSpecSchema = z.strictObject({ name: objectName, labels: labels.default({}), template });
 /** What is public of a secret. */
 export type SecretSpec = z.output<typeof secretSpecSchema>;
 /** A secret spec as people write it. */
 export type SecretSpecInput = z.input<typeof secretSpecSchema>;
 
 /** Schema of {@link ConfigSpec}. */
-export const configSpecSchema = z.strictObject({ name: objectName, labels: labels.default({}) });
+export const configSpecSchema = z.strictObject({ name: objectName, labels: labels.default({}), template });
 /** What a config should be. */
 export type ConfigSpec = z.output<typeof configSpecSchema>;
 /** A config spec as people write it. */

@@ -4,7 +4,7 @@
  */
 
 import * as z from 'zod';
-import { labels, milliseconds, objectName, programText } from './names.ts';
+import { labels, milliseconds, objectName, programText, templateText } from './names.ts';
 
 /** Least memory that a reservation or limit may name: 4 MiB. */
 export const MEMORY_BYTES_MIN = 4 * 1024 * 1024;
@@ -23,6 +23,8 @@ const port = z
   .max(65_535, 'must be from 1 to 65535');
 /** What ends up with an operating system: no NUL anywhere. */
 const text = programText.min(1, 'must not be empty');
+/** The same, as a template. */
+const filledIn = templateText.min(1, 'must not be empty');
 
 /** One command line: program and arguments, never a shell's text. */
 const commandLine = z
@@ -31,7 +33,7 @@ const commandLine = z
   .refine(([program]) => program !== '', 'must name a program');
 const environment = z.record(
   programText.min(1, 'must not be empty').refine((name) => !name.includes('='), 'must not hold ='),
-  programText,
+  templateText,
 );
 
 const healthTest = z.discriminatedUnion('kind', [
@@ -61,15 +63,18 @@ const health = z.strictObject({
 
 const mount = z.strictObject({
   type: z.enum(['bind', 'volume', 'tmpfs']),
-  /** Host path of a bind, name of a volume; absent for tmpfs and anonymous volumes. */
-  source: text.optional(),
-  target: text,
+  /** Host path of a bind, name of a volume; absent for tmpfs and anonymous volumes. A template. */
+  source: filledIn.optional(),
+  /** A template. */
+  target: filledIn,
   readOnly: z.boolean().default(false),
 });
 
 const fileReference = z.strictObject({
   /** Name of the secret or config. */
   name: objectName,
+  /** Which of its revisions. Default: the newest when the spec comes in; a stored spec names it. */
+  revision: z.number().int('must be a whole number').min(1, 'must be at least 1').optional(),
   /** File name that the task sees. Default: the name. */
   target: text.optional(),
   mode: z.number().int().min(0).max(0o777).default(0o444),
@@ -164,11 +169,13 @@ export const taskSpecSchema = z.strictObject({
   command: commandLine.optional(),
   /** Arguments for the program. */
   args: z.array(programText).optional(),
+  /** Values are templates: `{{.Node.Hostname}}`, `{{.Task.Slot}}`. */
   env: environment.default({}),
   /** Working directory. */
   dir: text.optional(),
   user: text.optional(),
-  hostname: text.optional(),
+  /** A template. */
+  hostname: filledIn.optional(),
   labels: labels.default({}),
   tty: z.boolean().default(false),
   /** A small init as the task's first process: it passes signals on and collects the dead. Default: as the driver has it. */

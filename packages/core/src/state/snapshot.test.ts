@@ -230,7 +230,7 @@ describe('given a snapshot that is not whole, when it is restored, then it is re
   );
 
   test('when a newer Skep wrote it', () =>
-    refused([encodeValue({ ...head, version: 3 }), ...chunks.slice(1)]));
+    refused([encodeValue({ ...head, version: 4 }), ...chunks.slice(1)]));
 
   test('when a byte of it is changed, unless it still reads, with no other kind of error', async () => {
     await fc.assert(

@@ -16,8 +16,11 @@ import { PersistentVector } from './persistent/persistent-vector.ts';
 import { RowSet } from './persistent/row-set.ts';
 import { emptyTable, type Table } from './table.ts';
 
-/** Version 1 had explanations in the tasks' rows, without their index. It is still read. */
-const VERSION = 2;
+/**
+ * Version 1 had explanations in the tasks' rows, without their index; until version 2 secrets and configs had one
+ * revision. All are still read.
+ */
+const VERSION = 3;
 /** Rows and bytes of files in one chunk: small enough that making one never holds up the event loop. */
 const ROWS_PER_CHUNK = 1_000;
 const FILE_BYTES_PER_CHUNK = 1024 * 1024;
@@ -268,7 +271,7 @@ class Restoring {
 
   #begin(head: Extract<Chunk, { kind: 'head' }>): void {
     if (this.#roots) throw new UnreadableEventError('this snapshot begins twice');
-    if (head.version !== 1 && head.version !== VERSION) {
+    if (![1, 2, VERSION].includes(head.version)) {
       throw new UnreadableEventError(
         `this snapshot has version ${head.version}, this Skep reads 1 to ${VERSION}`,
       );
@@ -309,7 +312,9 @@ class Restoring {
     const before = roots[name] as Table<string, { readonly id: string }>;
     let table = before;
     let names = roots.names;
-    for (const [number, row] of rows) {
+    for (const [number, written] of rows) {
+      const isFile = name === 'secrets' || name === 'configs';
+      const row = isFile && !('revision' in written) ? { ...written, revision: 1, older: [] } : written;
       table = {
         rows: table.rows.set(number, row, this.#owner),
         ids: table.ids.set(row.id, number, this.#owner),

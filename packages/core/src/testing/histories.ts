@@ -262,6 +262,10 @@ class Chronicle {
       known.delete(chosen);
       return [{ type: `${kind}.removed`, id: asId<never>(chosen) }];
     }
+    if (kind !== 'network' && a % 4 === 1) return [fileRotated(kind, chosen, b)];
+    if (kind !== 'network' && a % 4 === 2) {
+      return [{ type: `${kind}.pruned`, id: asId<never>(chosen), revisions: [1 + (b % 5), 7] }];
+    }
     const labels = { n: `${b}` };
     return kind === 'network'
       ? [
@@ -314,4 +318,11 @@ function some<T>(items: readonly T[], from: number, count: number): T[] {
   if (items.length === 0) return [];
   const first = from % items.length;
   return items.slice(first, first + 1 + (count % 4));
+}
+
+function fileRotated(kind: 'secret' | 'config', name: string, b: number): ClusterEvent {
+  const revision = 2 + (b % 5);
+  if (kind === 'config')
+    return { type: 'config.rotated', id: asId(name), revision, data: Uint8Array.of(b % 256) };
+  return { type: 'secret.rotated', id: asId(name), revision, digest: `digest-${b}`, sizeBytes: b };
 }

@@ -100,7 +100,7 @@ describe('an agent and its dispatcher', () => {
     ]);
     expect(shop.task('c-1')?.status).toMatchObject({
       state: 'rejected',
-      error: 'secret/lost is not available to this task',
+      error: 'secret lost is not available to this task',
     });
   });
 

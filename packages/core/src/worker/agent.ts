@@ -68,6 +68,8 @@ export class Agent {
   #problem: string | undefined;
   #session: Session | undefined;
   #node: Node | undefined;
+  /** What the driver told of the platform last. */
+  #platform: NodeDescription['platform'] = { os: '', architecture: '' };
   #running: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -86,6 +88,7 @@ export class Agent {
         fetch: options.probeFetch ?? globalThis.fetch,
         ...(probeNetwork && { network: probeNetwork }),
       },
+      node: () => ({ id: options.nodeId, hostname: options.hostname, platform: this.#platform }),
       onStatus: (id, status) => this.#reporter.note(id, status),
       onForgotten: (id) => this.#reporter.forget(id),
     });
@@ -213,7 +216,9 @@ export class Agent {
       () => driver.describe(),
     );
     // The name is what the node is found by after a restart, so it is not the driver's to change.
-    return { ...checkDescription(answer), hostname };
+    const description = { ...checkDescription(answer), hostname };
+    this.#platform = description.platform;
+    return description;
   }
 
   #open(description: NodeDescription): Promise<Session> {

@@ -11,6 +11,8 @@ import type { Node, NodeDescription, Task, TaskStatus } from '../model/objects.t
 export interface AssignedTask {
   readonly task: Task;
   readonly serviceName: string;
+  /** For templates. Absent when the service has none. */
+  readonly serviceLabels?: Readonly<Record<string, string>>;
 }
 
 /** What this node should run. Sent in order; the first of a session is always complete. */
@@ -32,9 +34,11 @@ export type AssignmentsMessage =
 
 /** A secret or config that some task here refers to. */
 export interface AssignedFile {
-  /** `secret/NAME` or `config/NAME`. */
+  /** `secret/NAME/REVISION` or `config/NAME/REVISION`. */
   readonly key: string;
   readonly file: Omit<TaskFile, 'target' | 'mode'>;
+  /** The text is a template, to be filled in for each task. */
+  readonly template?: boolean;
 }
 
 /** What the managers tell an agent for as long as its session lasts. */

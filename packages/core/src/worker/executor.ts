@@ -123,7 +123,8 @@ export class Executor {
   }
 
   #runtimeTask() {
-    return toRuntimeTask(this.#assigned, this.#parts.fileOf);
+    const { node, fileOf } = this.#parts;
+    return toRuntimeTask(this.#assigned, { node: node(), fileOf });
   }
 
   async #run(): Promise<void> {
@@ -162,8 +163,7 @@ export class Executor {
     const { task } = this.#assigned;
     const { driver, probes } = this.#parts;
     const issues = checkIssues(driver.check(task.spec)).map(({ field, rule }) => `${field}: ${rule}`);
-    const { missing } = this.#runtimeTask();
-    issues.push(...missing.map((key) => `${key} is not available to this task`));
+    issues.push(...this.#runtimeTask().issues);
     if (issues.length === 0) {
       const issue = probeIssue(task, probes, this.runtime());
       if (issue !== undefined) issues.push(issue);

@@ -1,47 +1,131 @@
 /** From a task as the managers assign it to a task as a driver is told of it. */
 
 import type { RuntimeTask, TaskFile } from '../driver/runtime-driver.ts';
+import type { TaskSpec } from '../model/task-spec.ts';
+import {
+  expandTemplate,
+  type FileLookups,
+  isTemplate,
+  parseTemplate,
+  type TemplateContext,
+  TemplateError,
+} from '../model/template.ts';
 import type { AssignedFile, AssignedTask } from './dispatcher-port.ts';
+import { fileKey } from './file-key.ts';
 
-/** Key under which a secret or config is assigned: `secret/NAME`, `config/NAME`. */
-export function fileKey(kind: TaskFile['kind'], name: string): string {
-  return `${kind}/${name}`;
+/** What a task is told with. */
+interface RuntimeTaskParts {
+  /** The node that it is on. */
+  readonly node: TemplateContext['node'];
+  readonly fileOf: (key: string) => AssignedFile | undefined;
 }
 
 /**
- * What the driver is told. A task sees those files alone that its own spec refers to.
+ * What the driver is told: templates filled in, and those files alone that the task's own spec refers to.
  *
- * @returns the task, and the keys of files that it refers to and nobody gave.
+ * @returns the task, and why it can't be run as it is: files that nobody gave, templates that look up what is not there.
  */
 export function toRuntimeTask(
-  { task, serviceName }: AssignedTask,
-  fileOf: (key: string) => AssignedFile | undefined,
-): { readonly runtimeTask: RuntimeTask; readonly missing: readonly string[] } {
-  const files: TaskFile[] = [];
-  const missing: string[] = [];
-  const add = (kind: TaskFile['kind'], references: typeof task.spec.secrets) => {
-    for (const { name, target, mode } of references) {
-      const key = fileKey(kind, name);
-      const assigned = fileOf(key);
-      if (assigned) files.push({ kind, name, target: target ?? name, mode, data: assigned.file.data });
-      else missing.push(key);
-    }
-  };
-  add('secret', task.spec.secrets);
-  add('config', task.spec.configs);
+  assigned: AssignedTask,
+  { node, fileOf }: RuntimeTaskParts,
+): { readonly runtimeTask: RuntimeTask; readonly issues: readonly string[] } {
+  const { task, serviceName } = assigned;
   const place = task.slot === 0 ? (task.nodeId ?? '0') : String(task.slot);
+  const name = `${serviceName}.${place}.${task.id}`;
+  const context: TemplateContext = {
+    service: { id: task.serviceId, name: serviceName, labels: assigned.serviceLabels ?? {} },
+    node,
+    task: { id: task.id, name, slot: place },
+  };
+  const spec = filledSpec(task.spec, context);
+  const { files, issues } = filledFiles(spec, context, fileOf);
   return {
-    missing,
+    issues,
     runtimeTask: {
       id: task.id,
       serviceId: task.serviceId,
       serviceName,
-      name: `${serviceName}.${place}.${task.id}`,
+      name,
       slot: task.slot,
-      spec: task.spec,
+      spec,
       ports: task.ports,
       assignedGeneric: task.assignedGeneric ?? {},
       files,
     },
+  };
+}
+
+/** The spec itself where it holds no template, which is the common case. */
+function filledSpec(spec: TaskSpec, context: TemplateContext): TaskSpec {
+  const { env, hostname, mounts } = spec;
+  const texts = [
+    ...Object.values(env),
+    hostname,
+    ...mounts.flatMap(({ source, target }) => [source, target]),
+  ];
+  if (!texts.some((text) => text !== undefined && isTemplate(text))) return spec;
+  const fill = (text: string) => expandTemplate(parseTemplate(text), context);
+  return {
+    ...spec,
+    env: Object.fromEntries(Object.entries(env).map(([variable, value]) => [variable, fill(value)])),
+    ...(hostname === undefined ? {} : { hostname: fill(hostname) }),
+    mounts: mounts.map((mount) => ({
+      ...mount,
+      target: fill(mount.target),
+      ...(mount.source === undefined ? {} : { source: fill(mount.source) }),
+    })),
+  };
+}
+
+interface GivenFile extends TaskFile {
+  readonly template: boolean;
+}
+
+function filledFiles(
+  spec: TaskSpec,
+  context: TemplateContext,
+  fileOf: (key: string) => AssignedFile | undefined,
+): { readonly files: readonly TaskFile[]; readonly issues: readonly string[] } {
+  const given: GivenFile[] = [];
+  const issues: string[] = [];
+  const add = (kind: TaskFile['kind'], references: TaskSpec['secrets']) => {
+    for (const { name, target, mode, revision } of references) {
+      const found = fileOf(fileKey(kind, name, revision ?? 1));
+      const { data } = found?.file ?? {};
+      if (found && data) {
+        given.push({ kind, name, target: target ?? name, mode, data, template: found.template === true });
+      } else issues.push(`${kind} ${name} is not available to this task`);
+    }
+  };
+  add('secret', spec.secrets);
+  add('config', spec.configs);
+  const lookups = lookupsOf(spec, given);
+  const files = given.map(({ template, ...file }): TaskFile => {
+    if (!template) return file;
+    try {
+      const text = expandTemplate(parseTemplate(utf8.decode(file.data), 'file'), context, lookups);
+      return { ...file, data: new TextEncoder().encode(text) };
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      issues.push(`${file.kind} ${file.name}: ${error.message}`);
+      return file;
+    }
+  });
+  return { files, issues };
+}
+
+const utf8 = new TextDecoder();
+
+/** What the files of a task may look up: its own variables, and the other files as they were given. */
+function lookupsOf(spec: TaskSpec, given: readonly GivenFile[]): FileLookups {
+  const fileLookup = (kind: TaskFile['kind']) => (target: string) => {
+    const file = given.find((each) => each.kind === kind && each.target === target);
+    if (!file) throw new TemplateError(`no ${kind} of this task has the target '${target}'`);
+    return utf8.decode(file.data);
+  };
+  return {
+    env: (name) => (Object.hasOwn(spec.env, name) ? (spec.env[name] ?? '') : ''),
+    secret: fileLookup('secret'),
+    config: fileLookup('config'),
   };
 }

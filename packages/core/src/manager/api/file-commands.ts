@@ -1,12 +1,6 @@
 /** What users ask of networks, secrets and configs, decided. */
 
-import {
-  InUseError,
-  InvalidSpecError,
-  NameConflictError,
-  NotFoundError,
-  PreconditionError,
-} from '../../errors.ts';
+import { InUseError, NameConflictError, NotFoundError, PreconditionError } from '../../errors.ts';
 import type { ClusterEvent } from '../../events/event.ts';
 import { differences } from '../../model/differences.ts';
 import { type ConfigId, type NetworkId, newId, type SecretId } from '../../model/ids.ts';
@@ -24,7 +18,9 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 import type { DecideContext } from '../control-loop.ts';
 import type { Decided } from '../leader-store.ts';
 import type { Applied } from './applied.ts';
+import { checkContent } from './file-content.ts';
 import { checkRef, checkVersion } from './find.ts';
+import { secretDigests } from './rotation.ts';
 
 /** The network with this id or name. @throws NotFoundError */
 export function findNetwork(state: ClusterState, ref: string): Network {
@@ -98,7 +94,7 @@ export function createSecret(
 ): Decided<SecretId> {
   const { spec, digest, data } = request;
   checkName(head, 'secret', spec.name);
-  checkSize(data, SECRET_BYTES_MAX);
+  checkContent(data, { bytesMax: SECRET_BYTES_MAX, template: spec.template });
   const id = newId<SecretId>(context.random);
   const stored: ClusterEvent[] = head.roots.vault.has(digest) ? [] : [{ type: 'vault.stored', digest, data }];
   return {
@@ -111,7 +107,7 @@ export function createSecret(
 /** Changes a secret's labels. @throws VersionConflictError, PreconditionError */
 export function updateSecret(secret: Secret, spec: SecretSpec, version?: number): Decided<SecretId> {
   checkVersion('secret', secret, version);
-  if (spec.name !== secret.spec.name) throw new PreconditionError('only updates to labels are allowed');
+  checkOnlyLabels(secret.spec, spec);
   const { id } = secret;
   return {
     events: [{ type: 'secret.updated', id, spec }],
@@ -120,19 +116,23 @@ export function updateSecret(secret: Secret, spec: SecretSpec, version?: number)
   };
 }
 
-/** Removes a secret that no service refers to, and its value with it. @throws InUseError */
+/** Removes a secret that no service refers to, and its values with it. @throws InUseError */
 export function removeSecret(head: ClusterState, secret: Secret, version?: number): Decided<SecretId> {
   checkVersion('secret', secret, version);
   checkUnused(head, 'secret', secret.spec.name, (spec) => spec.secrets);
-  const shared =
-    [...head.secrets()].some(({ id, digest }) => id !== secret.id && digest === secret.digest) ||
-    [...head.services()].some(({ spec, previousSpec }) => {
-      return spec.task.registryAuth === secret.digest || previousSpec?.task.registryAuth === secret.digest;
-    });
+  const own = [secret, ...secret.older];
+  const kept = new Set(
+    secretDigests(
+      head,
+      secret,
+      own.map(({ revision }) => revision),
+    ),
+  );
+  const digests = [...new Set(own.map(({ digest }) => digest))].filter((digest) => !kept.has(digest));
   return {
     events: [
       { type: 'secret.removed', id: secret.id },
-      ...(shared ? [] : [{ type: 'vault.removed', digests: [secret.digest] } as const]),
+      ...(digests.length === 0 ? [] : [{ type: 'vault.removed', digests } as const]),
     ],
     result: secret.id,
     answer: { id: secret.id, action: 'removed', what: 'secret' },
@@ -146,7 +146,7 @@ export function createConfig(
   context: DecideContext,
 ): Decided<ConfigId> {
   checkName(head, 'config', request.spec.name);
-  checkSize(request.data, CONFIG_BYTES_MAX);
+  checkContent(request.data, { bytesMax: CONFIG_BYTES_MAX, template: request.spec.template });
   const id = newId<ConfigId>(context.random);
   return {
     events: [{ type: 'config.created', id, ...request }],
@@ -158,7 +158,7 @@ export function createConfig(
 /** Changes a config's labels. @throws VersionConflictError, PreconditionError */
 export function updateConfig(config: Config, spec: ConfigSpec, version?: number): Decided<ConfigId> {
   checkVersion('config', config, version);
-  if (spec.name !== config.spec.name) throw new PreconditionError('only updates to labels are allowed');
+  checkOnlyLabels(config.spec, spec);
   const { id } = config;
   return {
     events: [{ type: 'config.updated', id, spec }],
@@ -201,7 +201,7 @@ export function applySecret(
   const id = head.idByName('secret', spec.name);
   if (id === undefined) return asCreated(createSecret(head, request, context));
   const secret = findSecret(head, id);
-  if (secret.digest !== digest) throw new PreconditionError(onlyLabels('secret', spec.name));
+  if (secret.digest !== digest) throw new PreconditionError(otherContent('secret', spec.name));
   return asUpdated(secret, spec, () => updateSecret(secret, spec));
 }
 
@@ -216,7 +216,7 @@ export function applyConfig(
   if (id === undefined) return asCreated(createConfig(head, request, context));
   const config = findConfig(head, id);
   const same = config.data.length === data.length && config.data.every((byte, at) => byte === data[at]);
-  if (!same) throw new PreconditionError(onlyLabels('config', spec.name));
+  if (!same) throw new PreconditionError(otherContent('config', spec.name));
   return asUpdated(config, spec, () => updateConfig(config, spec));
 }
 
@@ -235,8 +235,13 @@ function asUpdated<Id extends string>(
   return { ...update(), result: { id, action: 'updated', changes, warnings: [] } };
 }
 
-function onlyLabels(kind: string, name: string): string {
-  return `${kind} '${name}' exists with other content, and only updates to labels are allowed: use another name`;
+function checkOnlyLabels(before: SecretSpec | ConfigSpec, after: SecretSpec | ConfigSpec): void {
+  const same = before.name === after.name && (before.template ?? false) === (after.template ?? false);
+  if (!same) throw new PreconditionError('only updates to labels are allowed');
+}
+
+function otherContent(kind: string, name: string): string {
+  return `${kind} '${name}' exists with other content: rotate it, or use another name`;
 }
 
 function found<T extends Meta>(kind: string, ref: string, object: T | undefined): T {
@@ -253,14 +258,6 @@ function checkIngress(head: ClusterState, spec: NetworkSpec): void {
   for (const other of head.networks()) {
     if (other.spec.ingress)
       throw new PreconditionError(`ingress network '${other.spec.name}' exists already`);
-  }
-}
-
-function checkSize(data: Uint8Array, limit: number): void {
-  if (data.length === 0 || data.length >= limit) {
-    throw new InvalidSpecError([
-      { field: 'data', rule: `must have at least 1 and fewer than ${limit} bytes` },
-    ]);
   }
 }
 

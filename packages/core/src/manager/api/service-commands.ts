@@ -15,6 +15,7 @@ import type { DecideContext } from '../control-loop.ts';
 import type { Decided } from '../leader-store.ts';
 import type { Applied } from './applied.ts';
 import { checkVersion } from './find.ts';
+import { asPinned, pinFiles } from './rotation.ts';
 
 /** A spec that passed the door, with the value of its registry credentials when they are new. */
 export interface ServiceRequest {
@@ -32,9 +33,8 @@ export function createService(
   request: ServiceRequest,
   context: DecideContext,
 ): Decided<ServiceChange> {
-  const { spec } = request;
-  if (head.serviceByName(spec.name)) throw new NameConflictError('service', spec.name);
-  checkReferences(head, request, undefined);
+  if (head.serviceByName(request.spec.name)) throw new NameConflictError('service', request.spec.name);
+  const spec = checkReferences(head, request, undefined);
   const id = newId<ServiceId>(context.random);
   return {
     events: [...storeCredentials(head, request), { type: 'service.created', id, spec }],
@@ -51,11 +51,11 @@ export function updateService(
   version?: number,
 ): Decided<ServiceChange> {
   checkVersion('service', service, version);
-  const { spec } = request;
-  if (spec.name !== service.spec.name) throw new PreconditionError('renaming services is not supported');
-  if (spec.mode !== service.spec.mode) throw new PreconditionError('service mode change is not allowed');
-  checkReferences(head, request, service);
-  const changes = differences(service.spec, spec);
+  const { name, mode } = request.spec;
+  if (name !== service.spec.name) throw new PreconditionError('renaming services is not supported');
+  if (mode !== service.spec.mode) throw new PreconditionError('service mode change is not allowed');
+  const spec = checkReferences(head, request, service);
+  const changes = differences(asPinned(service.spec), spec);
   const result = { id: service.id, changes, warnings: limitWarnings(head, spec) };
   if (changes.length === 0) return { events: [], result: { ...result, action: 'unchanged' } };
   const portsChanged = changes.some((path) => path.startsWith('ports') || path === 'endpointMode');
@@ -124,13 +124,20 @@ function dropCredentials(
     candidates.delete(other.spec.task.registryAuth);
     candidates.delete(other.previousSpec?.task.registryAuth);
   }
-  for (const secret of head.secrets()) candidates.delete(secret.digest);
+  for (const secret of head.secrets()) {
+    for (const { digest } of [secret, ...secret.older]) candidates.delete(digest);
+  }
   const digests = [...candidates].filter((digest) => digest !== undefined && head.roots.vault.has(digest));
   return digests.length === 0 ? [] : [{ type: 'vault.removed', digests: digests as string[] }];
 }
 
-function checkReferences(head: ClusterState, request: ServiceRequest, service: Service | undefined): void {
-  const { spec } = request;
+/** @returns the spec, with the revisions of what it refers to. */
+function checkReferences(
+  head: ClusterState,
+  request: ServiceRequest,
+  service: Service | undefined,
+): ServiceSpec {
+  const { spec, issues: missing } = pinFiles(head, request.spec);
   const issues = credentialIssues(request, service);
   spec.task.networks.forEach(({ name }, index) => {
     const field = `task.networks[${index}].name`;
@@ -140,15 +147,10 @@ function checkReferences(head: ClusterState, request: ServiceRequest, service: S
     else if (network.spec.ingress)
       issues.push({ field, rule: `'${name}' is the ingress network: publish a port instead` });
   });
-  for (const kind of ['secret', 'config'] as const) {
-    spec.task[`${kind}s`].forEach(({ name }, index) => {
-      if (head.idByName(kind, name) === undefined) {
-        issues.push({ field: `task.${kind}s[${index}].name`, rule: `${kind} '${name}' does not exist` });
-      }
-    });
-  }
+  issues.push(...missing);
   if (spec.ports.length > 0) issues.push(...portConflicts(head, spec, service));
   if (issues.length > 0) throw new InvalidSpecError(issues);
+  return spec;
 }
 
 /**

@@ -82,8 +82,8 @@ describe('completeSet', () => {
     const built = withSecret(withFiles(), 'unused').withTasks('db', 2, { nodes: ['node-1'] });
     const { files } = completeSet(NODE, built.state, toldNothing());
     expect(files).toEqual([
-      { key: 'secret/password', file: { kind: 'secret', name: 'password', data: bytes('password') } },
-      { key: 'config/settings', file: { kind: 'config', name: 'settings', data: bytes('a=1') } },
+      { key: 'secret/password/1', file: { kind: 'secret', name: 'password', data: bytes('password') } },
+      { key: 'config/settings/1', file: { kind: 'config', name: 'settings', data: bytes('a=1') } },
     ]);
   });
 
@@ -116,7 +116,7 @@ describe('incrementalSet', () => {
     expect(keys(incrementalSet(NODE, built.state, told, dirty('db-1')))).toEqual({
       update: ['db-1'],
       remove: [],
-      updateFiles: ['secret/password', 'config/settings'],
+      updateFiles: ['secret/password/1', 'config/settings/1'],
       removeFiles: [],
     });
     expect(keys(incrementalSet(NODE, built.state, told, dirty('db-2')))?.updateFiles).toEqual([]);
@@ -127,7 +127,7 @@ describe('incrementalSet', () => {
       update: [],
       remove: ['db-2'],
       updateFiles: [],
-      removeFiles: ['secret/password', 'config/settings'],
+      removeFiles: ['secret/password/1', 'config/settings/1'],
     });
   });
 
@@ -139,7 +139,7 @@ describe('incrementalSet', () => {
     built.withTasks('db', 1, { nodes: ['node-1'] });
     const message = keys(incrementalSet(NODE, built.state, told, dirty('db-1', 'db-2')));
     expect(message).toMatchObject({ update: ['db-2'], remove: ['db-1'], removeFiles: [] });
-    expect([...told.files.keys()]).toEqual(['secret/password', 'config/settings']);
+    expect([...told.files.keys()]).toEqual(['secret/password/1', 'config/settings/1']);
   });
 
   it('given a secret made anew under its old name, when the next task refers to it, then the new value is told', () => {
@@ -149,7 +149,7 @@ describe('incrementalSet', () => {
     built.apply({ type: 'secret.removed', id: asId('password') });
     withSecret(built, 'password', 'changed', 'password-2').withTasks('db', 1, { nodes: ['node-1'] });
     expect(incrementalSet(NODE, built.state, told, dirty('db-2'))?.updateFiles).toMatchObject([
-      { key: 'secret/password', file: { data: bytes('changed') } },
+      { key: 'secret/password/1', file: { data: bytes('changed') } },
     ]);
   });
 

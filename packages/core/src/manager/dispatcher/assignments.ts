@@ -4,10 +4,12 @@
  */
 
 import { asId, type NodeId, type TaskId } from '../../model/ids.ts';
-import type { Task } from '../../model/objects.ts';
+import type { Config, Secret, Task } from '../../model/objects.ts';
+import { revisionOf } from '../../model/revision.ts';
 import { isAfter, isMeantToRun, isTerminal } from '../../model/task-state.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import type { AssignedFile, AssignedTask, AssignmentsMessage } from '../../worker/dispatcher-port.ts';
+import { fileKey } from '../../worker/file-key.ts';
 
 /** Most tasks that one incremental message updates or removes; the rest follow in the next. */
 export const TASKS_PER_MESSAGE = 1_000;
@@ -105,8 +107,12 @@ function concernsNode(before: Task, after: Task): boolean {
 
 function toAssigned(task: Task, state: ClusterState, before: AssignedTask | undefined): AssignedTask {
   // A removed service's tasks outlive its row by a little.
-  const serviceName = state.service(task.serviceId)?.spec.name ?? before?.serviceName ?? task.serviceId;
-  return { task, serviceName };
+  const spec = state.service(task.serviceId)?.spec;
+  const serviceName = spec?.name ?? before?.serviceName ?? task.serviceId;
+  const labels = spec?.labels ?? before?.serviceLabels ?? {};
+  return Object.keys(labels).length === 0
+    ? { task, serviceName }
+    : { task, serviceName, serviceLabels: labels };
 }
 
 function needsFiles(task: Task): boolean {
@@ -130,8 +136,8 @@ function useFiles(task: Task, state: ClusterState, told: Told): AssignedFile[] {
     });
     news.push(found.file);
   };
-  for (const { name } of task.spec.secrets) use(secretFile(name, state));
-  for (const { name } of task.spec.configs) use(configFile(name, state));
+  for (const { name, revision } of task.spec.secrets) use(secretFile(name, revision ?? 1, state));
+  for (const { name, revision } of task.spec.configs) use(configFile(name, revision ?? 1, state));
   return news;
 }
 
@@ -147,23 +153,32 @@ function releaseFiles(id: TaskId, told: Told): string[] {
   return unused;
 }
 
-function secretFile(name: string, state: ClusterState) {
+function secretFile(name: string, revision: number, state: ClusterState) {
   const id = state.idByName('secret', name);
   const secret = id === undefined ? undefined : state.secret(asId(id));
-  const data = secret && state.roots.vault.get(secret.digest);
-  if (!secret || !data) return undefined;
-  return {
-    version: secret.digest,
-    file: { key: `secret/${name}`, file: { kind: 'secret' as const, name, data } },
-  };
+  const found = secret && revisionOf(secret, revision);
+  const data = found && state.roots.vault.get(found.digest);
+  if (!data) return undefined;
+  return { version: found.digest, file: assignedFile('secret', secret, revision, data) };
 }
 
-function configFile(name: string, state: ClusterState) {
+function configFile(name: string, revision: number, state: ClusterState) {
   const id = state.idByName('config', name);
   const config = id === undefined ? undefined : state.config(asId(id));
-  if (!config) return undefined;
+  const found = config && revisionOf(config, revision);
+  if (!found) return undefined;
+  return { version: config.id, file: assignedFile('config', config, revision, found.data) };
+}
+
+function assignedFile(
+  kind: 'secret' | 'config',
+  { spec }: Secret | Config,
+  revision: number,
+  data: Uint8Array,
+): AssignedFile {
   return {
-    version: config.id,
-    file: { key: `config/${name}`, file: { kind: 'config' as const, name, data: config.data } },
+    key: fileKey(kind, spec.name, revision),
+    file: { kind, name: spec.name, data },
+    ...(spec.template ? { template: true } : {}),
   };
 }

@@ -27,22 +27,55 @@ export function evolveFiles(draft: StateDraft, event: FileEvent, stamp: Stamp): 
         id: event.id,
         ...fresh,
         spec: event.spec,
+        revision: 1,
         digest: event.digest,
         sizeBytes: event.sizeBytes,
+        older: [],
       });
       return;
     case 'secret.updated':
       draft.putSecret({ ...existing(draft.secret(event.id), event.id), ...touched, spec: event.spec });
       return;
+    case 'secret.rotated': {
+      const { revision, digest, sizeBytes } = event;
+      const before = existing(draft.secret(event.id), event.id);
+      const older = [...before.older, { revision: before.revision, digest: before.digest }];
+      draft.putSecret({ ...before, ...touched, revision, digest, sizeBytes, older });
+      return;
+    }
+    case 'secret.pruned': {
+      const before = existing(draft.secret(event.id), event.id);
+      draft.putSecret({ ...before, ...touched, older: without(before.older, event.revisions) });
+      return;
+    }
     case 'secret.removed':
       draft.deleteSecret(event.id);
       return;
     case 'config.created':
-      draft.putConfig({ id: event.id, ...fresh, spec: event.spec, data: new Uint8Array(event.data) });
+      draft.putConfig({
+        id: event.id,
+        ...fresh,
+        spec: event.spec,
+        revision: 1,
+        data: new Uint8Array(event.data),
+        older: [],
+      });
       return;
     case 'config.updated':
       draft.putConfig({ ...existing(draft.config(event.id), event.id), ...touched, spec: event.spec });
       return;
+    case 'config.rotated': {
+      const before = existing(draft.config(event.id), event.id);
+      const older = [...before.older, { revision: before.revision, data: before.data }];
+      const { revision } = event;
+      draft.putConfig({ ...before, ...touched, revision, data: new Uint8Array(event.data), older });
+      return;
+    }
+    case 'config.pruned': {
+      const before = existing(draft.config(event.id), event.id);
+      draft.putConfig({ ...before, ...touched, older: without(before.older, event.revisions) });
+      return;
+    }
     case 'config.removed':
       draft.deleteConfig(event.id);
       return;
@@ -53,6 +86,13 @@ export function evolveFiles(draft: StateDraft, event: FileEvent, stamp: Stamp): 
     case 'vault.removed':
       for (const digest of event.digests) draft.removeFromVault(digest);
   }
+}
+
+function without<T extends { readonly revision: number }>(
+  older: readonly T[],
+  revisions: readonly number[],
+): T[] {
+  return older.filter(({ revision }) => !revisions.includes(revision));
 }
 
 function existing<Row>(row: Row | undefined, id: string): Row {

@@ -183,21 +183,48 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       return;
     case 'secret.created': {
       const { id, spec, digest, sizeBytes } = event;
-      state.secrets[id] = castDraft({ id, spec, digest, sizeBytes, ...meta });
+      state.secrets[id] = castDraft({ id, spec, revision: 1, digest, sizeBytes, older: [], ...meta });
       return;
     }
     case 'secret.updated':
       touched(state.secrets, event.id, touch).spec = castDraft(event.spec);
       return;
+    case 'secret.rotated': {
+      const row = touched(state.secrets, event.id, touch);
+      row.older.push({ revision: row.revision, digest: row.digest });
+      row.revision = event.revision;
+      row.digest = event.digest;
+      row.sizeBytes = event.sizeBytes;
+      return;
+    }
+    case 'secret.pruned': {
+      const row = touched(state.secrets, event.id, touch);
+      row.older = row.older.filter(({ revision }) => !event.revisions.includes(revision));
+      return;
+    }
     case 'secret.removed':
       delete state.secrets[event.id];
       return;
-    case 'config.created':
-      state.configs[event.id] = castDraft({ id: event.id, spec: event.spec, data: event.data, ...meta });
+    case 'config.created': {
+      const { id, spec, data } = event;
+      state.configs[id] = castDraft({ id, spec, revision: 1, data, older: [], ...meta });
       return;
+    }
     case 'config.updated':
       touched(state.configs, event.id, touch).spec = castDraft(event.spec);
       return;
+    case 'config.rotated': {
+      const row = touched(state.configs, event.id, touch);
+      row.older.push({ revision: row.revision, data: row.data });
+      row.revision = event.revision;
+      row.data = event.data;
+      return;
+    }
+    case 'config.pruned': {
+      const row = touched(state.configs, event.id, touch);
+      row.older = row.older.filter(({ revision }) => !event.revisions.includes(revision));
+      return;
+    }
     case 'config.removed':
       delete state.configs[event.id];
       return;
