@@ -33,8 +33,11 @@ export interface Decision {
 /** Nothing to do. */
 export const NOTHING: Decision = { events: [], more: false };
 
-/** Most rows that one transaction of a loop carries: about 300 KiB, under the 512 KiB that a transaction may have. */
-export const ROWS_PER_TRANSACTION = 10_000;
+/**
+ * Most rows that one transaction of a loop carries. Deciding, applying and telling them is one piece of work, which must
+ * not hold up a heartbeat; 10,000 would still be under the 512 KiB that a transaction may have.
+ */
+export const ROWS_PER_TRANSACTION = 2_000;
 
 /** One control loop. */
 export interface ControlLoop {

@@ -26,6 +26,7 @@ import {
   updateStanding,
   withId,
 } from './slot.ts';
+import { SlotSet } from './slot-set.ts';
 import { goOnUpdating } from './updater.ts';
 import { WakeQueue } from './wake-queue.ts';
 import { type Deciding, Wishes } from './wishes.ts';
@@ -154,7 +155,7 @@ class GlobalOrchestrator implements ControlLoop {
       if (nodes.has(key)) continue;
       for (const task of tasks) if (task.desiredState !== 'remove') wishes.remove(task.id);
     }
-    this.#updates.begin(service.id, new Set(outdated), new Set(inFlux));
+    this.#updates.begin(service.id, SlotSet.of(outdated), SlotSet.of(inFlux));
     return nodes;
   }
 

@@ -1,12 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asId, type NodeId } from '../../model/ids.ts';
-import { type OccupiedSlot, reconcileReplicas } from './reconcile-replicas.ts';
+import { type OccupiedSlot, OccupiedSlots } from './occupied-slots.ts';
+import { reconcileReplicas } from './reconcile-replicas.ts';
 
 function reconcile(replicas: number, slots: readonly OccupiedSlot[]) {
-  const bySlot: (OccupiedSlot | undefined)[] = [];
-  for (const each of slots) bySlot[each.slot] = each;
-  return reconcileReplicas(replicas, bySlot);
+  const occupied = new OccupiedSlots();
+  for (const each of slots) occupied.set(each);
+  const { missing, surplus } = reconcileReplicas(replicas, occupied);
+  return { missing: [...missing], surplus: [...surplus] };
 }
 
 const occupied: fc.Arbitrary<OccupiedSlot[]> = fc
@@ -47,8 +49,8 @@ describe('given occupied slots', () => {
   test('when some of one node go, then those not running go first, then the highest', () => {
     const nodeId = asId<NodeId>('a');
     const slots = [true, false, true, false].map((running, n) => ({ slot: n + 1, running, nodeId }));
-    expect(reconcile(0, slots).surplus).toEqual([1, 3, 2, 4]);
-    expect(reconcile(1, slots).surplus).toEqual([3, 2, 4]);
+    expect(reconcile(0, slots).surplus).toEqual([1, 2, 3, 4]);
+    expect(reconcile(1, slots).surplus).toEqual([2, 3, 4]);
     expect(reconcile(2, [...slots, { slot: 5, running: true, nodeId: undefined }]).surplus).toEqual([
       2, 4, 5,
     ]);

@@ -7,64 +7,76 @@
  * is a total order, so that two leaders choose the same.
  */
 
-import type { NodeId } from '../../model/ids.ts';
-
-/** An occupied slot, as far as scaling looks at it. */
-export interface OccupiedSlot {
-  readonly slot: number;
-  /** Its task is observed running. */
-  readonly running: boolean;
-  /** Where its task is, if it has one live task and that has a node. */
-  readonly nodeId: NodeId | undefined;
-}
+import type { OccupiedSlots } from './occupied-slots.ts';
+import { SlotSet } from './slot-set.ts';
 
 /** What brings a service to its count. At most one of the two is not empty. */
 interface ReplicaChange {
   /** These slots are to be filled, ascending: the lowest free numbers. */
-  readonly missing: readonly number[];
+  readonly missing: Int32Array;
   /** These slots are to go. */
-  readonly surplus: readonly number[];
+  readonly surplus: SlotSet;
 }
-
-/** The occupied slots of a service by their numbers; the others are holes. */
-export type OccupiedSlots = readonly (OccupiedSlot | undefined)[];
 
 /** Compares the wanted count with the occupied slots. */
 export function reconcileReplicas(replicas: number, occupied: OccupiedSlots): ReplicaChange {
-  let count = 0;
-  for (let slot = 1; slot < occupied.length; slot++) if (occupied[slot] !== undefined) count++;
-  return count > replicas
-    ? { missing: [], surplus: keepingOrder(occupied).slice(replicas) }
-    : { missing: lowestFree(replicas - count, occupied), surplus: [] };
+  return occupied.size > replicas
+    ? { missing: new Int32Array(0), surplus: surplusOf(replicas, occupied) }
+    : { missing: lowestFree(replicas - occupied.size, occupied), surplus: new SlotSet() };
 }
 
-function lowestFree(count: number, occupied: OccupiedSlots): number[] {
-  const free: number[] = [];
-  for (let slot = 1; free.length < count; slot++) if (occupied[slot] === undefined) free.push(slot);
+function lowestFree(count: number, occupied: OccupiedSlots): Int32Array {
+  const free = new Int32Array(count);
+  for (let slot = 1, found = 0; found < count; slot++) if (occupied.isFree(slot)) free[found++] = slot;
   return free;
 }
 
-/** Slots in the order in which they are worth keeping: first one of each node, then a second of each, and so on. */
-function keepingOrder(occupied: OccupiedSlots): number[] {
-  const rounds: number[][] = [];
-  const withoutNode: number[] = [];
-  const onNode = new Map<NodeId, number>();
-  for (const running of [true, false]) {
-    for (const entry of occupied) {
-      if (entry?.running !== running) continue;
-      if (entry.nodeId === undefined) {
-        withoutNode.push(entry.slot);
-        continue;
-      }
-      const copies = onNode.get(entry.nodeId) ?? 0;
-      onNode.set(entry.nodeId, copies + 1);
-      const round = rounds[copies];
-      if (round) round.push(entry.slot);
-      else rounds[copies] = [entry.slot];
+/**
+ * What is left when the slots worth keeping most are kept: first one of each node, then a second of each, and so on;
+ * of each of these rounds those running first, then by number; last of all those without a node.
+ */
+function surplusOf(replicas: number, occupied: OccupiedSlots): SlotSet {
+  const { full, left } = lastRound(replicas, occupied);
+  const surplus = new SlotSet();
+  const copies = new Int32Array(occupied.nodes);
+  let leftOfRound = left;
+  let leftWithoutNode = full === Number.POSITIVE_INFINITY ? left : 0;
+  const keepOrNot = (slot: number, node: number) => {
+    if (node === -1) {
+      if (leftWithoutNode > 0) leftWithoutNode -= 1;
+      else surplus.add(slot);
+      return;
     }
+    const round = copies[node] as number;
+    copies[node] = round + 1;
+    if (round < full) return;
+    if (round === full && leftOfRound > 0) leftOfRound -= 1;
+    else surplus.add(slot);
+  };
+  occupied.forEach(true, keepOrNot);
+  occupied.forEach(false, keepOrNot);
+  return surplus;
+}
+
+/** How many rounds are kept in full (infinitely many: all), and how many slots of what comes next. */
+function lastRound(
+  replicas: number,
+  occupied: OccupiedSlots,
+): { readonly full: number; readonly left: number } {
+  const copies = new Int32Array(occupied.nodes);
+  const sizes: number[] = [];
+  const count = (_slot: number, node: number) => {
+    if (node === -1) return;
+    const round = copies[node] as number;
+    copies[node] = round + 1;
+    sizes[round] = (sizes[round] ?? 0) + 1;
+  };
+  occupied.forEach(true, count);
+  occupied.forEach(false, count);
+  let left = replicas;
+  for (const [round, size] of sizes.entries()) {
+    if (size > left) return { full: round, left };
+    left -= size;
   }
-  const order: number[] = [];
-  // Several times as fast as `flat`.
-  for (const round of rounds) for (const slot of round) order.push(slot);
-  return order.concat(withoutNode);
+  return { full: Number.POSITIVE_INFINITY, left };
 }

@@ -19,6 +19,7 @@ import { replacementOf } from './restart.ts';
 import { RollingUpdates } from './rolling-update.ts';
 import { ServiceLook } from './service-look.ts';
 import { isOccupied, isWorthALook, slotOf, tendSlot, updateStanding, withId } from './slot.ts';
+import type { SlotSet } from './slot-set.ts';
 import { goOnUpdating } from './updater.ts';
 import { WakeQueue } from './wake-queue.ts';
 import { type Deciding, Wishes } from './wishes.ts';
@@ -27,7 +28,7 @@ import { type Deciding, Wishes } from './wishes.ts';
 const REPLICATED_ORCHESTRATOR = 'orchestrator/replicated';
 
 /** After so many slots of whole services, others get their turn. */
-const SLOTS_PER_TURN = 20_000;
+const SLOTS_PER_TURN = 5_000;
 
 /**
  * The control loop of replicated services.
@@ -39,20 +40,22 @@ export function createReplicatedOrchestrator(slotsPerTurn = SLOTS_PER_TURN): Con
 }
 
 /** What a look at a whole service left to do, when it was more than one transaction holds. */
-interface Scaling {
+interface Rest {
+  /** Slots that want tending. */
+  readonly tend: SlotSet;
   /** Slots that are to be filled, ascending. */
-  readonly missing: readonly number[];
+  readonly missing: Int32Array;
   /** So many of them are. */
   filled: number;
   /** Slots that are to go. */
-  readonly surplus: Set<number>;
+  readonly surplus: SlotSet;
 }
 
 class ReplicatedOrchestrator implements ControlLoop {
   readonly name = REPLICATED_ORCHESTRATOR;
   readonly #marks = new Marks();
   readonly #updates = new RollingUpdates();
-  readonly #scaling = new Map<ServiceId, Scaling>();
+  readonly #rest = new Map<ServiceId, Rest>();
   readonly #wakes = new WakeQueue<TaskId>();
   /** Looks at whole services that are not done: each is marked as whole. */
   readonly #looks = new Map<ServiceId, ServiceLook>();
@@ -69,7 +72,7 @@ class ReplicatedOrchestrator implements ControlLoop {
   begin(state: ClusterState): void {
     this.#marks.clear();
     this.#updates.clear();
-    this.#scaling.clear();
+    this.#rest.clear();
     this.#wakes.clear();
     this.#looks.clear();
     this.#again.clear();
@@ -96,7 +99,7 @@ class ReplicatedOrchestrator implements ControlLoop {
         this.#attend(service, deciding);
       } else {
         this.#marks.take(id);
-        this.#scaling.delete(id);
+        this.#rest.delete(id);
         this.#looks.delete(id);
         this.#updates.drop(id);
       }
@@ -141,7 +144,7 @@ class ReplicatedOrchestrator implements ControlLoop {
     const lost = before !== undefined && isMeantToRun(before.desiredState);
     if (lost && !own && (after === undefined || !isMeantToRun(after.desiredState))) {
       this.#marks.whole(task.serviceId);
-      this.#scaling.delete(task.serviceId);
+      this.#rest.delete(task.serviceId);
     } else if (isWorthALook(before, after, this.#updates.isUpdating(task.serviceId))) {
       this.#marks.slot(task.serviceId, task.slot);
     }
@@ -166,7 +169,7 @@ class ReplicatedOrchestrator implements ControlLoop {
   #markWhole(service: Service | undefined, slotsDiffer = true): void {
     if (service?.spec.mode !== 'replicated') return;
     this.#marks.whole(service.id);
-    this.#scaling.delete(service.id);
+    this.#rest.delete(service.id);
     const look = this.#looks.get(service.id);
     if (look && slotsDiffer) look.stale = true;
   }
@@ -184,68 +187,72 @@ class ReplicatedOrchestrator implements ControlLoop {
     const { id } = service;
     const { wishes } = deciding;
     const mark = this.#marks.take(id);
-    const slots = mark.whole ? this.#lookAtAll(service, deciding.state) : mark.slots;
-    if (slots === undefined) {
+    if (mark.whole && !this.#lookAtAll(service, deciding.state)) {
       this.#marks.whole(id);
       return;
     }
-    const scaling = this.#scaling.get(id);
-    for (const key of slots) {
+    const rest = this.#rest.get(id);
+    for (const key of mark.slots) {
       if (wishes.full) this.#marks.slot(id, key);
-      else if (!scaling?.surplus.has(key)) this.#tend(service, key, deciding);
+      else if (!rest?.surplus.has(key)) this.#tend(service, key, deciding);
     }
-    if (scaling) {
-      this.#scale(service, scaling, deciding);
-      if (scaling.filled === scaling.missing.length && scaling.surplus.size === 0) this.#scaling.delete(id);
-    }
+    if (rest && this.#doRest(service, rest, deciding)) this.#rest.delete(id);
     if (this.#again.has(id)) return;
     if (wishes.full) {
       // Without a slot to look at, the mark still brings the loop back to this service.
-      if (this.#scaling.has(id) || this.#updates.isUpdating(id)) this.#marks.slot(id, 0);
+      if (this.#rest.has(id) || this.#updates.isUpdating(id)) this.#marks.slot(id, 0);
       return;
     }
     goOnUpdating(service, this.#updates, this.#marks, deciding);
   }
 
   /**
-   * Looks at every slot: what scaling and updating have to do, and which slots want tending. Undefined as long as that
-   * takes more turns.
+   * Looks at every slot: what scaling, updating and tending have to do.
+   *
+   * @returns whether it is done. If not, it takes more turns.
    */
-  #lookAtAll(service: Service, state: ClusterState): Set<number> | undefined {
+  #lookAtAll(service: Service, state: ClusterState): boolean {
     const { id } = service;
     const look = this.#looks.get(id) ?? new ServiceLook();
     this.#looked += look.goOn(service, state, this.#slotsPerTurn - this.#looked);
     if (!look.done) {
       this.#looks.set(id, look);
-      return undefined;
+      return false;
     }
     this.#looks.delete(id);
     const { missing, surplus, tend, outdated, inFlux } = look.finish(service.spec.replicas ?? 1);
-    this.#scaling.set(id, { missing, filled: 0, surplus });
+    this.#rest.set(id, { tend, missing, filled: 0, surplus });
     if (look.stale) {
       this.#updates.drop(id);
       this.#again.add(id);
     } else {
       this.#updates.begin(id, outdated, inFlux);
     }
-    return tend;
+    return true;
   }
 
-  #scale(service: Service, scaling: Scaling, { state, context, wishes }: Deciding): void {
-    for (const key of scaling.surplus) {
-      if (wishes.full) return;
+  /** Goes on with what a look at the whole service left to do. @returns whether all is done. */
+  #doRest(service: Service, rest: Rest, deciding: Deciding): boolean {
+    const { tend, surplus, missing } = rest;
+    const { state, context, wishes } = deciding;
+    for (let key = tend.first(); key !== undefined && !wishes.full; key = tend.first()) {
+      tend.delete(key);
+      this.#tend(service, key, deciding);
+    }
+    for (let key = surplus.first(); key !== undefined && !wishes.full; key = surplus.first()) {
+      surplus.delete(key);
       for (const task of state.slot(service.id, key)) {
         if (task.desiredState !== 'remove') wishes.remove(task.id);
       }
-      scaling.surplus.delete(key);
     }
-    for (; scaling.filled < scaling.missing.length && !wishes.full; scaling.filled++) {
-      const number = scaling.missing[scaling.filled] ?? 0;
+    for (; rest.filled < missing.length && !wishes.full; rest.filled++) {
+      const number = missing[rest.filled] ?? 0;
       const slot = slotOf(state.slot(service.id, number));
       if (isOccupied(slot)) continue;
       const row = slot.newest ? replacementOf(slot.newest, slot.tasks, state, context.at) : { slot: number };
       wishes.create(service.id, withId(row, context));
     }
+    return tend.size === 0 && surplus.size === 0 && rest.filled === missing.length;
   }
 
   #tend(service: Service, key: number, deciding: Deciding): void {

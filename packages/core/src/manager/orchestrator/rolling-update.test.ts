@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { asId, type ServiceId } from '../../model/ids.ts';
 import { RollingUpdates } from './rolling-update.ts';
+import { SlotSet } from './slot-set.ts';
 
 const web = asId<ServiceId>('web');
 
 describe('given outdated slots', () => {
   const begun = (...outdated: number[]) => {
     const updates = new RollingUpdates();
-    updates.begin(web, new Set(outdated), new Set());
+    updates.begin(web, SlotSet.of(outdated), new SlotSet());
     return updates;
   };
 

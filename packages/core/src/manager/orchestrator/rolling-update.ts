@@ -8,16 +8,13 @@
 
 import type { ServiceId } from '../../model/ids.ts';
 import type { UpdateStanding } from './slot.ts';
+import { SlotSet } from './slot-set.ts';
 
 interface Standing {
-  readonly outdated: Set<number>;
-  /** Goes along `outdated`, behind what was taken out of it: a set is slow to begin from its start each time. */
-  cursor: SetIterator<number>;
-  /** Where the cursor is, if that is outdated still. */
-  first: number | undefined;
-  readonly inFlux: Set<number>;
+  readonly outdated: SlotSet;
+  readonly inFlux: SlotSet;
   /** Slots for which something is wished that is not in the state yet: they are noted again when it is. */
-  readonly changing: Set<number>;
+  readonly changing: SlotSet;
 }
 
 /** The updates that are going on. Slots are known by their keys. */
@@ -46,10 +43,8 @@ export class RollingUpdates {
    * Starts from all slots that are not settled. A service without an outdated slot has no update. The sets go on to
    * be written to here.
    */
-  begin(id: ServiceId, outdated: Set<number>, inFlux: Set<number>): void {
-    const cursor = outdated.values();
-    const standing: Standing = { outdated, cursor, first: undefined, inFlux, changing: new Set() };
-    if (outdated.size > 0) this.#services.set(id, standing);
+  begin(id: ServiceId, outdated: SlotSet, inFlux: SlotSet): void {
+    if (outdated.size > 0) this.#services.set(id, { outdated, inFlux, changing: new SlotSet() });
     else this.#services.delete(id);
   }
 
@@ -69,18 +64,6 @@ export class RollingUpdates {
     const service = this.#services.get(id);
     if (!service || (parallelism > 0 && service.inFlux.size + service.changing.size >= parallelism))
       return undefined;
-    return firstOutdated(service);
+    return service.outdated.first();
   }
-}
-
-function firstOutdated(service: Standing): number | undefined {
-  const { outdated } = service;
-  if (outdated.size === 0) return undefined;
-  while (service.first === undefined || !outdated.has(service.first)) {
-    const { value, done } = service.cursor.next();
-    // What became outdated behind a cursor at its end is found from the start.
-    if (done) service.cursor = outdated.values();
-    else service.first = value;
-  }
-  return service.first;
 }

@@ -9,20 +9,22 @@
 import type { Service, Task } from '../../model/objects.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { type NodeLookup, rememberingNodes } from './node-validity.ts';
-import { type OccupiedSlot, reconcileReplicas } from './reconcile-replicas.ts';
+import { OccupiedSlots } from './occupied-slots.ts';
+import { reconcileReplicas } from './reconcile-replicas.ts';
 import { isOccupied, needsTending, slotOf, updateStanding } from './slot.ts';
+import { SlotSet } from './slot-set.ts';
 
 /** What a look at a whole service comes to. Slots that are to go stand in `surplus` alone. */
 interface Findings {
   /** Slots to fill, ascending. */
-  readonly missing: readonly number[];
+  readonly missing: Int32Array;
   /** Slots that are to go. */
-  readonly surplus: Set<number>;
+  readonly surplus: SlotSet;
   /** Slots that want tending. */
-  readonly tend: Set<number>;
+  readonly tend: SlotSet;
   /** Where the slots stand towards an update of the service. */
-  readonly outdated: Set<number>;
-  readonly inFlux: Set<number>;
+  readonly outdated: SlotSet;
+  readonly inFlux: SlotSet;
 }
 
 /** A look that is going on. */
@@ -32,13 +34,12 @@ export class ServiceLook {
    * towards an update is out of date. What it says of their number is not.
    */
   stale = false;
-  /** By slot. */
-  readonly #occupied: (OccupiedSlot | undefined)[] = [];
+  readonly #occupied = new OccupiedSlots();
   /** Slots that hold nothing but what ended or is about to. */
-  readonly #dead = new Set<number>();
-  readonly #tend = new Set<number>();
-  readonly #outdated = new Set<number>();
-  readonly #inFlux = new Set<number>();
+  readonly #dead = new SlotSet();
+  readonly #tend = new SlotSet();
+  readonly #outdated = new SlotSet();
+  readonly #inFlux = new SlotSet();
   #next = 0;
   #done = false;
 
@@ -64,7 +65,7 @@ export class ServiceLook {
   /** Something changed in this slot, or on the node of its tasks. */
   lookAgainAt(key: number, service: Service, state: ClusterState): void {
     if (key >= this.#next) return;
-    this.#occupied[key] = undefined;
+    this.#occupied.clear(key);
     for (const noted of [this.#dead, this.#tend, this.#outdated, this.#inFlux]) noted.delete(key);
     this.#note(service, key, state.slot(service.id, key), state);
   }
@@ -73,14 +74,11 @@ export class ServiceLook {
   finish(replicas: number): Findings {
     const { missing, surplus } = reconcileReplicas(replicas, this.#occupied);
     const last = missing.at(-1) ?? 0;
-    const going = new Set(surplus);
-    for (const key of this.#dead) if (key > last) going.add(key);
-    for (const noted of [this.#tend, this.#outdated, this.#inFlux]) {
-      for (const key of noted) if (going.has(key)) noted.delete(key);
-    }
+    for (const key of this.#dead) if (key > last) surplus.add(key);
+    for (const noted of [this.#tend, this.#outdated, this.#inFlux]) noted.deleteAll(surplus);
     return {
       missing,
-      surplus: going,
+      surplus,
       tend: this.#tend,
       outdated: this.#outdated,
       inFlux: this.#inFlux,
@@ -94,7 +92,7 @@ export class ServiceLook {
       return;
     }
     const task = slot.live ?? slot.newest;
-    this.#occupied[key] = { slot: key, running: task?.status.state === 'running', nodeId: task?.nodeId };
+    this.#occupied.set({ slot: key, running: task?.status.state === 'running', nodeId: task?.nodeId });
     if (needsTending(slot.tasks, nodes)) this.#tend.add(key);
     const standing = updateStanding(service, slot, nodes);
     if (standing === 'outdated') this.#outdated.add(key);
