@@ -170,10 +170,11 @@ export class Cluster implements AsyncDisposable {
     const log = options.log ?? (await openLog(options.dir, { clock, logger }));
     const lifetime = new Lifetime();
     const replica = new Replica();
-    const feed = new ChangeFeed(replica);
     const forgetting = new Forgetting({ log, clock, logger, lifetime });
-    replica.onCommit((changes) => changes.forgets && forgetting.note());
+    replica.onForget(() => forgetting.note());
     const recovery = await openMachine(log, replica);
+    // Nobody hears of what is replayed, which makes it several times as fast.
+    const feed = new ChangeFeed(replica);
     const manager = new Manager({
       ...{ log, replica, clock, random, logger, clusterSpec },
       ...(options.id === undefined ? {} : { clusterId: options.id }),

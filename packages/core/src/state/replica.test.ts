@@ -4,11 +4,14 @@ import { describe, expect, test } from 'vitest';
 import { encodeTransaction, UnreadableEventError } from '../events/codec.ts';
 import type { Transaction } from '../events/event.ts';
 import type { Entry } from '../log/event-log.ts';
+import { asId, type TaskId } from '../model/ids.ts';
 import { anyHistory } from '../testing/histories.ts';
 import type { ChangeSet } from './change.ts';
 import { ClusterState } from './cluster-state.ts';
 import { evolve } from './evolve/evolve.ts';
 import { type Prepared, Replica } from './replica.ts';
+import { snapshotChunks } from './snapshot.ts';
+import { InconsistentEventError } from './state-draft.ts';
 
 const entryOf = (transaction: Transaction): Entry => ({
   position: transaction.index * 3,
@@ -49,6 +52,45 @@ test('given any history, when one member adopts what it prepared and another evo
     }),
     { numRuns: 60 },
   );
+});
+
+test('given any history, when nobody hears of it, then the state is the same whenever it is looked at', () => {
+  fc.assert(
+    fc.property(anyHistory(), fc.array(fc.boolean(), { minLength: 1 }), (history, looks) => {
+      const heard = new Replica();
+      const unheard = new Replica();
+      const forgets = { heard: 0, unheard: 0 };
+      heard.onCommit(() => {});
+      heard.onForget(() => {
+        forgets.heard += 1;
+      });
+      unheard.onForget(() => {
+        forgets.unheard += 1;
+      });
+      const seen: { readonly state: ClusterState; readonly expected: ClusterState }[] = [];
+      for (const [number, transaction] of history.entries()) {
+        heard.apply(entryOf(transaction));
+        unheard.apply(entryOf(transaction));
+        expect(unheard.position).toBe(heard.position);
+        if (looks[number % looks.length]) seen.push({ state: unheard.state, expected: heard.state });
+      }
+      expect(unheard.digest()).toBe(heard.digest());
+      expect(forgets.unheard).toBe(forgets.heard);
+      for (const { state, expected } of seen) expect(digestOf(state)).toBe(digestOf(expected));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('given entries that nobody heard of, when one does not fit, then the state stays that before them', () => {
+  const replica = new Replica();
+  const event = { type: 'task.removed', ids: [asId<TaskId>('gone')] } as const;
+  const wrong: Transaction = { index: 2, at: 1, actor: { kind: 'user' }, events: [event] };
+  const sound: Transaction = { ...wrong, index: 1, events: [] };
+  replica.apply(entryOf(sound));
+  expect(replica.state.index).toBe(1);
+  expect(() => replica.apply(entryOf(wrong))).toThrow(InconsistentEventError);
+  expect([replica.state.index, replica.position]).toEqual([1, 3]);
 });
 
 describe('given a replica', () => {
@@ -109,3 +151,8 @@ describe('given a replica', () => {
     expect(replica.state).toBe(prepared.state);
   });
 });
+
+/** Everything that a state holds, as text. */
+function digestOf(state: ClusterState): string {
+  return [...snapshotChunks(state)].map((chunk) => Buffer.from(chunk).toString('base64')).join();
+}

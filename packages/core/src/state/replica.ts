@@ -7,8 +7,12 @@ import { decodeTransaction } from '../events/codec.ts';
 import type { Entry, Epoch, LogStateMachine, Position, StateCapture } from '../log/event-log.ts';
 import type { ChangeSet } from './change.ts';
 import { ClusterState } from './cluster-state.ts';
-import { evolve } from './evolve/evolve.ts';
+import { evolve, evolveDraft } from './evolve/evolve.ts';
 import { restoreSnapshot, snapshotChunks } from './snapshot.ts';
+import { StateDraft } from './state-draft.ts';
+
+/** Most transactions that are gathered in one draft before it is sealed. */
+const GATHERED_MAX = 1_000;
 
 /** A transaction that this member decided itself and has applied to its head state already. */
 export interface Prepared {
@@ -19,17 +23,30 @@ export interface Prepared {
 /** Hears of each committed change set, in order, right after it was applied. */
 type CommitListener = (changes: ChangeSet, state: ClusterState, position: Position) => void;
 
+/** Transactions that were applied one after the other and have not been sealed into a state yet. */
+interface Gathering {
+  readonly draft: StateDraft;
+  /** Position before the first of them. */
+  readonly from: Position;
+  count: number;
+  index: number;
+  at: number;
+}
+
 /** The committed state of one member. */
 export class Replica implements LogStateMachine {
   #state = ClusterState.empty;
   #position: Position = 0;
   #last: { readonly epoch: Epoch; readonly sequence: number } = { epoch: 0, sequence: 0 };
   #prepared: ((entry: Entry) => Prepared | undefined) | undefined;
+  #gathering: Gathering | undefined;
   readonly #commitListeners = new Set<CommitListener>();
   readonly #restoreListeners = new Set<() => void>();
+  readonly #forgetListeners = new Set<() => void>();
 
   /** The committed state. */
   get state(): ClusterState {
+    this.#seal();
     return this.#state;
   }
 
@@ -60,6 +77,12 @@ export class Replica implements LogStateMachine {
     return () => this.#commitListeners.delete(listener);
   }
 
+  /** Hears of each commit that dropped secret values: what is durable must forget them too. Returns the way to stop. */
+  onForget(listener: () => void): () => void {
+    this.#forgetListeners.add(listener);
+    return () => this.#forgetListeners.delete(listener);
+  }
+
   /** Hears when the whole state was replaced by a snapshot: whatever was told before has a gap now. */
   onRestore(listener: () => void): () => void {
     this.#restoreListeners.add(listener);
@@ -67,16 +90,23 @@ export class Replica implements LogStateMachine {
   }
 
   apply(entry: Entry): void {
-    const next = this.#prepared?.(entry) ?? evolve(this.#state, decodeTransaction(entry.payload));
+    const prepared = this.#prepared?.(entry);
+    if (!prepared && this.#commitListeners.size === 0) {
+      this.#gather(entry);
+      return;
+    }
+    const next = prepared ?? evolve(this.state, decodeTransaction(entry.payload));
+    this.#gathering = undefined;
     this.#state = next.state;
     this.#position = entry.position;
     this.#last = entry;
+    if (next.changes.forgets) for (const listener of this.#forgetListeners) listener();
     for (const listener of this.#commitListeners) listener(next.changes, next.state, entry.position);
   }
 
   capture(): StateCapture {
     const position = this.#position;
-    let held: ClusterState | undefined = this.#state;
+    let held: ClusterState | undefined = this.state;
     return {
       position,
       async *chunks() {
@@ -90,6 +120,7 @@ export class Replica implements LogStateMachine {
 
   async restore(position: Position, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const state = await restoreSnapshot(chunks);
+    this.#gathering = undefined;
     this.#state = state;
     this.#position = position;
     for (const listener of this.#restoreListeners) listener();
@@ -98,9 +129,46 @@ export class Replica implements LogStateMachine {
   /** A checksum (FNV-1a, 32 bits) over the whole state: equal for members that hold the same. */
   digest(): string {
     let hash = 0x811c9dc5;
-    for (const chunk of snapshotChunks(this.#state)) {
+    for (const chunk of snapshotChunks(this.state)) {
       for (const byte of chunk) hash = Math.imul(hash ^ byte, 0x01000193);
     }
-    return `${this.#state.index}-${(hash >>> 0).toString(16).padStart(8, '0')}`;
+    return `${this.state.index}-${(hash >>> 0).toString(16).padStart(8, '0')}`;
+  }
+
+  /**
+   * Applies an entry that nobody hears of, as in replay: no state is made for it until somebody looks, so that what
+   * one transaction has copied the next may write to in place.
+   */
+  #gather(entry: Entry): void {
+    const transaction = decodeTransaction(entry.payload);
+    const { index, at } = transaction;
+    this.#gathering ??= { draft: new StateDraft(this.#state), from: this.#position, count: 0, index, at };
+    const gathering = this.#gathering;
+    try {
+      evolveDraft(gathering.draft, transaction);
+    } catch (error) {
+      // The draft is good for nothing now: what is left is the state before it.
+      this.#gathering = undefined;
+      this.#position = gathering.from;
+      throw error;
+    }
+    gathering.count += 1;
+    gathering.index = index;
+    gathering.at = at;
+    this.#position = entry.position;
+    this.#last = entry;
+    gathering.draft.changes.length = 0;
+    if (gathering.draft.forgets) {
+      gathering.draft.forgets = false;
+      for (const listener of this.#forgetListeners) listener();
+    }
+    if (gathering.count >= GATHERED_MAX) this.#seal();
+  }
+
+  #seal(): void {
+    if (!this.#gathering) return;
+    const { draft, index, at } = this.#gathering;
+    this.#gathering = undefined;
+    this.#state = draft.seal(index, at);
   }
 }

@@ -22,12 +22,8 @@ export function evolve(
   transaction: Transaction,
 ): { readonly state: ClusterState; readonly changes: ChangeSet } {
   const draft = new StateDraft(state);
-  const stamp: Stamp = { index: transaction.index, at: transaction.at };
-  for (const event of transaction.events) evolveEvent(draft, event, stamp);
-  const { index, commandId, answer } = transaction;
-  if (commandId !== undefined)
-    draft.noteCommand(commandId, { index, ...(answer === undefined ? {} : { answer }) });
-  const next = draft.seal(index, transaction.at);
+  evolveDraft(draft, transaction);
+  const next = draft.seal(transaction.index, transaction.at);
   return {
     state: next,
     changes: {
@@ -39,6 +35,19 @@ export function evolve(
       forgets: draft.forgets,
     },
   };
+}
+
+/**
+ * Applies a transaction to a state in the making. Several may be applied before it is sealed.
+ *
+ * @throws InconsistentEventError if an event does not fit. The draft is then good for nothing.
+ */
+export function evolveDraft(draft: StateDraft, transaction: Transaction): void {
+  const stamp: Stamp = { index: transaction.index, at: transaction.at };
+  for (const event of transaction.events) evolveEvent(draft, event, stamp);
+  const { index, commandId, answer } = transaction;
+  if (commandId !== undefined)
+    draft.noteCommand(commandId, { index, ...(answer === undefined ? {} : { answer }) });
 }
 
 function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void {
