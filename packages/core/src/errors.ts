@@ -11,6 +11,7 @@ export type SkepErrorCode =
   | 'NOT_FOUND'
   | 'NAME_CONFLICT'
   | 'VERSION_CONFLICT'
+  | 'INDEX_CONFLICT'
   | 'IN_USE'
   | 'PRECONDITION_FAILED'
   | 'UNAVAILABLE'
@@ -101,6 +102,24 @@ export class VersionConflictError extends SkepError {
     );
     this.kind = kind;
     this.id = id;
+    this.expected = expected;
+    this.actual = actual;
+  }
+}
+
+/** What was planned would not come of it any more: the cluster has changed. Plan again. Nothing was changed. */
+export class IndexConflictError extends SkepError {
+  override readonly name = 'IndexConflictError';
+  /** Index of the plan. */
+  readonly expected: number;
+  /** Index of the last change that matters. */
+  readonly actual: number;
+
+  constructor(expected: number, actual: number) {
+    super(
+      'INDEX_CONFLICT',
+      `the plan is of index ${expected}, and what it stands on may have changed up to index ${actual}`,
+    );
     this.expected = expected;
     this.actual = actual;
   }

@@ -15,6 +15,7 @@ export { LiveStream } from './cluster/live-stream.ts';
 export type { LocalNode, LocalNodeOptions } from './cluster/local-node.ts';
 export type { Networks } from './cluster/networks.ts';
 export type { NodeFilter, NodeJoin, Nodes, NodeUpdate } from './cluster/nodes.ts';
+export type { PlanOptions } from './cluster/plan.ts';
 export type { SealedRecords } from './cluster/sealed-records.ts';
 export type { Secrets } from './cluster/secrets.ts';
 export type { ServiceStatus } from './cluster/service-status.ts';
@@ -26,6 +27,7 @@ export {
   AbortedError,
   ClosedError,
   DriverError,
+  IndexConflictError,
   InUseError,
   InvalidSpecError,
   isSkepError,
@@ -44,7 +46,20 @@ export type { Actor } from './events/event.ts';
 export type { Applied } from './manager/api/applied.ts';
 export type { Rotated } from './manager/api/rotation.ts';
 export type { ServiceChange } from './manager/api/service-commands.ts';
+export type {
+  Named,
+  NodeLoad,
+  Plan,
+  PlannedChange,
+  PlannedLoad,
+  PlannedPlacement,
+  PlannedStop,
+  PlannedTask,
+  PlannedWait,
+} from './manager/planner/plan.ts';
+export { drain, lose, type PlanAction, type Plannable, scale } from './manager/planner/plan-action.ts';
 export { type Constraint, checkConstraints, parseConstraint } from './model/constraint.ts';
+export type { Difference } from './model/differences.ts';
 export type {
   ClusterId,
   CommandId,

@@ -10,6 +10,8 @@ import { MemoryEventLog } from '../log/memory-event-log.ts';
 import { findService } from '../manager/api/find.ts';
 import type { LoopStatus } from '../manager/loop-runner.ts';
 import { Manager } from '../manager/manager.ts';
+import type { Plan } from '../manager/planner/plan.ts';
+import type { Plannable } from '../manager/planner/plan-action.ts';
 import type { ClusterId } from '../model/ids.ts';
 import type { ClusterObject } from '../model/objects.ts';
 import { type ClusterSpecInput, clusterSpecSchema } from '../model/other-specs.ts';
@@ -40,6 +42,7 @@ import { Forgetting } from './forgetting.ts';
 import { LocalNode, type LocalNodeOptions } from './local-node.ts';
 import { Networks } from './networks.ts';
 import { Nodes } from './nodes.ts';
+import { type PlanOptions, planOn } from './plan.ts';
 import { SealedRecords } from './sealed-records.ts';
 import { Secrets } from './secrets.ts';
 import { Services } from './services.ts';
@@ -265,6 +268,18 @@ export class Cluster implements AsyncDisposable {
   currentEndpoints(ref: string): Endpoints {
     const { state } = this.#control;
     return endpointsOf(state, findService(state, ref));
+  }
+
+  /**
+   * What would come of it: of applying a service's spec, or of `drain(node)`, `lose(node)`, `scale(service, n)`. The
+   * real control loops play it through on this member's committed state, with nothing else going on and every task
+   * coming to run; nothing is written, and no node hears of it. Carry it out with `ifIndex: plan.index`.
+   *
+   * @throws what the command would throw: NotFoundError, InvalidSpecError, PreconditionError; TimeoutError;
+   *   AbortedError; ClosedError
+   */
+  async plan(plannable: Plannable, options: PlanOptions = {}): Promise<Plan> {
+    return planOn(this.#control.state, this.#control, plannable, options);
   }
 
   /** The state of this member, of its log and of its control loops. */

@@ -32,6 +32,12 @@ export interface CommandOptions extends WaitOptions {
   readonly commandId?: string;
   /** Who asks, for the history. */
   readonly user?: string;
+  /**
+   * Index of a plan: the command is carried out only as long as what was planned would still come of it. Nodes,
+   * services, networks, settings and where tasks are must be as they were; a task's way to running does not count.
+   * Otherwise an IndexConflictError. Default: always.
+   */
+  readonly ifIndex?: number;
 }
 
 /** Options of a command on an object that the caller has read. */
@@ -137,9 +143,13 @@ export class Control {
     const actor: Actor = { kind: 'user', ...(options.user === undefined ? {} : { name: options.user }) };
     let asked = false;
     const run = async (signal: AbortSignal): Promise<R> => {
-      const { ledger } = await this.manager.whenLeading(signal);
+      const { ledger, planGuard } = await this.manager.whenLeading(signal);
       asked = true;
-      return ledger.transact(actor, decide, {
+      const decideIfPlanned: typeof decide = (head, context) => {
+        planGuard.check(options.ifIndex, head);
+        return decide(head, context);
+      };
+      return ledger.transact(actor, decideIfPlanned, {
         command: { id, repeated, ...(kind === undefined ? {} : { kind }) },
       });
     };

@@ -3,10 +3,12 @@
 import { InvalidSpecError, NotFoundError, type SpecIssue } from '../errors.ts';
 import { checkRef, findService } from '../manager/api/find.ts';
 import {
+  applyService,
   createService,
   removeService,
   type ServiceChange,
   type ServiceRequest,
+  scaledSpec,
   updateService,
 } from '../manager/api/service-commands.ts';
 import { isGoneNode } from '../manager/orchestrator/node-validity.ts';
@@ -15,11 +17,11 @@ import type { Service } from '../model/objects.ts';
 import { parseServiceSpec } from '../model/parse-spec.ts';
 import type { ServiceSpec, ServiceSpecInput } from '../model/service-spec.ts';
 import type { WaitOptions } from '../runtime/abort.ts';
-import { DIGEST_PREFIX } from '../runtime/keyed-digest.ts';
 import { type ChangeSet, concernsService } from '../state/change.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { again } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+import { serviceRequest } from './service-request.ts';
 import { type ServiceStatus, serviceStatus } from './service-status.ts';
 
 const SERVICE = commandsOn('service');
@@ -53,7 +55,7 @@ export class Services {
    * @throws InvalidSpecError, NameConflictError, UnavailableError, OutcomeUnknownError
    */
   async create(input: ServiceSpecInput, options: CommandOptions = {}): Promise<ServiceChange> {
-    const request = this.#request(parseServiceSpec(input));
+    const request = serviceRequest(this.#control, parseServiceSpec(input));
     return this.#control.command(
       `create service ${request.spec.name}`,
       options,
@@ -91,18 +93,7 @@ export class Services {
 
   /** Sets the number of replicas. @throws as {@link update} */
   scale(ref: string, replicas: number, options: VersionedCommandOptions = {}): Promise<ServiceChange> {
-    return this.update(
-      ref,
-      (current) => {
-        if (current.mode !== 'replicated') {
-          throw new InvalidSpecError([
-            { field: 'replicas', rule: 'scale can only be used with replicated services' },
-          ]);
-        }
-        return { ...current, replicas };
-      },
-      options,
-    );
+    return this.update(ref, (current) => scaledSpec(current, replicas), options);
   }
 
   /**
@@ -112,15 +103,12 @@ export class Services {
    * @throws InvalidSpecError, PreconditionError, UnavailableError, OutcomeUnknownError
    */
   async apply(input: ServiceSpecInput, options: CommandOptions = {}): Promise<ServiceChange> {
-    const request = this.#request(parseServiceSpec(input));
+    const request = serviceRequest(this.#control, parseServiceSpec(input));
     const { name } = request.spec;
     return this.#control.command(
       `apply service ${name}`,
       options,
-      (head, context) => {
-        const service = head.serviceByName(name);
-        return service ? updateService(head, service, request) : createService(head, request, context);
-      },
+      (head, context) => applyService(head, request, context),
       SERVICE.apply,
       (head, answer) => again(answer, () => findService(head, name)),
     );
@@ -193,17 +181,8 @@ export class Services {
 
   #requester(update: ServiceUpdate): (service: Service) => ServiceRequest {
     if (typeof update === 'function') return (service) => derive(service, update);
-    const request = this.#request(parseServiceSpec(update));
+    const request = serviceRequest(this.#control, parseServiceSpec(update));
     return () => request;
-  }
-
-  /** Registry credentials are kept in the vault; the spec holds their digest. */
-  #request(spec: ServiceSpec): ServiceRequest {
-    const { registryAuth } = spec.task;
-    if (registryAuth === undefined || registryAuth.startsWith(DIGEST_PREFIX)) return { spec };
-    const data = new TextEncoder().encode(registryAuth);
-    const digest = this.#control.digest(data);
-    return { spec: { ...spec, task: { ...spec.task, registryAuth: digest } }, credentials: { digest, data } };
   }
 }
 

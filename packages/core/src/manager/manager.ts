@@ -23,6 +23,7 @@ import { createGlobalOrchestrator } from './orchestrator/global.ts';
 import { createOrphanKeeper } from './orchestrator/orphan-keeper.ts';
 import { createReplicatedOrchestrator } from './orchestrator/replicated.ts';
 import { createTaskReaper } from './orchestrator/task-reaper.ts';
+import { PlanGuard } from './planner/what-matters.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 
 /** Every control loop of a leader, in the order in which one decision usually follows from another. */
@@ -57,6 +58,8 @@ export interface ManagerParts {
 export interface Leading {
   readonly ledger: Ledger;
   readonly dispatcher: Dispatcher;
+  /** Tells whether what was planned would still come of it. */
+  readonly planGuard: PlanGuard;
 }
 
 interface Waiter {
@@ -194,6 +197,8 @@ export class Manager {
     const { clock, random, logger } = this.#parts;
     const refused = new Promise<SkepError>((resolve) => ledger.onFailure(resolve));
     const dispatcher = new Dispatcher({ store: ledger, clock, random, logger });
+    const planGuard = new PlanGuard(ledger.head);
+    ledger.onHead((changes) => planGuard.observe(changes));
     try {
       await this.#ensureCluster(ledger);
       if (signal.aborted) return undefined;
@@ -202,7 +207,7 @@ export class Manager {
         (create) => new LoopRunner(create(), { ledger, clock, logger }),
       );
       this.#refusal = undefined;
-      this.#announce({ ledger, dispatcher });
+      this.#announce({ ledger, dispatcher, planGuard });
       return await Promise.race([refused, waitForAbort(signal).then(() => undefined)]);
     } catch (error) {
       return (

@@ -25,6 +25,10 @@ export function seededRandom(seed: number): Random {
   for (let round = 0; round < 12; round++) word();
   return {
     next: () => word() / 2 ** 32,
-    bytes: (length) => Uint8Array.from({ length }, () => word() & 0xff),
+    bytes: (length) => {
+      const bytes = new Uint8Array(length);
+      for (let at = 0; at < length; at++) bytes[at] = word() & 0xff;
+      return bytes;
+    },
   };
 }

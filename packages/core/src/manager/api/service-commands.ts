@@ -75,6 +75,24 @@ export function updateService(
   };
 }
 
+/** Makes the service of that name be as the spec says. @throws as {@link createService} and {@link updateService} */
+export function applyService(
+  head: ClusterState,
+  request: ServiceRequest,
+  context: DecideContext,
+): Decided<ServiceChange> {
+  const service = head.serviceByName(request.spec.name);
+  return service ? updateService(head, service, request) : createService(head, request, context);
+}
+
+/** The spec with another number of replicas. @throws InvalidSpecError for a global service */
+export function scaledSpec(spec: ServiceSpec, replicas: number): ServiceSpec {
+  if (spec.mode === 'replicated') return { ...spec, replicas };
+  throw new InvalidSpecError([
+    { field: 'replicas', rule: 'scale can only be used with replicated services' },
+  ]);
+}
+
 /** Removes a service and, in time, its tasks. @throws VersionConflictError */
 export function removeService(
   head: ClusterState,

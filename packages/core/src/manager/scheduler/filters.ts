@@ -7,7 +7,7 @@ import { freeAmount, type GenericNeeds, offered } from './generic-use.ts';
 import type { NodeTable } from './node-table.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
-import { fromNanoCpus, type Requirements } from './requirements.ts';
+import { type Requirements, toCpus } from './requirements.ts';
 import {
   FIT,
   HAS_REPLICAS,
@@ -156,7 +156,7 @@ function freeOf(
   slot: number,
 ): number | undefined {
   if (verdict === LACKS_CPUS) {
-    return fromNanoCpus((nodes.freeNanoCpus[slot] as number) - (overlay.takenNanoCpus[slot] as number));
+    return toCpus((nodes.freeNanoCpus[slot] as number) - (overlay.takenNanoCpus[slot] as number));
   }
   if (verdict === LACKS_MEMORY) {
     return (nodes.freeMemoryBytes[slot] as number) - (overlay.takenMemoryBytes[slot] as number);

@@ -71,7 +71,7 @@ export function toNanoCpus(cpus: number): number {
 }
 
 /** Processors, from a whole number of billionths. */
-export function fromNanoCpus(nanoCpus: number): number {
+export function toCpus(nanoCpus: number): number {
   return nanoCpus / NANO;
 }
 
@@ -113,7 +113,7 @@ export function compileRequirements(
   const hostPorts = hostPortsOf(task.ports);
   const generic = needs.generic.map(([what, asked]): VerdictCause => ({ filter: 'resources', what, asked }));
   const ports = hostPorts.map((port): VerdictCause => ({ filter: 'host-port', what: hostPortText(port) }));
-  const asked = { cpus: fromNanoCpus(needs.nanoCpus), memoryBytes: needs.memoryBytes };
+  const asked = { cpus: toCpus(needs.nanoCpus), memoryBytes: needs.memoryBytes };
   const firstGeneric = FIRST_OF_LISTS + fixed.causes.length;
   return {
     needs,

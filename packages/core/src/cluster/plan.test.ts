@@ -1,0 +1,192 @@
+import { describe, expect, it } from 'vitest';
+import { drain, lose, type PlanAction, scale } from '../manager/planner/plan-action.ts';
+import { aClusterOf, places } from './test-support/simulated-nodes.ts';
+
+const web = { name: 'web', task: { image: 'web' }, replicas: 4 };
+const heavy = (cpus: number) => ({ image: 'web', resources: { reservations: { cpus } } });
+
+describe('given a cluster, when something is planned', () => {
+  it('then a new service is told with its placements, and nothing is written', async () => {
+    const { cluster, run } = await aClusterOf([{}, {}, {}]);
+    const { index } = cluster.health;
+    const plan = await run(cluster.plan(web));
+    expect(plan).toMatchObject({ index, complete: true, stopped: [], unplaced: [], warnings: [] });
+    expect(plan.changes).toEqual([{ kind: 'service', name: 'web', action: 'created', fields: [] }]);
+    expect(plan.placements.map(({ slot, node }) => [slot, node.name])).toEqual([
+      [1, 'node-1'],
+      [2, 'node-2'],
+      [3, 'node-3'],
+      [4, 'node-1'],
+    ]);
+    expect(plan.nodes.map(({ node, before, after }) => [node.name, before.tasks, after.tasks])).toEqual([
+      ['node-1', 0, 2],
+      ['node-2', 0, 1],
+      ['node-3', 0, 1],
+    ]);
+    expect(cluster.health.index).toBe(index);
+    expect(cluster.services.list()).toEqual([]);
+    await run(cluster.close());
+  });
+
+  it('then what finds no node is told with the reason', async () => {
+    const { cluster, run } = await aClusterOf([{ cpus: 4 }]);
+    const plan = await run(cluster.plan({ name: 'web', task: heavy(2), replicas: 5 }));
+    expect(plan.placements.map(({ slot }) => slot)).toEqual([1, 2]);
+    expect(plan.unplaced).toMatchObject([
+      {
+        service: 'web',
+        slots: [3, 4, 5],
+        message: 'no suitable node (insufficient resources on 1 node: cpus)',
+        finding: { rejected: [{ filter: 'resources', by: [{ what: 'cpus', asked: 2, freeAtBest: 0 }] }] },
+      },
+    ]);
+    await run(cluster.close());
+  });
+
+  it('then a drained node is told field by field, and each task with the one in whose place it comes', async () => {
+    const { cluster, run } = await aClusterOf([{}, {}]);
+    await run(cluster.services.apply(web));
+    await run(cluster.services.waitFor('web', 'running'));
+    const leaving = cluster.tasks.list({ node: 'node-2' });
+    const plan = await run(cluster.plan(drain('node-2')));
+    expect(plan.changes).toEqual([
+      {
+        kind: 'node',
+        id: cluster.nodes.inspect('node-2').id,
+        name: 'node-2',
+        action: 'updated',
+        fields: [{ field: 'availability', before: 'active', after: 'drain' }],
+      },
+    ]);
+    expect(plan.placements.map(({ slot, node, replaces }) => [slot, node.name, replaces?.task])).toEqual(
+      leaving.map(({ id, slot }) => [slot, 'node-1', id]),
+    );
+    expect(plan.stopped).toEqual(
+      leaving.map(({ id, slot, nodeId }) => ({
+        task: id,
+        service: 'web',
+        slot,
+        replaced: true,
+        node: { id: nodeId, name: 'node-2' },
+      })),
+    );
+    await run(cluster.close());
+  });
+
+  it('then an update slot by slot is played through to its end', async () => {
+    const { cluster, run } = await aClusterOf([{}, {}, {}]);
+    await run(cluster.services.apply(web));
+    await run(cluster.services.waitFor('web', 'running'));
+    const plan = await run(cluster.plan({ ...web, task: { image: 'web:2' } }));
+    expect(plan.changes).toMatchObject([
+      { name: 'web', action: 'updated', fields: [{ field: 'task.image', before: 'web', after: 'web:2' }] },
+    ]);
+    expect(plan.placements.map(({ slot }) => slot)).toEqual([1, 2, 3, 4]);
+    expect(plan.stopped).toHaveLength(4);
+    expect(plan.complete).toBe(true);
+    await run(cluster.close());
+  });
+
+  it('then a budget that is too small breaks it off, and it says so', async () => {
+    const { cluster, run } = await aClusterOf([{}]);
+    expect(await run(cluster.plan(web, { decisionsMax: 2 }))).toMatchObject({ complete: false });
+    await run(cluster.close());
+  });
+
+  it.each<[string, PlanAction, string]>([
+    ['draining an unknown node', drain('nobody'), 'NOT_FOUND'],
+    ['losing an unknown node', lose('nobody'), 'NOT_FOUND'],
+    ['scaling an unknown service', scale('nothing', 1), 'NOT_FOUND'],
+    ['draining what is no name', drain(7 as never), 'INVALID_SPEC'],
+    ['something else', { kind: 'melt' } as never, 'INVALID_SPEC'],
+    ['a spec that is none', null as never, 'INVALID_SPEC'],
+  ])('then %s is refused', async (_, action, code) => {
+    const { cluster, run } = await aClusterOf([{}]);
+    await expect(run(cluster.plan(action))).rejects.toMatchObject({ code });
+    await run(cluster.close());
+  });
+
+  it('then a number of replicas that is none, a global service to scale and a negative budget are refused', async () => {
+    const { cluster, run } = await aClusterOf([{}]);
+    await run(cluster.services.apply(web));
+    await run(cluster.services.apply({ name: 'agent', mode: 'global', task: { image: 'agent' } }));
+    const issues = [{ field: 'replicas' }];
+    await expect(run(cluster.plan(scale('web', -1)))).rejects.toMatchObject({ issues });
+    await expect(run(cluster.plan(scale('agent', 2)))).rejects.toMatchObject({ issues });
+    const options = { decisionsMax: -1 };
+    await expect(run(cluster.plan(scale('web', 1), options))).rejects.toMatchObject({
+      issues: [{ field: 'decisionsMax' }],
+    });
+    await run(cluster.close());
+  });
+
+  it('then it ends when its caller gives up, and when the cluster closes', async () => {
+    const { cluster, run } = await aClusterOf([{}]);
+    const big = { ...web, replicas: 20_000 };
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(run(cluster.plan(big, { signal }))).rejects.toMatchObject({ code: 'ABORTED' });
+    const issues = [{ field: 'timeout' }];
+    await expect(run(cluster.plan(big, { timeout: -1 }))).rejects.toMatchObject({ issues });
+    const giving = new AbortController();
+    const late = run(cluster.plan(big, { signal: giving.signal }));
+    giving.abort(new Error('enough'));
+    await expect(late).rejects.toMatchObject({ code: 'ABORTED' });
+    await run(cluster.close());
+    await expect(run(cluster.plan(big))).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+});
+
+describe('given a plan, when a command is to be carried out only if it still holds', () => {
+  it('then it is, while nothing that matters has changed, and what was planned comes of it', async () => {
+    const { cluster, run } = await aClusterOf([{}, {}, {}]);
+    const plan = await run(cluster.plan(web));
+    await run(cluster.services.apply(web, { ifIndex: plan.index }));
+    await run(cluster.services.waitFor('web', 'running'));
+    expect(places(cluster, 'web')).toEqual(
+      Object.fromEntries(plan.placements.map(({ slot, node }) => [slot, node.name])),
+    );
+    await run(cluster.close());
+  });
+
+  it('then it is, though tasks have come to run meanwhile', async () => {
+    const { cluster, run } = await aClusterOf([{}, {}]);
+    await run(cluster.services.apply(web));
+    await run(
+      cluster.services.waitFor('web', () => cluster.tasks.list({ service: 'web' }).every((t) => t.nodeId)),
+    );
+    const plan = await run(cluster.plan(scale('web', 6)));
+    await run(cluster.services.waitFor('web', 'running'));
+    expect(cluster.health.index).toBeGreaterThan(plan.index);
+    expect(await run(cluster.services.scale('web', 6, { ifIndex: plan.index }))).toMatchObject({
+      action: 'updated',
+    });
+    await run(cluster.close());
+  });
+
+  it('then it is refused once a node, a service or a task has changed, and nothing happens', async () => {
+    const { cluster, run } = await aClusterOf([{}, {}]);
+    const { index } = await run(cluster.plan(web));
+    await run(cluster.nodes.update('node-1', { labels: { disk: 'ssd' } }));
+    const conflict = { code: 'INDEX_CONFLICT', expected: index };
+    await expect(run(cluster.services.apply(web, { ifIndex: index }))).rejects.toMatchObject(conflict);
+    const drained = { availability: 'drain' } as const;
+    const update = cluster.nodes.update('node-2', drained, { ifIndex: index });
+    await expect(run(update)).rejects.toMatchObject(conflict);
+    expect(cluster.services.list()).toEqual([]);
+    const later = await run(cluster.plan(drain('node-2')));
+    await run(cluster.nodes.update('node-2', drained, { ifIndex: later.index }));
+    await run(cluster.close());
+  });
+
+  it('then an index of the future and one that is none are refused with a type', async () => {
+    const { cluster, run } = await aClusterOf([{}]);
+    const future = cluster.health.index + 1;
+    const apply = (ifIndex: number) => run(cluster.services.apply(web, { ifIndex }));
+    await expect(apply(future)).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' });
+    for (const none of [-1, 0.5, Number.NaN, '3' as never]) {
+      await expect(apply(none)).rejects.toMatchObject({ issues: [{ field: 'ifIndex' }] });
+    }
+    await expect(apply(0)).rejects.toMatchObject({ code: 'INDEX_CONFLICT' });
+    await run(cluster.close());
+  });
+});
