@@ -104,6 +104,7 @@ export class Driver {
         logger,
         metrics,
         isStopped: () => this.#isStopped,
+        onStorageFailure: (error) => this.fail('the disk failed', error),
         onInput: () => this.input(),
       },
       stored.snapshot,
@@ -241,6 +242,9 @@ export class Driver {
   }
 
   #pump(): void {
+    if (this.#isStopped) return;
+    // A lease may have run out while the process stood still, and what has arrived may be looked at before the timer.
+    if (this.reads.isAsked) this.#ticker.catchUp();
     if (this.#isStopped) return;
     this.#guarded(() => {
       this.reads.flush((token, lease) => this.core.readIndex(token, { lease }));

@@ -42,6 +42,11 @@ export class ReadBarriers {
     return this.#waiting;
   }
 
+  /** Somebody waits for the next round. */
+  get isAsked(): boolean {
+    return this.#collecting.length > 0;
+  }
+
   /** @throws RaftNodeError `busy`, `unavailable`, `closed` or `failed`, or the signal's reason. */
   ask({ lease, deadline, signal }: ReadWish): Promise<LogIndex> {
     return new Promise((resolve, reject) => {

@@ -5,7 +5,7 @@
 
 import type { InstallSnapshot } from '../core/message.ts';
 import type { RaftCore } from '../core/raft.ts';
-import type { LogIndex, SnapshotDescription } from '../core/types.ts';
+import type { LogIndex, MemberId, SnapshotDescription } from '../core/types.ts';
 import type { RaftStorage, SnapshotWriter } from '../storage/storage.ts';
 import type { RaftTransport } from '../transport/transport.ts';
 import { RaftNodeError } from './errors.ts';
@@ -24,6 +24,8 @@ export interface SnapshotsParts {
   readonly logger: RaftLogger;
   readonly metrics: RaftMetrics;
   readonly isStopped: () => boolean;
+  /** The storage failed for good. Nobody else may ask it for anything soon, and notice. */
+  readonly onStorageFailure: (error: unknown) => void;
   /** Something was given to the core: see what it wants done. */
   readonly onInput: () => void;
 }
@@ -36,6 +38,8 @@ export class Snapshots {
   /** While set, the newest snapshot is being made so: nobody reads it before. */
   #adopting: Promise<unknown> = Promise.resolve();
   #receiving: { readonly message: InstallSnapshot; isSuperseded: boolean } | undefined;
+  /** What is on its way to each member, the latest of them. */
+  readonly #shipped = new Map<MemberId, InstallSnapshot>();
   #newest: SnapshotDescription | undefined;
   /** Entries up to here are gone from the storage. */
   #discarded: LogIndex = 0;
@@ -77,6 +81,7 @@ export class Snapshots {
   async ship(message: InstallSnapshot): Promise<void> {
     const { core, storage, transport, logger, metrics, onInput, isStopped } = this.#parts;
     const { to, snapshot } = message;
+    this.#shipped.set(to, message);
     let outcome: 'delivered' | 'failed' = 'failed';
     try {
       await this.#adopting;
@@ -86,7 +91,9 @@ export class Snapshots {
       logger.warn({ err: error, member: to, index: snapshot.index }, 'a snapshot could not be delivered');
     }
     metrics.count('raft_snapshots_sent_total', 1, { outcome });
-    if (isStopped()) return;
+    // One that another took the place of says nothing: its end would be taken for that of the other.
+    if (isStopped() || this.#shipped.get(to) !== message) return;
+    this.#shipped.delete(to);
     core.snapshotReport(to, outcome);
     onInput();
   }
@@ -114,9 +121,9 @@ export class Snapshots {
       for await (const chunk of chunks) {
         if (isStopped()) throw new RaftNodeError('closed', 'the node is closed');
         if (receiving.isSuperseded) throw new RaftNodeError('unavailable', 'a newer snapshot is arriving');
-        await writer.write(chunk);
+        await this.#stored(writer.write(chunk));
       }
-      await writer.complete();
+      await this.#stored(writer.complete());
       if (receiving.isSuperseded || isStopped()) {
         throw new RaftNodeError('unavailable', 'the snapshot is not wanted any more');
       }
@@ -155,9 +162,9 @@ export class Snapshots {
     try {
       for await (const chunk of writeLayout(table, capture.chunks())) {
         signal?.throwIfAborted();
-        await writer.write(chunk);
+        await this.#stored(writer.write(chunk));
       }
-      await writer.complete();
+      await this.#stored(writer.complete());
     } catch (error) {
       await discardQuietly(writer);
       throw error;
@@ -176,6 +183,16 @@ export class Snapshots {
     return snapshot.index;
   }
 
+  /** Waits for the storage; a failure that is final for it is told at once. */
+  async #stored(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (isFinal(error)) this.#parts.onStorageFailure(error);
+      throw error;
+    }
+  }
+
   /** Makes a completed snapshot the newest, in the core and in the storage. */
   async #adopt(snapshot: SnapshotDescription, discard: boolean): Promise<void> {
     const { core, storage } = this.#parts;
@@ -184,7 +201,7 @@ export class Snapshots {
     const keepFrom = discard ? snapshot.index + 1 : kept;
     const adopting = storage.compact(snapshot, keepFrom);
     this.#adopting = adopting.catch(() => {});
-    await adopting;
+    await this.#stored(adopting);
     this.#discarded = Math.max(this.#discarded, keepFrom - 1);
   }
 }
@@ -195,4 +212,10 @@ async function discardQuietly(writer: SnapshotWriter): Promise<void> {
   } catch {
     // What remains of it is no snapshot that any recovery would take; the storage removes it in time.
   }
+}
+
+/** Whether a storage that said so takes nothing any more. Lack of room, or of a key, passes. */
+function isFinal(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return true;
+  return error.code === 'failed';
 }

@@ -10,7 +10,7 @@ export interface TickerParts {
   readonly clock: RaftClock;
   /** How long a tick is, in ms. */
   readonly tickMs: number;
-  /** So many whole ticks have passed, perhaps none. `now` is the clock's time in ms. */
+  /** So many whole ticks have passed, at least one. `now` is the clock's time in ms. */
   readonly onTick: (elapsed: number, now: number) => void;
 }
 
@@ -37,13 +37,22 @@ export class Ticker {
     this.#cancel();
   }
 
-  #tick(): void {
+  /** Tells at once of whole ticks that have passed, if any have, and does not wait for the timer. */
+  catchUp(): void {
     if (this.#isStopped) return;
     const { clock, tickMs, onTick } = this.#parts;
     const now = clock.monotonic();
     const elapsed = Math.floor((now - this.#tickedAt) / tickMs);
+    if (elapsed < 1) return;
     this.#tickedAt += elapsed * tickMs;
-    this.#cancel = clock.setTimer(Math.max(1, this.#tickedAt + tickMs - now), () => this.#tick());
     onTick(elapsed, now);
+  }
+
+  #tick(): void {
+    if (this.#isStopped) return;
+    const { clock, tickMs } = this.#parts;
+    this.catchUp();
+    const left = this.#tickedAt + tickMs - clock.monotonic();
+    this.#cancel = clock.setTimer(Math.max(1, left), () => this.#tick());
   }
 }
