@@ -435,7 +435,7 @@ export async function tryMutant(
     const load = (path: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, 'src', path)).href);
     const scenarios = limits.scenarios ? await failingScenarios(await load('scenario/run-scenario.ts')) : [];
     if (limits.seedsMax === 0) return { name: mutant.name, scenarios };
-    const { simulate }: Simulator = await load('simulator/index.ts');
+    const { simulateCores: simulate }: Simulator = await load('simulator/index.ts');
     for (let tried = 0; tried < limits.seedsMax; tried++) {
       const seed = limits.firstSeed + tried;
       const { violation } = simulate({ seed, steps: limits.steps });

@@ -7,7 +7,7 @@
 
 import { parseArgs } from 'node:util';
 import { MUTANTS, tryMutant } from './mutants.ts';
-import { simulate, Tally } from './src/simulator/index.ts';
+import { simulateCores as simulate, Tally } from './src/simulator/index.ts';
 
 const TRACE_LINES = 60;
 const SHOWN_MAX = 5;

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 const root = new URL('./', import.meta.url);
-const folders = ['core', 'linearizability', 'simulator', 'scenario'];
+const folders = ['core', 'linearizability', 'simulator', 'simulator/cores', 'scenario'];
 const files = folders.flatMap((folder) =>
   readdirSync(new URL(`${folder}/`, root))
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
@@ -13,10 +13,22 @@ const files = folders.flatMap((folder) =>
 const FORBIDDEN =
   /from 'node:|\bDate\b|Math\.random|\bsetTimeout\b|\bsetInterval\b|\bsetImmediate\b|\bqueueMicrotask\b|\bperformance\.|\bcrypto\.|\bprocess\.|\bBuffer\b|\bPromise\b|\basync\b|\bawait\b/;
 
+/** The simulation of nodes waits for promises, as nodes do, and for nothing else. */
+const FORBIDDEN_TO_NODES = new RegExp(FORBIDDEN.source.replace('|\\bPromise\\b|\\basync\\b|\\bawait\\b', ''));
+
 describe('the deterministic parts', () => {
   test.each(files)('given %s, when it is read, then it asks for no clock, chance, I/O or promise', (file) => {
     const code = readFileSync(new URL(file, root), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
     expect(code).not.toMatch(FORBIDDEN);
+  });
+
+  test('given the simulation of nodes, when it is read, then it asks for no clock, chance or I/O', () => {
+    expect(FORBIDDEN_TO_NODES.test('await x')).toBe(false);
+    const folder = new URL('simulator/nodes/', root);
+    for (const name of readdirSync(folder).filter((each) => !each.endsWith('.test.ts'))) {
+      const code = readFileSync(new URL(name, folder), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+      expect(code.match(FORBIDDEN_TO_NODES)?.[0], name).toBeUndefined();
+    }
   });
 
   test('given the core, when its imports are read, then it knows nothing of what is around it', () => {

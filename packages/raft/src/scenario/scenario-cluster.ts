@@ -10,13 +10,13 @@ import type { RaftOptions } from '../core/options.ts';
 import { RaftCore } from '../core/raft.ts';
 import type { ReadResult, Ready, TransferFailure } from '../core/ready.ts';
 import type { Entry, LogIndex, MemberId, StoredState } from '../core/types.ts';
-import { SimulatedDisk } from '../simulator/simulated-disk.ts';
+import { AbstractDisk } from '../simulator/abstract-disk.ts';
 
 /** One member with what stands around it. */
 export interface ScenarioMember {
   readonly id: MemberId;
   core: RaftCore | undefined;
-  readonly disk: SimulatedDisk;
+  readonly disk: AbstractDisk;
   /** While true, writes stay under way until the scenario finishes them. */
   diskWaits: boolean;
   /** While true, committed entries are handed out and not reported as applied. */
@@ -65,7 +65,7 @@ export class ScenarioCluster {
     const member: ScenarioMember = {
       id,
       core: undefined,
-      disk: new SimulatedDisk(stored),
+      disk: new AbstractDisk(stored),
       diskWaits: false,
       applyWaits: false,
       applied: [],

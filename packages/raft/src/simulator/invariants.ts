@@ -1,6 +1,6 @@
 /**
- * What must hold after every event, whatever happened: the five safety properties of the Raft paper (figure 3), the
- * promises about the disk, and that no read is stale. It sees what an outsider sees: disks, messages, and status.
+ * What must hold after every event, whatever happened: the safety properties of the Raft paper (figure 3) and the
+ * promises about the disk. It sees what an outsider sees: disks, messages, and status.
  */
 
 import type { Message } from '../core/message.ts';
@@ -16,17 +16,12 @@ import type {
   Term,
 } from '../core/types.ts';
 import { entryBytes } from '../core/types.ts';
-import { brokenPromise } from './promises.ts';
+import type { AbstractDisk } from './abstract-disk.ts';
+import type { ObservedMember } from './observed-member.ts';
+import { configurationText, entryText } from './observed-member.ts';
+import { HeldPromises } from './promises.ts';
 import { isSafeStep } from './safe-step.ts';
-import { hashText } from './seeded-random.ts';
-import type { SimulatedDisk } from './simulated-disk.ts';
-import type { OpenRead, SimulatedMember } from './simulated-member.ts';
-import { configurationText, entryText } from './simulated-member.ts';
-
-/** A rule was broken. */
-export class Violation extends Error {
-  override readonly name = 'Violation';
-}
+import { Violation } from './violation.ts';
 
 interface Seen {
   readonly life: number;
@@ -50,24 +45,19 @@ export class Invariants {
   }[] = [];
   #committedUpTo: LogIndex = 0;
   readonly #entries = new Map<string, { readonly text: string; readonly prevTerm: Term | undefined }>();
-  readonly #states: number[] = [0];
   readonly #seen = new Map<MemberId, Seen>();
   readonly #hardStates = new Map<MemberId, HardState>();
+  readonly #promises = new Map<MemberId, HeldPromises>();
 
   /** The highest index that was committed anywhere. */
   get committedUpTo(): LogIndex {
     return this.#committedUpTo;
   }
 
-  /** The state that every member has after `index`. */
-  stateAt(index: LogIndex): number {
-    return this.#states[index] ?? this.#fail(`a state after ${index} was asked for that nobody has reached`);
-  }
-
   /** Something happened to this member. */
   observe(
-    member: SimulatedMember,
-    members: ReadonlyMap<MemberId, SimulatedMember>,
+    member: ObservedMember,
+    members: ReadonlyMap<MemberId, ObservedMember>,
     options: Partial<RaftOptions>,
   ): void {
     const { core, id, life } = member;
@@ -108,7 +98,7 @@ export class Invariants {
   }
 
   /** A write has become durable. */
-  wrote(id: MemberId, disk: SimulatedDisk, entries: readonly Entry[]): void {
+  wrote(id: MemberId, disk: AbstractDisk, entries: readonly Entry[]): void {
     const { hardState } = disk;
     const before = this.#hardStates.get(id);
     if (before !== undefined) {
@@ -118,6 +108,7 @@ export class Invariants {
       }
     }
     this.#hardStates.set(id, hardState);
+    this.#promisesOf(id).note(disk);
     for (const entry of entries) {
       const previous = disk.entryAt(entry.index - 1);
       const prevTerm = typeof previous === 'object' ? previous.term : undefined;
@@ -126,27 +117,9 @@ export class Invariants {
   }
 
   /** A message leaves: what it promises must be on the disk. */
-  sent(message: Message, disk: SimulatedDisk): void {
-    const broken = brokenPromise(message, disk);
+  sent(message: Message): void {
+    const broken = this.#promisesOf(message.from).brokenBy(message);
     if (broken !== undefined) this.#fail(broken);
-  }
-
-  /** An entry was given to a state machine. */
-  applied(member: SimulatedMember, entry: Entry): void {
-    if (entry.index !== member.appliedIndex + 1) {
-      this.#fail(`${member.id} applied ${entry.index} after ${member.appliedIndex}`);
-    }
-    if (member.disk.entryAt(entry.index) === undefined) {
-      this.#fail(`${member.id} applied ${entry.index}, which its disk does not hold`);
-    }
-    const state = hashText(entryText(entry), member.state);
-    const known = this.#states[entry.index];
-    if (known !== undefined && known !== state) {
-      this.#fail(`${member.id} applied another entry ${entry.index} than others did`);
-    }
-    this.#states[entry.index] = state;
-    member.state = state;
-    member.appliedIndex = entry.index;
   }
 
   /** A snapshot must carry the configuration that was in force at its end, not one that may still be taken back. */
@@ -161,29 +134,14 @@ export class Invariants {
     }
   }
 
-  /** A state machine was replaced by a snapshot. */
-  restored(member: SimulatedMember, index: LogIndex): void {
-    if (member.disk.snapshotIndex < index) {
-      this.#fail(`${member.id} restored the snapshot ${index}, which its disk does not hold`);
-    }
-    if (index < member.appliedIndex) {
-      this.#fail(`${member.id} went back from ${member.appliedIndex} to the snapshot ${index}`);
-    }
-    member.state = this.stateAt(index);
-    member.appliedIndex = index;
-  }
-
-  /** A read was served. */
-  read(member: SimulatedMember, open: OpenRead, index: LogIndex): void {
-    if (index < open.floor || member.appliedIndex < index) {
-      this.#fail(
-        `${member.id} served a ${open.lease ? 'lease ' : ''}read at ${index}, having applied ${member.appliedIndex}; ${open.floor} was committed when it was asked`,
-      );
-    }
+  #promisesOf(id: MemberId): HeldPromises {
+    const known = this.#promises.get(id) ?? new HeldPromises();
+    this.#promises.set(id, known);
+    return known;
   }
 
   #observeLeader(
-    member: SimulatedMember,
+    member: ObservedMember,
     status: RaftStatus,
     before: Seen | undefined,
     options: Partial<RaftOptions>,
@@ -216,7 +174,7 @@ export class Invariants {
   }
 
   /** Every entry that was committed in an earlier term is in the log of whoever leads, however late it learns of it. */
-  #checkCompleteness(member: SimulatedMember, status: RaftStatus): void {
+  #checkCompleteness(member: ObservedMember, status: RaftStatus): void {
     for (let index = status.firstIndex; index <= this.#committedUpTo; index++) {
       const committed = this.#committed[index];
       if (committed === undefined || committed.in >= status.term) continue;
@@ -226,7 +184,7 @@ export class Invariants {
     }
   }
 
-  #observeCommit(member: SimulatedMember, status: RaftStatus, from: LogIndex): void {
+  #observeCommit(member: ObservedMember, status: RaftStatus, from: LogIndex): void {
     const { committed, firstIndex, id } = status;
     for (let index = Math.max(from + 1, firstIndex); index <= committed; index++) {
       const entry = member.core?.entryAt(index);
@@ -248,7 +206,7 @@ export class Invariants {
   #checkDurableQuorum(
     status: RaftStatus,
     configuration: Configuration,
-    members: ReadonlyMap<MemberId, SimulatedMember>,
+    members: ReadonlyMap<MemberId, ObservedMember>,
   ): void {
     const { committed, id } = status;
     const term = this.#committed[committed]?.term;
@@ -265,7 +223,7 @@ export class Invariants {
     }
   }
 
-  #checkChange(member: SimulatedMember, status: RaftStatus, before: Seen): void {
+  #checkChange(member: ObservedMember, status: RaftStatus, before: Seen): void {
     if (status.configurationIndex === before.configurationIndex) return;
     const from = before.configuration;
     const to = status.configuration;

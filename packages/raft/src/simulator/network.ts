@@ -1,40 +1,46 @@
 /** The network between simulated members: slow, lossy, out of order, and cut where misfortune says so. */
 
-import type { Message } from '../core/message.ts';
 import type { MemberId } from '../core/types.ts';
 import type { EventQueue } from './event-queue.ts';
-import type { SimulationPlan } from './plan.ts';
+import type { ClusterPlan } from './plan.ts';
 import { TICK } from './plan.ts';
 import type { RandomStream } from './seeded-random.ts';
 import type { Tally } from './tally.ts';
 
+/** What travels. */
+export interface Carried {
+  readonly from: MemberId;
+  readonly to: MemberId;
+  readonly type: string;
+}
+
 /** What becomes of messages. */
-export interface NetworkEnds {
-  readonly deliver: (message: Message) => void;
+export interface NetworkEnds<M> {
+  readonly deliver: (message: M) => void;
   /** The sender's transport has noticed that it was lost. */
-  readonly lost: (message: Message) => void;
+  readonly lost: (message: M) => void;
 }
 
 /** Snapshots carry a whole state and take this much longer. */
 const SNAPSHOT_FACTOR = 8;
 
 /** Directed links, each cut or not. */
-export class SimulatedNetwork {
-  readonly #plan: SimulationPlan;
+export class SimulatedNetwork<M extends Carried> {
+  readonly #plan: ClusterPlan;
   readonly #queue: EventQueue;
   readonly #random: RandomStream;
   readonly #tally: Tally;
-  readonly #ends: NetworkEnds;
+  readonly #ends: NetworkEnds<M>;
   readonly #cut = new Set<string>();
   /** Faults stop in the phase that asks whether the cluster recovers. */
   isReliable = false;
 
   constructor(
-    plan: SimulationPlan,
+    plan: ClusterPlan,
     queue: EventQueue,
     random: RandomStream,
     tally: Tally,
-    ends: NetworkEnds,
+    ends: NetworkEnds<M>,
   ) {
     this.#plan = plan;
     this.#queue = queue;
@@ -55,7 +61,7 @@ export class SimulatedNetwork {
     this.#cut.clear();
   }
 
-  send(message: Message): void {
+  send(message: M): void {
     const random = this.#random;
     const { dropChance, doubleChance } = this.#plan;
     const isDropped = !this.isReliable && random.chance(dropChance);
@@ -71,14 +77,14 @@ export class SimulatedNetwork {
     }
   }
 
-  #carry(message: Message): void {
+  #carry(message: M): void {
     this.#queue.plan(this.#delay(message), () => {
       if (this.#plan.cutsSwallow && this.#isCut(message)) this.#ends.lost(message);
       else this.#ends.deliver(message);
     });
   }
 
-  #delay(message: Message): number {
+  #delay(message: M): number {
     const { delayLeast, delayMean, clogChance } = this.#plan;
     let delay = delayLeast + this.#random.exponential(this.isReliable ? 1 : delayMean);
     if (!this.isReliable && this.#random.chance(clogChance)) {
@@ -88,7 +94,7 @@ export class SimulatedNetwork {
     return message.type === 'install-snapshot' ? (1 + delay) * SNAPSHOT_FACTOR : delay;
   }
 
-  #isCut(message: Message): boolean {
+  #isCut(message: M): boolean {
     return this.#cut.has(`${message.from}>${message.to}`);
   }
 }

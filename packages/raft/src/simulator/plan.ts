@@ -10,7 +10,7 @@ import { randomStream } from './seeded-random.ts';
 export const TICK = 10;
 
 /** Probabilities are per message, per write or per action; times are in units of virtual time. */
-export interface SimulationPlan {
+export interface ClusterPlan {
   readonly voters: number;
   readonly learners: number;
   readonly options: RaftOptionsDrawn;
@@ -36,6 +36,10 @@ export interface SimulationPlan {
   readonly applyMean: number;
   /** Mean time between two actions of clients and of misfortune. */
   readonly actionMean: number;
+}
+
+/** The same with what is done to cores. */
+export interface SimulationPlan extends ClusterPlan {
   /** How often each action is taken, relative to the others. */
   readonly weights: Readonly<Record<ActionName, number>>;
 }
@@ -147,7 +151,7 @@ export function planOf(seed: number): SimulationPlan {
 }
 
 /** The options of one member, which may disagree with the others about time-outs. */
-export function optionsOf(plan: SimulationPlan, seed: number, member: string): RaftOptionsDrawn {
+export function optionsOf(plan: ClusterPlan, seed: number, member: string): RaftOptionsDrawn {
   const { options, timeoutSpread } = plan;
   const factor = timeoutSpread ** (randomStream(seed, `options ${member}`).next() * 1.5 - 0.5);
   const electionTicksMin = Math.max(

@@ -8,9 +8,9 @@
  */
 
 import type { Random } from '../../core/types.ts';
+import type { DiskCall, DiskPace } from '../../simulator/nodes/member-disk.ts';
 import type { Disk, DiskFile, DiskLock, OpenMode } from './disk.ts';
-
-const SECTOR_BYTES = 512;
+import { Inode } from './simulated-inode.ts';
 
 /** What the operations of a {@link SimulatedDisk} reject with. */
 export class SimulatedDiskError extends Error {
@@ -22,12 +22,6 @@ export class SimulatedDiskError extends Error {
     super(`${code}: ${what}`);
     this.code = code;
   }
-}
-
-/** A change of a file that is not synced: what it writes, or undefined for a change of length alone. */
-interface Change {
-  readonly offset: number;
-  readonly bytes?: Uint8Array;
 }
 
 /** A change of names that is not synced. */
@@ -43,48 +37,6 @@ interface Failing {
   readonly matches: (path: string) => boolean;
 }
 
-/** A file apart from its name. */
-class Inode {
-  seen: Uint8Array = new Uint8Array(0);
-  durable: Uint8Array = new Uint8Array(0);
-  changes: Change[] = [];
-
-  change(change: Change): void {
-    this.seen = changed(this.seen, change);
-    this.changes.push(change);
-  }
-
-  sync(): void {
-    this.durable = this.seen.slice();
-    this.changes = [];
-  }
-
-  crash(random: Random): void {
-    const odds = random.next();
-    let image = this.durable;
-    for (const change of this.changes) {
-      if (change.bytes === undefined) {
-        if (random.next() < odds) image = changed(image, change);
-        continue;
-      }
-      for (const sector of sectorsOf(change.offset, change.bytes)) {
-        if (random.next() >= odds) {
-          // The length may have grown although the data never came.
-          if (random.next() < 0.1)
-            image = changed(image, { ...sector, bytes: leftover(image, sector, random) });
-          continue;
-        }
-        const whole = random.next() >= 0.1;
-        const kept = whole ? sector.bytes.length : Math.floor(random.next() * sector.bytes.length);
-        image = changed(image, { offset: sector.offset, bytes: sector.bytes.subarray(0, kept) });
-      }
-    }
-    this.durable = image;
-    this.seen = image.slice();
-    this.changes = [];
-  }
-}
-
 /** A disk for tests and simulations. Directories need no making. */
 export class SimulatedDisk implements Disk {
   /** The most bytes that all files may have together. */
@@ -94,6 +46,7 @@ export class SimulatedDisk implements Disk {
   /** Syncs of file data so far. */
   syncs = 0;
   readonly #random: Random;
+  readonly #pace: DiskPace;
   readonly #locks = new Set<string>();
   #names = new Map<string, Inode>();
   #durableNames = new Map<string, Inode>();
@@ -102,8 +55,10 @@ export class SimulatedDisk implements Disk {
   #cutAt = Number.POSITIVE_INFINITY;
   #failing: Failing[] = [];
 
-  constructor(random: Random) {
+  /** @param pace - how long each call takes. By default none takes longer than a turn of promises. */
+  constructor(random: Random, pace: DiskPace = () => undefined) {
     this.#random = random;
+    this.#pace = pace;
   }
 
   /** After this many more operations each one fails, until {@link SimulatedDisk.boot}. */
@@ -149,6 +104,13 @@ export class SimulatedDisk implements Disk {
     this.#failing.push({ what: 'write', code, matches });
   }
 
+  /** Bytes that all files have together. */
+  get used(): number {
+    let used = 0;
+    for (const { seen } of new Set(this.#names.values())) used += seen.length;
+    return used;
+  }
+
   /** All files, sorted. */
   paths(): string[] {
     return [...this.#names.keys()].sort();
@@ -161,9 +123,12 @@ export class SimulatedDisk implements Disk {
 
   /** Puts these bytes in the place of a file's, durably: how damage is done. */
   replace(path: string, contents: Uint8Array): void {
-    const inode = this.#inode(path);
-    inode.seen = new Uint8Array(contents);
-    inode.sync();
+    this.#inode(path).replace(contents);
+  }
+
+  /** One bit rots, from 0 to 7 of the byte at `offset`. Needs no write, and no program is told. */
+  flipBit(path: string, offset: number, bit: number): void {
+    this.#inode(path).flip(offset, bit);
   }
 
   /** Another disk with the same files, all durable. */
@@ -171,8 +136,7 @@ export class SimulatedDisk implements Disk {
     const copy = new SimulatedDisk(random);
     for (const [path, { seen }] of this.#names) {
       const inode = new Inode();
-      inode.seen = seen.slice();
-      inode.sync();
+      inode.replace(seen);
       copy.#names.set(path, inode);
       copy.#durableNames.set(path, inode);
     }
@@ -247,8 +211,7 @@ export class SimulatedDisk implements Disk {
           inode.changes = [];
           throw new SimulatedDiskError('EIO', `${what} ${path}`);
         }
-        for (const change of inode.changes) inode.durable = changed(inode.durable, change);
-        inode.changes = [];
+        inode.sync();
         this.syncs += 1;
       });
     return {
@@ -260,7 +223,7 @@ export class SimulatedDisk implements Disk {
         }),
       write: async (bytes, offset) => {
         if (life !== this.#life) throw new SimulatedDiskError('EBADF', `write ${path}`);
-        const room = inode.seen.length + this.capacity - this.#used();
+        const room = inode.seen.length + this.capacity - this.used;
         const length = Math.min(bytes.length, Math.max(0, Math.max(room, inode.seen.length) - offset));
         const failing = this.#takeFailure('write', path);
         const kept = failing !== undefined ? Math.floor(length / 2) : length;
@@ -283,7 +246,7 @@ export class SimulatedDisk implements Disk {
   async #operation<T>(what: string, effect: () => T, life = this.#life): Promise<T> {
     const isPowered = this.#isPowered && life === this.#life;
     this.operations += 1;
-    await Promise.resolve();
+    await this.#pace(callOf(what));
     if (life !== this.#life) throw new SimulatedDiskError('EBADF', what);
     if (!isPowered) throw new SimulatedDiskError('EIO', `${what}: the power is off`);
     return effect();
@@ -308,47 +271,15 @@ export class SimulatedDisk implements Disk {
     if (inode === undefined) throw new SimulatedDiskError('ENOENT', path);
     return inode;
   }
-
-  #used(): number {
-    let used = 0;
-    for (const { seen } of new Set(this.#names.values())) used += seen.length;
-    return used;
-  }
-}
-
-function changed(image: Uint8Array, { offset, bytes }: Change): Uint8Array {
-  const length = bytes === undefined ? offset : Math.max(image.length, offset + bytes.length);
-  let next = image;
-  if (length < image.length) next = image.slice(0, length);
-  else if (length > image.length) {
-    next = new Uint8Array(length);
-    next.set(image);
-  }
-  if (bytes !== undefined && next === image) next = image.slice();
-  if (bytes !== undefined) next.set(bytes, offset);
-  return next;
-}
-
-/** What stands in a sector whose data did not come: what was there before, then zeroes or garbage. */
-function leftover(
-  image: Uint8Array,
-  sector: { offset: number; bytes: Uint8Array },
-  random: Random,
-): Uint8Array {
-  const isGarbage = random.next() < 0.5;
-  return sector.bytes.map(
-    (_, at) => image[sector.offset + at] ?? (isGarbage ? Math.floor(random.next() * 256) : 0),
-  );
-}
-
-function* sectorsOf(offset: number, bytes: Uint8Array): Generator<{ offset: number; bytes: Uint8Array }> {
-  for (let at = 0; at < bytes.length; ) {
-    const end = Math.min(bytes.length, at + SECTOR_BYTES - ((offset + at) % SECTOR_BYTES));
-    yield { offset: offset + at, bytes: bytes.subarray(at, end) };
-    at = end;
-  }
 }
 
 function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/'));
+}
+
+function callOf(what: string): DiskCall {
+  const [verb = ''] = what.split(' ', 1);
+  if (verb === 'sync' || verb === 'datasync') return 'sync';
+  if (verb === 'write' || verb === 'truncate') return 'write';
+  return verb === 'read' || verb === 'size' ? 'read' : 'names';
 }

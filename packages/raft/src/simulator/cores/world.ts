@@ -3,22 +3,23 @@
  * that takes its time, and the rules checked wherever something can be seen from outside.
  */
 
-import { configurationOf } from '../core/membership.ts';
-import type { Message } from '../core/message.ts';
-import { RaftCore } from '../core/raft.ts';
-import type { PersistBatch, Ready } from '../core/ready.ts';
-import type { LogIndex, MemberId } from '../core/types.ts';
-import { describe } from './describe-message.ts';
-import { EventQueue } from './event-queue.ts';
-import { Invariants } from './invariants.ts';
-import { SimulatedNetwork } from './network.ts';
-import type { SimulationPlan } from './plan.ts';
-import { optionsOf, TICK } from './plan.ts';
-import { countRole } from './rare-states.ts';
-import { randomStream } from './seeded-random.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
+import { configurationOf } from '../../core/membership.ts';
+import type { Message } from '../../core/message.ts';
+import { RaftCore } from '../../core/raft.ts';
+import type { PersistBatch, Ready } from '../../core/ready.ts';
+import type { LogIndex, MemberId } from '../../core/types.ts';
+import { AbstractDisk } from '../abstract-disk.ts';
+import { describe } from '../describe-message.ts';
+import { EventQueue } from '../event-queue.ts';
+import { Invariants } from '../invariants.ts';
+import { SimulatedNetwork } from '../network.ts';
+import type { SimulationPlan } from '../plan.ts';
+import { optionsOf, TICK } from '../plan.ts';
+import { countRole } from '../rare-states.ts';
+import { randomStream } from '../seeded-random.ts';
+import { Tally } from '../tally.ts';
+import { AppliedStates } from './applied-states.ts';
 import { SimulatedMember } from './simulated-member.ts';
-import { Tally } from './tally.ts';
 
 /** Takes a line of what happened. */
 export type Trace = (line: string) => void;
@@ -29,8 +30,9 @@ export class World {
   readonly queue = new EventQueue();
   readonly tally = new Tally();
   readonly invariants = new Invariants();
+  readonly states = new AppliedStates();
   readonly members = new Map<MemberId, SimulatedMember>();
-  readonly network: SimulatedNetwork;
+  readonly network: SimulatedNetwork<Message>;
   readonly #seed: number;
   readonly #trace: Trace | undefined;
   readonly #diskRandom;
@@ -62,12 +64,12 @@ export class World {
     for (const id of ids) {
       const hardState = { term: 0, commit: 0 };
       const snapshot = { index: 0, term: 0, configuration };
-      this.add(id, new SimulatedDisk({ hardState, snapshot, entries: [] }));
+      this.add(id, new AbstractDisk({ hardState, snapshot, entries: [] }));
     }
   }
 
   /** A member with this disk, or an empty one, comes to life. */
-  add(id: MemberId, disk?: SimulatedDisk): void {
+  add(id: MemberId, disk?: AbstractDisk): void {
     const member = new SimulatedMember(id, disk);
     const random = randomStream(this.#seed, `clock ${id}`);
     member.tickEvery = TICK * (1 + (random.next() * 2 - 1) * this.plan.clockSkew);
@@ -86,7 +88,7 @@ export class World {
       options: optionsOf(this.plan, this.#seed, id),
     });
     member.appliedIndex = disk.snapshotIndex;
-    member.state = this.invariants.stateAt(disk.snapshotIndex);
+    member.state = this.states.at(disk.snapshotIndex);
     member.reads = new Map();
     member.diskBusyUntil = this.queue.now;
     member.applyBusyUntil = this.queue.now;
@@ -204,12 +206,12 @@ export class World {
       member.disk.write(ready.persist);
       this.#planWrite(member, ready.persist);
     }
-    for (const message of ready.messages) this.#send(member, message);
+    for (const message of ready.messages) this.#send(message);
     const { restore, apply } = ready;
     if (restore !== undefined) this.#planApply(member, () => this.#restore(member, core, restore.index));
     if (apply.length > 0) {
       this.#planApply(member, () => {
-        for (const entry of apply) this.invariants.applied(member, entry);
+        for (const entry of apply) this.states.applied(member, entry);
         core.applied(member.appliedIndex);
         this.turn(member);
       });
@@ -221,14 +223,14 @@ export class World {
       else if (open !== undefined) {
         this.tally.add('reads served');
         this.trace(() => `${id} serves read ${result.read} at ${result.index}`);
-        this.invariants.read(member, open, result.index);
+        this.states.read(member, open, result.index);
       }
     }
     if (ready.transferFailure !== undefined) this.tally.add('transfers given up');
   }
 
   #restore(member: SimulatedMember, core: RaftCore, index: LogIndex): void {
-    this.invariants.restored(member, index);
+    this.states.restored(member, index);
     this.tally.add('snapshots installed');
     this.trace(() => `${member.id} is restored from the snapshot at ${index}`);
     core.applied(index);
@@ -256,7 +258,7 @@ export class World {
       const batch = member.disk.finishWrite();
       if (batch === undefined) return;
       this.invariants.wrote(member.id, member.disk, batch.entries);
-      for (const message of batch.messages) this.#send(member, message);
+      for (const message of batch.messages) this.#send(message);
       member.core?.persisted(batch.sequence);
       this.turn(member);
     });
@@ -271,8 +273,8 @@ export class World {
     this.#planAt(member, member.applyBusyUntil, happen);
   }
 
-  #send(member: SimulatedMember, message: Message): void {
-    this.invariants.sent(message, member.disk);
+  #send(message: Message): void {
+    this.invariants.sent(message);
     this.network.send(message);
   }
 

@@ -7,7 +7,7 @@ import type { PersistBatch } from '../core/ready.ts';
 import type { Entry, HardState, LogIndex, SnapshotDescription, StoredState } from '../core/types.ts';
 
 /** One member's disk. */
-export class SimulatedDisk {
+export class AbstractDisk {
   #hardState: HardState;
   #snapshot: SnapshotDescription | undefined;
   #entries: Entry[];

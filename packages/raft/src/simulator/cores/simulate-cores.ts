@@ -3,13 +3,13 @@
  * which things must come right. The same seed gives the same events, in the same order, with the same trace.
  */
 
-import { membersOf } from '../core/membership.ts';
+import { membersOf } from '../../core/membership.ts';
+import type { SimulationPlan } from '../plan.ts';
+import { planOf, TICK } from '../plan.ts';
+import { hashText, randomStream } from '../seeded-random.ts';
+import type { SimulationResult } from '../simulation-result.ts';
+import { Violation } from '../violation.ts';
 import { Actions } from './actions.ts';
-import { Violation } from './invariants.ts';
-import type { SimulationPlan } from './plan.ts';
-import { planOf, TICK } from './plan.ts';
-import { hashText, randomStream } from './seeded-random.ts';
-import type { Tally } from './tally.ts';
 import { World } from './world.ts';
 
 /** What to simulate. */
@@ -22,26 +22,11 @@ export interface SimulationRequest {
   readonly plan?: SimulationPlan;
 }
 
-/** What came of it. */
-export interface SimulationResult {
-  readonly seed: number;
-  /** What was broken, if anything. */
-  readonly violation?: string;
-  /** The event at which it was. */
-  readonly violatedAt?: number;
-  readonly steps: number;
-  /** Virtual time, in ticks. */
-  readonly ticks: number;
-  readonly tally: Tally;
-  readonly trace: readonly string[];
-  readonly traceHash: number;
-}
-
 /** How many election time-outs a healthy cluster has to agree again. */
 const RECOVERY_TIMEOUTS = 60;
 
 /** Runs one seed to its end. Never throws for what the members do wrong: the result tells. */
-export function simulate(request: SimulationRequest): SimulationResult {
+export function simulateCores(request: SimulationRequest): SimulationResult {
   const { seed, steps, trace: mode = 'none', plan = planOf(seed) } = request;
   const lines: string[] = [];
   let traceHash = hashText('');

@@ -1,11 +1,11 @@
 /** What clients, operators and misfortune do to a simulated cluster, chosen by the seed. */
 
-import type { MemberChange } from '../core/membership.ts';
-import { membersOf } from '../core/membership.ts';
-import type { MemberId } from '../core/types.ts';
-import type { ActionName } from './plan.ts';
-import { ACTION_NAMES, TICK } from './plan.ts';
-import type { RandomStream } from './seeded-random.ts';
+import type { MemberChange } from '../../core/membership.ts';
+import { membersOf } from '../../core/membership.ts';
+import type { MemberId } from '../../core/types.ts';
+import type { ActionName } from '../plan.ts';
+import { ACTION_NAMES, TICK } from '../plan.ts';
+import type { RandomStream } from '../seeded-random.ts';
 import type { SimulatedMember } from './simulated-member.ts';
 import type { World } from './world.ts';
 

@@ -1,8 +1,8 @@
 /** One member in the simulation: a core, its disk, its clock, and a state machine that is a hash of what it was given. */
 
-import type { RaftCore } from '../core/raft.ts';
-import type { Configuration, Entry, LogIndex, MemberId } from '../core/types.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
+import type { RaftCore } from '../../core/raft.ts';
+import type { LogIndex, MemberId } from '../../core/types.ts';
+import { AbstractDisk } from '../abstract-disk.ts';
 
 /** A read that was asked for and not answered. */
 export interface OpenRead {
@@ -14,7 +14,7 @@ export interface OpenRead {
 /** Mutable; the simulation owns it. */
 export class SimulatedMember {
   readonly id: MemberId;
-  readonly disk = new SimulatedDisk();
+  readonly disk = new AbstractDisk();
   core: RaftCore | undefined;
   /** Counts the lives of this member: what was planned in an earlier one does not happen. */
   life = 0;
@@ -33,7 +33,7 @@ export class SimulatedMember {
   /** It is to die while its next write is under way. */
   isDoomed = false;
 
-  constructor(id: MemberId, disk?: SimulatedDisk) {
+  constructor(id: MemberId, disk?: AbstractDisk) {
     this.id = id;
     if (disk !== undefined) this.disk = disk;
   }
@@ -41,21 +41,4 @@ export class SimulatedMember {
   get isUp(): boolean {
     return this.core !== undefined && this.paused === undefined;
   }
-}
-
-/** What an entry says, as text: equal entries are equal here. */
-export function entryText(entry: Entry): string {
-  switch (entry.kind) {
-    case 'command':
-      return `command ${new TextDecoder().decode(entry.payload)}`;
-    case 'configuration':
-      return configurationText(entry.configuration);
-    case 'empty':
-      return 'empty';
-  }
-}
-
-/** Who takes part, as text. */
-export function configurationText({ voters, outgoing, learners }: Configuration): string {
-  return `configuration ${voters.join(',')}|${outgoing.join(',')}|${learners.join(',')}`;
 }

@@ -1,0 +1,110 @@
+/**
+ * The file storage under the simulation of nodes: each member's files lie on a {@link SimulatedDisk}, and no nonce may
+ * be used twice under one key, whoever uses it. Segments are small, so that all that happens between them does happen.
+ */
+
+import type { DiskPace, MemberDisk, MemberDisks, StreamOf } from '../../simulator/nodes/member-disk.ts';
+import type { RandomStream } from '../../simulator/seeded-random.ts';
+import { HEADER_BYTES } from './file-header.ts';
+import { FileStorage } from './file-storage.ts';
+import { FRAME_OVERHEAD, readHead } from './frame.ts';
+import { KEY_BYTES, KeyRing } from './keys.ts';
+import { NonceAudit } from './nonce-audit.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+
+const DIRECTORY = '/member';
+
+/** Disks with a {@link FileStorage} on each. Made for one simulation. */
+export class SimulatedFileDisks implements MemberDisks {
+  readonly #audit = new NonceAudit();
+
+  get brokenRule(): string | undefined {
+    const [reused] = this.#audit.reused;
+    return reused === undefined ? undefined : `a nonce was used twice: ${reused}`;
+  }
+
+  make(streamOf: StreamOf, pace: DiskPace): MemberDisk {
+    return new SimulatedFileDisk(streamOf, pace, this.#audit);
+  }
+}
+
+class SimulatedFileDisk implements MemberDisk {
+  readonly #rotRandom: RandomStream;
+  readonly #keyRandom: RandomStream;
+  readonly #disk: SimulatedDisk;
+  readonly #audit: NonceAudit;
+  readonly #keys: KeyRing;
+  #storage: FileStorage | undefined;
+  #keyNumber = 1;
+
+  constructor(streamOf: StreamOf, pace: DiskPace, audit: NonceAudit) {
+    this.#rotRandom = streamOf('rot');
+    this.#keyRandom = streamOf('keys');
+    this.#disk = new SimulatedDisk(streamOf('disk'), pace);
+    this.#audit = audit;
+    this.#keys = new KeyRing({ id: 'key 1', key: this.#bytes(KEY_BYTES) }, (length) => this.#bytes(length));
+  }
+
+  boot(): FileStorage {
+    this.#disk.boot();
+    this.#storage = new FileStorage({
+      directory: DIRECTORY,
+      keys: this.#keys,
+      disk: this.#audit.watch(this.#disk),
+      segmentBytes: 4096,
+      preallocateBytes: 700,
+      randomBytes: (length) => this.#bytes(length),
+      yieldTurn: () => Promise.resolve(),
+    });
+    return this.#storage;
+  }
+
+  crash(how: 'kill' | 'power'): void {
+    if (how === 'power') this.#disk.crash();
+    else this.#disk.kill();
+  }
+
+  failNext(what: 'sync' | 'write'): void {
+    if (what === 'sync') this.#disk.failNextSync();
+    else this.#disk.failNextWrite();
+  }
+
+  leaveRoom(bytes: number | undefined): void {
+    this.#disk.capacity = bytes === undefined ? Number.POSITIVE_INFINITY : this.#disk.used + bytes;
+  }
+
+  rot(): string | undefined {
+    const paths = this.#disk.paths();
+    const newest = paths.filter((path) => path.endsWith('.wal')).at(-1);
+    const path = this.#rotRandom.pick(paths.filter((each) => /\.(wal|snapshot)$/.test(each)));
+    if (path === undefined) return undefined;
+    const { firm, end } = frameEnds(Buffer.from(this.#disk.contents(path)));
+    // The last frame of the log may be one whose sync never came back: no storage could tell it from one that rotted.
+    const bytes = path === newest ? firm : end;
+    if (bytes === 0) return undefined;
+    const offset = this.#rotRandom.between(0, bytes - 1);
+    this.#disk.flipBit(path, offset, this.#rotRandom.between(0, 7));
+    return `${path} at ${offset} of ${bytes}`;
+  }
+
+  async rotateKey(): Promise<void> {
+    this.#keyNumber += 1;
+    this.#keys.add({ id: `key ${this.#keyNumber}`, key: this.#bytes(KEY_BYTES) });
+    await this.#storage?.rotateKey();
+  }
+
+  #bytes(length: number): Uint8Array {
+    return Uint8Array.from({ length }, () => this.#keyRandom.between(0, 255));
+  }
+}
+
+/** Where the last frame of a file begins, and where it ends. */
+function frameEnds(bytes: Buffer): { readonly firm: number; readonly end: number } {
+  let firm = 0;
+  let end = Math.min(bytes.length, HEADER_BYTES);
+  for (let head = readHead(bytes, end); head !== undefined; head = readHead(bytes, end)) {
+    firm = end;
+    end += head.length + FRAME_OVERHEAD;
+  }
+  return { firm, end };
+}
