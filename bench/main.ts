@@ -51,6 +51,18 @@ withShape(program.command('memory'))
   });
 
 program
+  .command('scale')
+  .description('the pauses of the event loop while one huge service is scaled to nothing')
+  .option('--nodes <n>', 'nodes', wholeNumber, 10_000)
+  .option('--tasks <n>', 'tasks of the service', wholeNumber, 1_000_000)
+  .option('--json', 'print the result as JSON', false)
+  .action(async ({ nodes, tasks, json }) => {
+    const { benchScale, scaleReport } = await import('./scale.ts');
+    const result = await benchScale(nodes, tasks);
+    console.log(json ? toJson(result) : scaleReport(result));
+  });
+
+program
   .command('log')
   .description('the file log: durable, sealed appends in group commit, and replay')
   .option(

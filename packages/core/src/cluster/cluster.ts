@@ -176,7 +176,7 @@ export class Cluster implements AsyncDisposable {
     const forgetting = new Forgetting({ log, clock, logger, lifetime });
     replica.onForget(() => forgetting.note());
     const recovery = await openMachine(log, replica);
-    // Nobody hears of what is replayed, which makes it several times as fast.
+    // It begins behind the replay: what nobody hears of costs less.
     const feed = new ChangeFeed(replica);
     const manager = new Manager({
       ...{ log, replica, clock, random, logger, clusterSpec },

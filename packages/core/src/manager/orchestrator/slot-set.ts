@@ -44,7 +44,15 @@ export class SlotSet {
 
   /** Takes out whatever is in the other set. */
   deleteAll(other: SlotSet): void {
-    for (const slot of other) this.delete(slot);
+    const words = this.#words;
+    const length = Math.min(words.length, other.#words.length);
+    for (let word = 0; word < length; word++) {
+      const before = words[word] as number;
+      const gone = before & (other.#words[word] as number);
+      if (gone === 0) continue;
+      words[word] = before & ~gone;
+      this.#size -= bitsIn(gone);
+    }
   }
 
   /** The lowest slot. Working a set off from its lowest slot costs as much as going through it once. */
@@ -72,4 +80,11 @@ export class SlotSet {
 
 function lowestBit(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
+}
+
+/** The number of bits set in 32, one at a time: sets that have much in common are rare. */
+function bitsIn(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count += 1;
+  return count;
 }

@@ -1,0 +1,78 @@
+/**
+ * Scales one service that has all of the tasks to nothing, with every control loop of a leader running: from the
+ * change of the spec until each task's desired state is `remove`, on the committed change feed. What counts is how
+ * long the event loop is held up meanwhile.
+ */
+
+import type { ChangeSet } from '../packages/core/src/state/change.ts';
+import { measurePauses, type PauseReport } from './harness/pauses.ts';
+import { type Machine, machineInWords, thisMachine } from './harness/results.ts';
+import { milliseconds, textTable, whole } from './harness/table.ts';
+import { BenchCluster } from './scheduler/cluster.ts';
+
+/** What came of it. */
+export interface ScaleResult {
+  readonly machine: Machine;
+  readonly nodes: number;
+  readonly tasks: number;
+  readonly milliseconds: number;
+  readonly pauses: PauseReport;
+}
+
+/** Runs the benchmark. */
+export async function benchScale(nodes: number, tasks: number): Promise<ScaleResult> {
+  const machine = thisMachine();
+  const kinds = { constraints: false, reservations: false, preferences: false };
+  const shape = { nodes, tasks, services: 1, ...kinds };
+  const cluster = await BenchCluster.open();
+  try {
+    await cluster.addNodes(nodes);
+    const [id] = await cluster.addServices(shape);
+    const service = id === undefined ? undefined : cluster.ledger.head.service(id);
+    if (!service) throw new Error('there is a service');
+    cluster.runScheduler();
+    await cluster.addPending(shape, [service.id]);
+    cluster.letSchedule();
+    await cluster.untilAssigned(tasks, () => cluster.wake());
+    await cluster.runAllLoops();
+    const { promise, stop } = untilRemoved(cluster, tasks);
+    const spec = { ...service.spec, replicas: 0 };
+    const endPauses = measurePauses();
+    const start = performance.now();
+    const flags = { tasksChanged: false, portsChanged: false };
+    await cluster.apply({ type: 'service.updated', id: service.id, spec, ...flags });
+    await promise;
+    const took = performance.now() - start;
+    stop();
+    return { machine, nodes, tasks, milliseconds: took, pauses: endPauses() };
+  } finally {
+    await cluster.close();
+  }
+}
+
+function untilRemoved(cluster: BenchCluster, tasks: number): { promise: Promise<void>; stop: () => void } {
+  let left = tasks;
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  const stop = cluster.ledger.onCommitted(({ changes }: ChangeSet) => {
+    for (const { kind, before, after } of changes) {
+      if (kind !== 'task' || before?.desiredState === 'remove') continue;
+      if (after?.desiredState === 'remove') left -= 1;
+    }
+    if (left === 0) resolve();
+  });
+  return { promise, stop };
+}
+
+/** The result for people. */
+export function scaleReport({ machine, nodes, tasks, milliseconds: took, pauses }: ScaleResult): string {
+  const cells = ({ p50, p99, max }: PauseReport['wall']) => [p50, p99, max].map(milliseconds);
+  const rows = [['by the clock', ...cells(pauses.wall)]];
+  if (pauses.own) rows.push(['less what others took', ...cells(pauses.own)]);
+  rows.push(['of it in the garbage collector', '', '', milliseconds(pauses.gc.longest)]);
+  const table = textTable(['pauses of the event loop, ms', 'p50', 'p99', 'max'], rows);
+  const what = `${whole(tasks)} tasks of one service on ${whole(nodes)} nodes, scaled to nothing`;
+  return `${machineInWords(machine)}\n\n${what}: ${whole(took)} ms\n${table}`;
+}
