@@ -78,6 +78,23 @@ program
     console.log(json ? toJson(rows) : logReport(rows));
   });
 
+program
+  .command('raft')
+  .description('three members over mutual TLS with sealed disks, beside etcd where it is installed')
+  .option('--dir <directory>', "where the members' disks are made (default: the system's)")
+  .option('--rounds <n>', 'rounds of each load, turn about with etcd', wholeNumber, 5)
+  .option('--seconds <n>', 'how long each load runs in a round', wholeNumber, 3)
+  .option('--kills <n>', 'how often the leader is killed', wholeNumber, 100)
+  .option('--transfers <n>', 'how often leadership is handed over', wholeNumber, 20)
+  .option('--entries <n>', 'entries of the long log', wholeNumber, 1_000_000)
+  .option('--only <part...>', 'throughput, leadership or large-log')
+  .option('--json', 'print the result as JSON', false)
+  .action(async ({ json, ...options }) => {
+    const { benchRaft, formatRaftBench } = await import('./raft.ts');
+    const result = await benchRaft(options);
+    console.log(json ? JSON.stringify(result, undefined, 2) : formatRaftBench(result));
+  });
+
 await program.parseAsync();
 
 function withShape(command: Command): Command {

@@ -116,8 +116,8 @@ export class CommitQueue {
   }
 
   async #run(): Promise<void> {
-    // What is handed over in the same breath belongs together.
-    await Promise.resolve();
+    // What is handed over in the same breath belongs together, and what is sent in it shall not wait for this thread.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
     while (this.#waiting.length > 0) {
       const [first] = this.#waiting;
       if (first === undefined) return;

@@ -93,7 +93,10 @@ export function serveMember<M extends RaftStateMachine>(
           const { node } = made;
           methods = { ...commonMethods(node), ...methodsOf(made) };
           node.onStatus(() => tell({ kind: 'status', status: statusOf(node) }));
+          const began = performance.now();
           await node.start();
+          const tookMs = performance.now() - began;
+          methods = { ...methods, startedMs: () => tookMs };
         };
         tell({ kind: 'listening', address });
       });

@@ -1,0 +1,72 @@
+/** The program of a member under measurement: a node on a sealed disk over mutual TLS, and loops inside of it. */
+
+import { randomBytes } from 'node:crypto';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createSecureContext } from 'node:tls';
+import { serveMember } from '../../packages/raft/src/adapters/test-support/member-process.ts';
+import { BlockStore, putCommand } from './block-store.ts';
+import { closedLoops } from './closed-loop.ts';
+import { openDoor, REQUEST } from './door.ts';
+import { Prober } from './prober.ts';
+
+const VALUE_BYTES = 256;
+const OK = Uint8Array.of(1);
+const NOT_COMMITTED = Uint8Array.of(0);
+const keys = Number(process.env['SKEP_BENCH_KEYS'] ?? 1000);
+
+serveMember(
+  () => new BlockStore(keys, VALUE_BYTES),
+  ({ node, machine, metrics, storage, config }) => {
+    const value = randomBytes(VALUE_BYTES);
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    let prober: Prober | undefined;
+    const put = async (key: number) => {
+      const { kind } = await node.propose(putCommand(key % keys, value));
+      if (kind !== 'committed') throw new Error(`a proposal was ${kind}`);
+    };
+    return {
+      /** Proposers inside of this process. */
+      put: (proposers: number, seconds: number) => closedLoops(proposers, seconds, put),
+      /** So many entries as fast as it takes them. */
+      fill: async (entries: number) => {
+        let left = entries;
+        const loop = async () => {
+          for (let key = left--; key > 0; key = left--) await put(key);
+        };
+        await Promise.all(Array.from({ length: 2000 }, loop));
+      },
+      /** Readers inside of this process. */
+      read: (readers: number, seconds: number, mode: 'linearizable' | 'lease') =>
+        closedLoops(readers, seconds, async (number) => {
+          await node.readBarrier({ mode });
+          return machine.get(number % keys);
+        }),
+      door: () =>
+        openDoor(createSecureContext({ ...config.identity }), async (request, body) => {
+          if (request === REQUEST.put) {
+            const { kind } = await node.propose(body.slice());
+            return kind === 'committed' ? OK : NOT_COMMITTED;
+          }
+          await node.readBarrier();
+          return machine.get(new DataView(body.buffer, body.byteOffset).getUint32(4) % keys);
+        }),
+      probe: (loops: number) => {
+        prober ??= new Prober(node, (key) => putCommand(key % keys, value));
+        prober.start(loops);
+      },
+      firstSince: (at: number) => prober?.firstSince(at),
+      watchLoop: () => {
+        delay.reset();
+        delay.enable();
+      },
+      longestPauseMs: () => {
+        delay.disable();
+        return delay.max / 1e6;
+      },
+      applied: (index: number) => node.waitApplied(index),
+      largest: () => metrics.largest,
+      storage: () => storage.status,
+      memory: () => process.memoryUsage(),
+    };
+  },
+);
