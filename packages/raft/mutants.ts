@@ -403,9 +403,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
-/** A copy of the package's sources with one bug in it. */
-async function plant(mutant: Mutant, folder: string): Promise<void> {
-  for (const part of ['core', 'simulator', 'scenario']) {
+/** Writes a copy of the package's sources with one bug in it, into `folder`. */
+export async function plant(mutant: Mutant, folder: string): Promise<void> {
+  for (const part of ['core', 'linearizability', 'simulator', 'scenario', 'search']) {
     await cp(new URL(`src/${part}`, PACKAGE), join(folder, 'src', part), { recursive: true });
   }
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');

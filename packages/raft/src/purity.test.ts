@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 const root = new URL('./', import.meta.url);
-const folders = ['core', 'linearizability', 'simulator', 'simulator/cores', 'scenario'];
+const folders = ['core', 'linearizability', 'search', 'simulator', 'simulator/cores', 'scenario'];
 const files = folders.flatMap((folder) =>
   readdirSync(new URL(`${folder}/`, root))
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))

@@ -22,6 +22,11 @@ export class InflightWindow {
     return this.#bytes;
   }
 
+  /** The last entry of each, oldest first. */
+  get ends(): readonly LogIndex[] {
+    return this.#messages.map(({ lastIndex }) => lastIndex);
+  }
+
   /** No more may be sent before something is acknowledged. One message is always let through, however large. */
   get isFull(): boolean {
     return this.#messages.length >= this.#messagesMax || this.#bytes >= this.#bytesMax;

@@ -61,6 +61,16 @@ export class Persistence {
     return this.#underWay.length === 0;
   }
 
+  /** Every cursor, and what each batch under way makes durable. */
+  get portrait(): string {
+    const { term, vote } = this.#underWay.at(-1) ?? { term: this.#durableTerm, vote: this.#durableVote };
+    const batches = this.#underWay.map((batch) => `${batch.term}/${batch.vote ?? ''}/${batch.lastIndex}`);
+    const durable = `${this.#durable} ${this.#durableTerm}/${this.#durableVote ?? ''}`;
+    return [durable, this.#handedOut, `${term}/${vote ?? ''}`, this.#snapshot?.index ?? '-', ...batches].join(
+      ' ',
+    );
+  }
+
   /**
    * The log was cut: what the disk holds, or is about to, from `index` on is not our log any more. A batch that
    * finishes later must not count for the entries that took the place of its own, though they have the same index.

@@ -9,6 +9,7 @@
 
 import { countOwnVote, startPreVote } from './campaign.ts';
 import { RaftError } from './errors.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import type { ProposalResult } from './leader.ts';
 import { advanceCommit, proposeCommands, tickLeader } from './leader.ts';
 import { Member } from './member.ts';
@@ -63,6 +64,14 @@ export class RaftCore {
   /** The term that this member leads, if it does. The same as in the status, and cheap enough for each proposal. */
   get ledTerm(): Term | undefined {
     return this.#member.leadership === undefined ? undefined : this.#member.term;
+  }
+
+  /**
+   * The whole state as text, for those who explore states and must know one again: two members with the same text do the
+   * same from here on. Deadlines count only if they are at most `horizon` ticks away.
+   */
+  fingerprint(horizon: number): string {
+    return fingerprintOf(this.#member, horizon);
   }
 
   /** The entry at `index`, if it is still in memory. */

@@ -37,6 +37,13 @@ export class ReadQueue {
     return this.#round;
   }
 
+  /** What waits where: before the first commit, for the next round, and in each round with the indices to see. */
+  get portrait(): string {
+    const indices = (reads: readonly IndexedRead[]) => reads.map(({ index }) => index).join();
+    const rounds = this.#rounds.map(({ round, reads }) => `${round}=${indices(reads)}`);
+    return [this.#waiting.length, indices(this.#collecting), this.#round, ...rounds].join(' ');
+  }
+
   /** The leader has committed nothing in its term yet, so its commit index may be behind: wait for that. */
   wait(origin: ReadOrigin): void {
     this.#waiting.push(origin);
