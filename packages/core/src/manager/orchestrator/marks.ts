@@ -46,6 +46,18 @@ export class Marks {
     return mark;
   }
 
+  /** Puts back what was taken and not dealt with, behind what is marked of other services. */
+  putBack(id: ServiceId, mark: Mark): void {
+    const newer = this.#services.get(id);
+    if (newer?.whole || mark.whole) {
+      this.whole(id);
+      return;
+    }
+    for (const key of newer?.slots ?? []) mark.slots.add(key);
+    this.#services.delete(id);
+    this.#services.set(id, mark);
+  }
+
   #of(id: ServiceId): Mark {
     let mark = this.#services.get(id);
     if (!mark) {

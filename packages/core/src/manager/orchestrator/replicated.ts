@@ -193,9 +193,11 @@ class ReplicatedOrchestrator implements ControlLoop {
     }
     const rest = this.#rest.get(id);
     for (const key of mark.slots) {
-      if (wishes.full) this.#marks.slot(id, key);
-      else if (!rest?.surplus.has(key)) this.#tend(service, key, deciding);
+      if (wishes.full) break;
+      mark.slots.delete(key);
+      if (!rest?.surplus.has(key)) this.#tend(service, key, deciding);
     }
+    if (mark.slots.size > 0) this.#marks.putBack(id, { whole: false, slots: mark.slots });
     if (rest && this.#doRest(service, rest, deciding)) this.#rest.delete(id);
     if (this.#again.has(id)) return;
     if (wishes.full) {

@@ -20,7 +20,7 @@ import { Marks } from './marks.ts';
 const TASK_REAPER = 'orchestrator/task-reaper';
 
 /** Tasks that one turn looks at when it has to look at whole services. */
-const TASKS_PER_TURN = 20_000;
+const TASKS_PER_TURN = 5_000;
 
 /** The control loop that forgets tasks. */
 export function createTaskReaper(): ControlLoop {
@@ -30,9 +30,12 @@ export function createTaskReaper(): ControlLoop {
 class TaskReaper implements ControlLoop {
   readonly name = TASK_REAPER;
   readonly #marks = new Marks();
+  /** Services that are looked at as a whole, each with the slot to go on from. */
+  readonly #looks = new Map<ServiceId, number>();
 
   begin(state: ClusterState): void {
     this.#marks.clear();
+    this.#looks.clear();
     this.#markAll(state);
   }
 
@@ -43,28 +46,47 @@ class TaskReaper implements ControlLoop {
   decide(state: ClusterState): Decision {
     const removed: TaskId[] = [];
     const given: TaskId[] = [];
-    let looked = 0;
+    let looked = this.#lookForMarks(state);
     const hasRoom = () => removed.length + given.length < ROWS_PER_TRANSACTION && looked < TASKS_PER_TURN;
     for (let id = this.#marks.first(); id !== undefined && hasRoom(); id = this.#marks.first()) {
       const service = state.service(id);
       const mark = this.#marks.take(id);
-      const slots = mark.whole ? slotsWorthALook(id, state, (tasks) => (looked += tasks)) : mark.slots;
-      for (const key of slots) {
-        if (removed.length + given.length >= ROWS_PER_TRANSACTION) {
-          this.#marks.slot(id, key);
-          continue;
-        }
+      for (const key of mark.slots) {
+        if (!hasRoom()) break;
+        mark.slots.delete(key);
         const tasks = state.slot(id, key);
         looked += tasks.length;
         removed.push(...reap(tasks, historyLimit(service, state), service, state));
         if (service) continue;
         for (const task of tasks) if (task.desiredState !== 'remove') given.push(task.id);
       }
+      if (mark.slots.size > 0) this.#marks.putBack(id, mark);
     }
     const events: ClusterEvent[] = [];
     if (given.length > 0) events.push({ type: 'task.desired', state: 'remove', ids: given });
     if (removed.length > 0) events.push({ type: 'task.removed', ids: removed });
-    return { events, more: this.#marks.size > 0 };
+    return { events, more: this.#marks.size + this.#looks.size > 0 };
+  }
+
+  /** Goes on with looks at whole services: marks the slots that may hold something to forget. @returns tasks seen */
+  #lookForMarks(state: ClusterState): number {
+    let looked = 0;
+    for (const [id, from] of this.#looks) {
+      const orphaned = state.service(id) === undefined;
+      let next: number | undefined;
+      for (const [key, tasks] of state.slots(id, from)) {
+        next = looked < TASKS_PER_TURN ? undefined : key;
+        if (next !== undefined) break;
+        looked += tasks.length;
+        if (orphaned || tasks.length > 1 || tasks.some(isGivenUp)) this.#marks.slot(id, key);
+      }
+      if (next !== undefined) {
+        this.#looks.set(id, next);
+        break;
+      }
+      this.#looks.delete(id);
+    }
+    return looked;
   }
 
   #observeOne(change: Change, state: ClusterState): void {
@@ -78,7 +100,7 @@ class TaskReaper implements ControlLoop {
       }
       case 'service':
         if (change.before && change.after && attempts(change.before) !== attempts(change.after)) {
-          this.#marks.whole(change.after.id);
+          this.#looks.set(change.after.id, 0);
         }
         return;
       case 'cluster':
@@ -89,19 +111,8 @@ class TaskReaper implements ControlLoop {
 
   #markAll(state: ClusterState): void {
     // Ids and not rows: a service that was removed is known by its id for as long as it has tasks.
-    for (const id of state.roots.services.ids.keys()) this.#marks.whole(id);
+    for (const id of state.roots.services.ids.keys()) this.#looks.set(id, 0);
   }
-}
-
-/** The slots of a service that may hold something to forget. */
-function slotsWorthALook(id: ServiceId, state: ClusterState, looked: (tasks: number) => void): Set<number> {
-  const slots = new Set<number>();
-  const orphaned = state.service(id) === undefined;
-  for (const [key, tasks] of state.slots(id)) {
-    looked(tasks.length);
-    if (orphaned || tasks.length > 1 || tasks.some(isGivenUp)) slots.add(key);
-  }
-  return slots;
 }
 
 const attempts = (service: Service) => service.spec.task.restart.maxAttempts;

@@ -51,17 +51,28 @@ export class PlacementIndex {
   readonly #departed = new Set<string>();
   #lastService: ServiceEntry | undefined;
 
-  /** Builds the index of a state. */
+  /** Builds the index of a state, in one go. */
   static of(state: ClusterState): PlacementIndex {
+    const index = PlacementIndex.withoutTasks(state);
+    index.loadTasks(state, 0, state.roots.tasks.rows.length);
+    return index;
+  }
+
+  /** Begins the index of a state: {@link loadTasks} is to add all of its tasks. */
+  static withoutTasks(state: ClusterState): PlacementIndex {
     const index = new PlacementIndex();
     for (const [row, node] of state.roots.nodes.rows.entries()) index.nodes.add(node, row);
     for (const [row, service] of state.roots.services.rows.entries()) {
       index.services.set(service.id, newServiceEntry(service.id, row, true));
     }
-    state.roots.tasks.rows.forEach((task) => {
-      index.#load(task, state);
-    });
     return index;
+  }
+
+  /** Adds the tasks of the rows from `from` up to but without `to`. */
+  loadTasks(state: ClusterState, from: number, to: number): void {
+    const { rows } = state.roots.tasks;
+    const load = (task: Task) => this.#load(task, state);
+    rows.forEach(load, from, Math.min(to, rows.length));
   }
 
   /**

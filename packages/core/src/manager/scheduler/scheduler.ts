@@ -20,6 +20,7 @@ import {
   sameExplanation,
 } from './explanation.ts';
 import { compileFilters, type Filter, freeAtBest } from './filters.ts';
+import { IndexLoader } from './index-loader.ts';
 import { namesFor } from './names-for.ts';
 import { PlacementIndex } from './placement-index.ts';
 import { PlacementOverlay } from './placement-overlay.ts';
@@ -46,6 +47,8 @@ export function createScheduler(): ControlLoop {
 class Scheduler implements ControlLoop {
   readonly name = SCHEDULER;
   #index = new PlacementIndex();
+  /** The index is not built yet. */
+  #loader: IndexLoader | undefined;
   readonly #overlay = new PlacementOverlay();
   readonly #rowNumbers = new RowNumbers();
   // The groups of the present round, in order, and how many of them are done. A round ends before the next begins,
@@ -57,7 +60,8 @@ class Scheduler implements ControlLoop {
   readonly #toRetell = new Set<ServiceGroup>();
 
   begin(state: ClusterState): void {
-    this.#index = PlacementIndex.of(state);
+    this.#loader = new IndexLoader(state);
+    this.#index = this.#loader.index;
     this.#round = [];
     this.#done = 0;
     this.#toExplain.clear();
@@ -65,10 +69,12 @@ class Scheduler implements ControlLoop {
   }
 
   observe(changes: ChangeSet, state: ClusterState): void {
-    if (!this.#index.fold(changes, state)) this.begin(state);
+    if (this.#loader) this.#loader.observe(changes, state);
+    else if (!this.#index.fold(changes, state)) this.begin(state);
   }
 
   decide(state: ClusterState, context: DecideContext): Decision {
+    if (!this.#isLoaded(state)) return { events: [], more: true };
     this.#retryHelped(state, context.at);
     const index = this.#index;
     const idle =
@@ -82,6 +88,15 @@ class Scheduler implements ControlLoop {
     if (!more) more = this.#placeGroups(state, context.at, draft, placedNow);
     if (!more) more = this.#explainGroups(state, draft, placedNow);
     return this.#decision({ events: draft.events(context.at), more }, context.at);
+  }
+
+  /** Goes on building the index, if it is not built. */
+  #isLoaded(state: ClusterState): boolean {
+    const loaded = this.#loader?.goOn() ?? 'done';
+    if (loaded === 'refused') this.begin(state);
+    if (loaded !== 'done') return false;
+    this.#loader = undefined;
+    return true;
   }
 
   #decision(decision: Decision, at: number): Decision {
