@@ -1,7 +1,7 @@
 /**
  * Proposals with an identity as the leader takes them, its own and those of others: one that is on its way to being
- * committed is not appended a second time, and an attempt that was refused once stays refused, though its message may
- * arrive twice.
+ * committed is not appended a second time, and what an attempt was told first stays true, though its message may arrive
+ * twice.
  */
 
 import type { ProposalRefusal } from '../core/leader.ts';
@@ -9,8 +9,8 @@ import type { RaftCore } from '../core/raft.ts';
 import type { MemberId } from '../core/types.ts';
 import { type ProposalIdentity, unwrap } from './command-envelope.ts';
 
-/** Refused attempts that are remembered. A doubled message comes soon or not at all. */
-const REFUSALS_KEPT = 4096;
+/** Attempts that are remembered. A doubled message comes soon or not at all. */
+const ATTEMPTS_KEPT = 4096;
 
 /** Sessions of which nothing is open are forgotten beyond so many. */
 const SESSIONS_KEPT = 64;
@@ -20,7 +20,8 @@ export class AcceptedProposals {
   readonly #core: RaftCore;
   /** Numbers by session. */
   readonly #open = new Map<string, Set<number>>();
-  readonly #refusals = new Map<string, ProposalRefusal>();
+  /** Why each was refused; undefined if it was taken. */
+  readonly #attempts = new Map<string, ProposalRefusal | undefined>();
 
   constructor(core: RaftCore) {
     this.#core = core;
@@ -39,16 +40,25 @@ export class AcceptedProposals {
     return undefined;
   }
 
-  /** As {@link accept}, for an attempt of another member. */
-  acceptFrom(from: MemberId, attempt: number, command: Uint8Array): ProposalRefusal | undefined {
+  /**
+   * As {@link accept}, for an attempt of another member. One that was taken is never refused later: its proposer would
+   * believe that the command is certainly not in the log.
+   *
+   * @param isFull - there is no room for anything new.
+   */
+  acceptFrom(
+    from: MemberId,
+    attempt: number,
+    command: Uint8Array,
+    isFull: boolean,
+  ): ProposalRefusal | undefined {
     const name = `${from} ${attempt}`;
-    const before = this.#refusals.get(name);
-    if (before !== undefined) return before;
-    const refusal = this.accept(command, unwrap(command).identity);
-    if (refusal === undefined) return undefined;
-    this.#refusals.set(name, refusal);
-    const [oldest] = this.#refusals.keys();
-    if (this.#refusals.size > REFUSALS_KEPT && oldest !== undefined) this.#refusals.delete(oldest);
+    if (this.#attempts.has(name)) return this.#attempts.get(name);
+    const refusal = isFull ? 'busy' : this.accept(command, unwrap(command).identity);
+    this.#attempts.set(name, refusal);
+    if (this.#attempts.size <= ATTEMPTS_KEPT) return refusal;
+    const [oldest] = this.#attempts.keys();
+    if (oldest !== undefined) this.#attempts.delete(oldest);
     return refusal;
   }
 

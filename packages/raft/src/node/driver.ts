@@ -191,7 +191,7 @@ export class Driver {
         metrics.count('raft_messages_refused_total', 1, { reason: 'stranger' });
         return;
       }
-      const reason = this.#writer.isFull ? 'busy' : this.#accepted.acceptFrom(from, attempt, command);
+      const reason = this.#accepted.acceptFrom(from, attempt, command, this.#writer.isFull);
       if (reason !== undefined)
         transport.send({ type: 'proposal-refused', from: id, to: from, attempt, reason });
     } else this.#guarded(() => this.core.step(message));

@@ -29,6 +29,9 @@ export const SHIPPING_LIMITS: ShippingLimits = {
   giveUpMs: 15_000,
 };
 
+/** One question may be an old one that was overtaken. */
+const SET_BACKS_MAX = 3;
+
 type Send = (to: MemberId, frame: SnapshotFrame) => void;
 
 /** Shippings under way, one to each member. */
@@ -84,6 +87,8 @@ class Shipping {
   readonly #send: (frame: SnapshotFrame) => void;
   #held: { readonly offset: number; readonly chunk: Uint8Array }[] = [];
   #stored = 0;
+  /** How often in a row the receiver wanted what it had said to have stored. */
+  #setBack = 0;
   #offset = 0;
   #isWanted = false;
   #hasEnded = false;
@@ -133,6 +138,12 @@ class Shipping {
     if (frame.transfer !== this.#transfer) return;
     if (frame.type === 'snapshot-wanted') {
       this.#isWanted = true;
+      // It had more once, and what it had is not held here any more: it has begun its life anew.
+      this.#setBack = frame.offset < this.#stored ? this.#setBack + 1 : 0;
+      if (this.#setBack === SET_BACKS_MAX) {
+        this.fail(new TransportError('undelivered', 'the receiver has lost what it had stored'));
+        return;
+      }
       this.#advance(frame.offset);
       for (const { offset, chunk } of this.#held) this.#sendChunk(offset, chunk);
       if (this.#hasEnded) this.#sendEnd();

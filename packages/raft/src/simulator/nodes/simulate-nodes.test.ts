@@ -14,7 +14,8 @@ const SEEDS: readonly (readonly [seed: number, why: string])[] = [
   [75, 'votes of three terms became durable with one sync'],
   [95, 'a snapshot could not be written, and its node lived on with a storage that took nothing more'],
   [359, 'a shipping of a snapshot that was superseded ended the one that took its place'],
-  [504, 'the same, while two voters made a quorum'],
+  [885, 'a receiver that began its life anew wanted bytes that the sender had let go, for ever'],
+  [1277, 'a doubled proposal was taken, and then refused for want of room'],
 ];
 
 describe('the simulation of nodes', () => {
