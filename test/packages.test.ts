@@ -33,6 +33,8 @@ const NODE_ENTRIES = new Set([
   '@skep/core/node',
   '@skep/process-driver',
   '@skep/node',
+  '@skep/docker-driver',
+  '@skep/docker-driver/testing',
   '@skep/raft/tcp-transport',
   '@skep/raft/file-storage',
 ]);

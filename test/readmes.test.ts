@@ -4,10 +4,12 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { engineMissing, startPrivateEngine } from '@skep/docker-driver/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
 const dirs: string[] = [];
+const missing = engineMissing();
 
 afterEach(() => {
   for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
@@ -21,7 +23,11 @@ interface Run {
 }
 
 /** Runs the first TypeScript block of a README, beside the given files. */
-function runExampleOf(readme: string, files: Readonly<Record<string, string>> = {}): Run {
+function runExampleOf(
+  readme: string,
+  files: Readonly<Record<string, string>> = {},
+  environment: Readonly<Record<string, string>> = {},
+): Run {
   const [, example = ''] = /```ts\n(.*?)```/s.exec(readFileSync(join(ROOT, readme), 'utf8')) ?? [];
   const cache = join(ROOT, 'node_modules/.cache');
   mkdirSync(cache, { recursive: true });
@@ -31,7 +37,11 @@ function runExampleOf(readme: string, files: Readonly<Record<string, string>> = 
     writeFileSync(join(dir, name), text);
   }
   const args = ['--conditions=@skep/source', '--import=tsx', 'example.mts'];
-  const child = spawn(process.execPath, args, { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, {
+    cwd: dir,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exit = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? -1)));
   return { dir, child, lines: createInterface({ input: child.stdout }), exit };
 }
@@ -83,4 +93,22 @@ describe('given the first example of a README, when it is run', () => {
       expect.stringMatching(/^web\.3 runs as pid \d+$/),
     ]);
   }, 60_000);
+
+  it.skipIf(missing !== undefined)(
+    missing ?? 'then that of the Docker driver runs three containers and removes them',
+    async () => {
+      const engine = await startPrivateEngine();
+      try {
+        const environment = { DOCKER_HOST: `unix://${engine.socketPath}` };
+        const lines = await allLines(runExampleOf('packages/docker-driver/README.md', {}, environment));
+        expect(lines.sort()).toEqual(
+          [1, 2, 3].map((slot) => expect.stringMatching(`^web.${slot} runs as container [0-9a-f]{12}$`)),
+        );
+        expect(await engine.request('GET', '/containers/json?all=1')).toEqual([]);
+      } finally {
+        await engine.dispose();
+      }
+    },
+    60_000,
+  );
 });

@@ -20,8 +20,8 @@ import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { DriverError } from '@skep/core/driver';
+import { makePrivateDir } from '@skep/core/node';
 import type { TaskPort } from './core-types.ts';
-import { makePrivateDir } from './private-dir.ts';
 
 type Protocol = TaskPort['protocol'];
 

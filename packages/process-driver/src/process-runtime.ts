@@ -13,6 +13,7 @@ import {
   type TaskRuntime,
   type TaskStats,
 } from '@skep/core/driver';
+import { removeMemoryFiles, writeMemoryFiles } from '@skep/core/node';
 import type { RuntimeStatus, TaskPort } from './core-types.ts';
 import { runBeside } from './exec.ts';
 import type { OpenNode } from './open-node.ts';
@@ -31,7 +32,7 @@ import {
 import { StatsMeter } from './stats.ts';
 import { lookAtTask } from './task-end.ts';
 import { taskEnv } from './task-env.ts';
-import { filesDirOf, removeTaskFiles, writeTaskFiles } from './task-files.ts';
+import { filesDirOf, filesOf } from './task-files.ts';
 import { lastLines } from './task-logs.ts';
 import { launch } from './task-process.ts';
 import { POLL_ENDING_MS, removeTask, stopTask, untilEnded, untilProgramRuns } from './task-stop.ts';
@@ -185,7 +186,7 @@ export class ProcessRuntime implements TaskRuntime {
     const { id } = this.#task;
     if (filesDir === undefined) return;
     const gone = (await store.meta(id)) === undefined || (await store.claim(id)) === 'stopped';
-    if (gone) removeTaskFiles(filesDir);
+    if (gone) removeMemoryFiles(filesDir);
   }
 
   /** Starts a wrapper and waits until it, or another one that was quicker, has claimed the task. */
@@ -199,7 +200,7 @@ export class ProcessRuntime implements TaskRuntime {
       throw new DriverError(`port ${published}/${protocol} is in use on this node`);
     }
     const { filesDir } = meta;
-    if (filesDir !== undefined) writeTaskFiles(filesDir, task);
+    if (filesDir !== undefined) writeMemoryFiles(filesDir, filesOf(task));
     signal.throwIfAborted();
     const taskDir = store.path(task.id);
     const { args } = program;

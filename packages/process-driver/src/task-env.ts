@@ -1,6 +1,6 @@
 /** Pure: the environment that a task runs in. */
 
-import type { DriverContext, RuntimeTask } from '@skep/core/driver';
+import { type DriverContext, environmentOf, type RuntimeTask } from '@skep/core/driver';
 import type { TaskPort } from './core-types.ts';
 import { INHERITED_ENV, type ProcessDriverOptions } from './options.ts';
 import type { ResolvedProgram } from './program.ts';
@@ -34,15 +34,7 @@ export function taskEnv(
     env[`SKEP_PORT_${target}`] ??= String(port);
     if (protocol !== 'tcp') env[`SKEP_PORT_${target}_${protocol.toUpperCase()}`] ??= String(port);
   }
-  for (const [kind, ids] of Object.entries(task.assignedGeneric)) {
-    env[`SKEP_RESOURCE_${kind.toUpperCase().replace(/[^A-Z0-9_]/g, '_')}`] = ids.join(',');
-  }
-  env['SKEP_TASK_ID'] = task.id;
-  env['SKEP_TASK_NAME'] = task.name;
-  env['SKEP_TASK_SLOT'] = String(task.slot);
-  env['SKEP_SERVICE_NAME'] = task.serviceName;
-  env['SKEP_NODE_ID'] = given.node.nodeId;
-  env['SKEP_NODE_HOSTNAME'] = given.node.hostname;
+  Object.assign(env, environmentOf(task, given.node));
   if (given.filesDir !== undefined) env['SKEP_FILES_DIR'] = given.filesDir;
   return env;
 }

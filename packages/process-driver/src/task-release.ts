@@ -3,11 +3,11 @@
  * as soon as the task's end is seen, not only when the task is removed, which may be long after.
  */
 
+import { removeMemoryFiles, tasksWithMemoryFiles } from '@skep/core/node';
 import type { TaskId } from './core-types.ts';
 import type { OpenNode } from './open-node.ts';
 import { releasePort, sweepPorts } from './port-book.ts';
 import { lookAtTask } from './task-end.ts';
-import { removeTaskFiles, tasksWithFiles } from './task-files.ts';
 import type { TaskMeta } from './task-store.ts';
 
 /** What giving back works with. */
@@ -19,7 +19,7 @@ export function releaseGiven(
   id: TaskId,
   { filesDir, ports }: Pick<TaskMeta, 'filesDir' | 'ports'>,
 ): void {
-  if (filesDir !== undefined) removeTaskFiles(filesDir);
+  if (filesDir !== undefined) removeMemoryFiles(filesDir);
   const holder = store.path(id);
   for (const { port } of ports) releasePort({ port, holder });
 }
@@ -39,10 +39,10 @@ export async function releaseEnded(node: Parts, id: TaskId): Promise<void> {
 
 /** Gives back what tasks of this node held that ended, or went, while nobody looked. */
 export async function releaseLeftovers({ context, options, store }: Parts): Promise<void> {
-  for (const { id, dir } of tasksWithFiles(context, options.memoryDir)) {
+  for (const { id, dir } of tasksWithMemoryFiles(context, options.memoryDir)) {
     const known = (await store.meta(id)) !== undefined;
     // Files are written after the task was written down, so that unknown means removed.
-    if (!known || typeof (await lookAtTask(store, id)) === 'object') removeTaskFiles(dir);
+    if (!known || typeof (await lookAtTask(store, id)) === 'object') removeMemoryFiles(dir);
   }
   sweepPorts();
 }

@@ -6,3 +6,4 @@
 
 export { DriverError } from '../errors.ts';
 export * from './runtime-driver.ts';
+export { environmentOf } from './task-environment.ts';

@@ -2,7 +2,7 @@
 
 import { lstatSync, mkdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { DriverError } from '@skep/core/driver';
+import { DriverError } from '../errors.ts';
 
 /**
  * Makes a directory that only this user can enter.
