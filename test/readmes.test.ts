@@ -85,6 +85,10 @@ describe('given the first example of a README, when it is run', () => {
     expect(lines).toEqual(['committed', "[ 'hello' ]"]);
   }, 60_000);
 
+  it('then that of the node makes a cluster of two managers', async () => {
+    expect(await allLines(runExampleOf('packages/node/README.md'))).toEqual(['web']);
+  }, 60_000);
+
   it('then that of the process driver prints its three tasks and ends', async () => {
     const lines = await allLines(runExampleOf('packages/process-driver/README.md'));
     expect(lines.sort()).toEqual([

@@ -282,11 +282,16 @@ export class Cluster implements AsyncDisposable {
     return planOn(this.#control.state, this.#control, plannable, options);
   }
 
+  /** This member leads: its loops decide, and commands are carried out here. */
+  get leading(): boolean {
+    return this.#parts.manager.leading !== undefined;
+  }
+
   /** The state of this member, of its log and of its control loops. */
   get health(): ClusterHealth {
     return {
       index: this.#control.state.index,
-      leading: this.#parts.manager.leading !== undefined,
+      leading: this.leading,
       log: this.#parts.log.status(),
       loops: this.#parts.manager.loops,
     };

@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 /** What a member answers by itself, from the state that it has. */
-const READS = new Set(['constructor', 'inspect', 'list', 'status', 'waitFor', 'get', 'onChange']);
+const READS = new Set(['constructor', 'inspect', 'list', 'status', 'waitFor', 'get', 'count', 'onChange']);
 
 describe('given the collections of a cluster', () => {
   it('then each of their commands can be sent to the leader', () => {

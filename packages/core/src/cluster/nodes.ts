@@ -59,6 +59,16 @@ export class Nodes {
     });
   }
 
+  /** The node with this id, and no other; undefined if there is none. */
+  get(id: NodeId): Node | undefined {
+    return this.#control.state.node(id);
+  }
+
+  /** How many nodes there are. */
+  get count(): number {
+    return this.#control.state.roots.nodes.ids.size;
+  }
+
   /** The node with this id, or the only one with this hostname. @throws NotFoundError */
   inspect(ref: string): Node {
     return findNode(this.#control.state, ref);

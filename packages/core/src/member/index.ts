@@ -7,6 +7,7 @@
 
 export type { CommandForwarder, CommandRequest, CommandResponse } from '../cluster/command-forwarder.ts';
 export type { SealedRecords } from '../cluster/sealed-records.ts';
+export { newId } from '../model/ids.ts';
 export { withDeadline } from '../runtime/abort.ts';
 export { sleep } from '../runtime/clock.ts';
 export { silentLogger } from '../runtime/logger.ts';

@@ -13,7 +13,7 @@ export const DEFAULT_PORT = 2377;
 
 /** @throws NodeError `INVALID_OPTION`, naming `field` and the rule. */
 export function parseAddress(address: string, field = 'address', defaultPort = DEFAULT_PORT): HostAndPort {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(address) ?? [];
+  const [, bracketed, plain, digits] = /^(?:\[([^\]\s]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/.exec(address) ?? [];
   const host = bracketed ?? plain;
   const port = digits === undefined ? defaultPort : Number(digits);
   if (host === undefined || port > 65_535) {

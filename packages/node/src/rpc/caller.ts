@@ -91,8 +91,8 @@ export async function authorize(
     throw new NodeError('WRONG_CLUSTER', `the caller belongs to cluster ${identity.clusterId}`);
   }
   let role = membership.roleOf(identity.nodeId);
-  if (role === undefined) {
-    // It may have joined a moment ago, and the news of it be on its way.
+  if (role === undefined || (role === 'worker' && identity.role === 'manager')) {
+    // It may have joined or been promoted a moment ago, and the news of it be on its way.
     await membership.catchUp();
     role = membership.roleOf(identity.nodeId);
   }

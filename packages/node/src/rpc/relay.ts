@@ -11,19 +11,12 @@ export interface LeaderRoute {
   open(headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<ClientHttp2Stream>;
 }
 
-/**
- * Passes a call on, and its answer back.
- *
- * @throws NodeError `NOT_LEADER` if it was passed on before, or nobody leads just now; `UNREACHABLE`.
- */
+/** Passes a call on, over a stream to the leader that was opened for it, and its answer back. @throws NodeError */
 export async function relay(
   stream: ServerHttp2Stream,
-  leader: LeaderRoute,
-  call: { readonly headers: OutgoingHttpHeaders; readonly isRelayed: boolean },
+  onward: ClientHttp2Stream,
   signal: AbortSignal,
 ): Promise<void> {
-  if (call.isRelayed) throw new NodeError('NOT_LEADER', 'this manager does not lead any more');
-  const onward = await leader.open(call.headers, signal);
   await new Promise<void>((resolve, reject) => {
     let hasAnswered = false;
     const onAbort = () => {

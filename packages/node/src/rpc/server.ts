@@ -4,7 +4,12 @@
  * the leader.
  */
 
-import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import {
+  type ClientHttp2Stream,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Logger } from '@skep/core';
 import { silentLogger } from '@skep/core/member';
@@ -142,14 +147,9 @@ export class RpcServer {
         cancelDeadline = this.#parts.clock.setTimer(timeoutMs, late);
       }
       const caller = await this.#callerOf(peer, head, method);
-      if (method.answeredBy === 'leader' && !this.#parts.leader.isLeader) {
-        const onward = callHeaders({ method: method.name, timeoutMs, onBehalfOf: caller?.identity });
-        await relay(
-          stream,
-          this.#parts.leader,
-          { headers: onward, isRelayed: caller?.via !== undefined },
-          call.signal,
-        );
+      const onward = await this.#onwardOf(method, caller, timeoutMs, call.signal);
+      if (onward !== undefined) {
+        await relay(stream, onward, call.signal);
         return;
       }
       const requests = readMessages(stream, {
@@ -173,6 +173,26 @@ export class RpcServer {
       if (!stream.destroyed) stream.resume();
       this.#closing.signal.removeEventListener('abort', onClosing);
       call.abort(new NodeError('CANCELLED', 'the call is over'));
+    }
+  }
+
+  /** A stream to the leader for a call that is the leader's to answer; undefined if it is to be answered here. */
+  async #onwardOf(
+    method: AnyMethod,
+    caller: Caller | undefined,
+    timeoutMs: number | undefined,
+    signal: AbortSignal,
+  ): Promise<ClientHttp2Stream | undefined> {
+    const { leader } = this.#parts;
+    if (method.answeredBy === 'any' || leader.isLeader) return undefined;
+    if (caller?.via !== undefined) throw new NodeError('NOT_LEADER', 'this manager does not lead any more');
+    const headers = callHeaders({ method: method.name, timeoutMs, onBehalfOf: caller?.identity });
+    try {
+      return await leader.open(headers, signal);
+    } catch (error) {
+      // The election has ended, and this is who leads now.
+      if (leader.isLeader) return undefined;
+      throw error;
     }
   }
 

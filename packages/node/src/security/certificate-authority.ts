@@ -145,6 +145,11 @@ export async function requestCertificate(): Promise<{
   return { privateKey: exportKey(privateKey), request: joinPem(request.toString('pem')) };
 }
 
+/** Checks a certificate request before anything is done for it. @throws NodeError `REQUEST_REFUSED` */
+export async function checkCertificateRequest(pem: string): Promise<void> {
+  await keyOfRequest(pem);
+}
+
 async function keyOfRequest(pem: string): Promise<x509.PublicKey> {
   const refused = (what: string, cause?: unknown) =>
     new NodeError('REQUEST_REFUSED', `the certificate request ${what}`, cause);

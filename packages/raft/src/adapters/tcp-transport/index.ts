@@ -4,5 +4,5 @@
  * @packageDocumentation
  */
 
-export type { TcpTransportOptions, TcpTransportTls } from './options.ts';
+export type { SharedPort, TcpTransportOptions, TcpTransportTls } from './options.ts';
 export { TcpTransport } from './tcp-transport.ts';

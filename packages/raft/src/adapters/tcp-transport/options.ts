@@ -1,5 +1,6 @@
 /** What a TCP transport is made of, with the defaults. */
 
+import type { Socket } from 'node:net';
 import type { PeerCertificate, SecureContext } from 'node:tls';
 import type { MemberId, Random } from '../../core/types.ts';
 import type { RaftClock, RaftLogger, RaftMetrics } from '../../node/ports.ts';
@@ -17,6 +18,16 @@ export interface TcpTransportTls {
    * authorities of the context.
    */
   readonly isMember: (member: MemberId, certificate: PeerCertificate) => boolean;
+  /** Name of the protocol to agree on in the handshake (ALPN), where a port is shared. Default: none. */
+  readonly protocol?: string;
+}
+
+/** A port on which more than Raft is spoken. Whoever owns it hands over the connections that are Raft's. */
+export interface SharedPort {
+  /** Where it listens, as `host:port`. */
+  readonly address: string;
+  /** Takes what connects from now on, its handshake done and its certificate verified. Returns the way to stop. */
+  accept(handler: (socket: Socket) => void): () => void;
 }
 
 /** What a TCP transport is made of. */
@@ -24,8 +35,8 @@ export interface TcpTransportOptions {
   readonly id: MemberId;
   /** Names the cluster: members of another are refused. */
   readonly cluster: string;
-  /** Where to listen. Port 0 takes a free one. */
-  readonly listen: { readonly host: string; readonly port: number };
+  /** Where to listen, port 0 takes a free one; or a port that somebody else listens on. */
+  readonly listen: { readonly host: string; readonly port: number } | SharedPort;
   /** Where others reach this member, as `host:port`, if that is not where it listens. */
   readonly advertised?: string;
   /** Without it nothing is encrypted and nobody is identified: for one machine or a network of one's own only. */

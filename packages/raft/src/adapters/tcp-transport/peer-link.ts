@@ -104,6 +104,7 @@ export class PeerLink {
       port,
       secureContext: tls.context(),
       servername: TLS_SERVER_NAME,
+      ...(tls.protocol === undefined ? {} : { ALPNProtocols: [tls.protocol] }),
       // The certificate is verified against the authorities; whose it is, the injected function says below.
       checkServerIdentity: () => undefined,
     });

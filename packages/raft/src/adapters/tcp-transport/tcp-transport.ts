@@ -42,6 +42,7 @@ export class TcpTransport implements RaftTransport {
   #listening: Promise<string> | undefined;
   #endpoint: FrameEndpoint | undefined;
   #cancelPulse: CancelTimer = () => {};
+  #stopAccepting = () => {};
   #isClosed = false;
 
   /** @throws TransportError `invalid-argument`, naming the option and its rule. */
@@ -96,6 +97,7 @@ export class TcpTransport implements RaftTransport {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelPulse();
+    this.#stopAccepting();
     this.#endpoint?.close();
     this.#endpoint = undefined;
     for (const link of this.#links.values()) link.close();
@@ -108,6 +110,11 @@ export class TcpTransport implements RaftTransport {
   #listen(): Promise<string> {
     const { listen, tls } = this.#settings;
     const accept = (socket: Socket) => this.#accept(socket);
+    if ('accept' in listen) {
+      this.#stopAccepting = listen.accept(accept);
+      this.#address = listen.address;
+      return Promise.resolve(listen.address);
+    }
     const server =
       tls === undefined
         ? createServer(accept)
@@ -175,8 +182,9 @@ export class TcpTransport implements RaftTransport {
       framed.send(encodeAnswer());
       this.#accepted.get(from)?.destroy();
       this.#accepted.set(from, framed);
-      // A member that joins knows nobody yet: it answers where it was spoken to from.
-      if (!this.#links.has(from)) this.setAddress(from, address);
+      // A member that joins knows nobody yet: it answers where it was spoken to from. One that has moved says where
+      // to, and if its certificate proves that it is the one, that is as good as the news in the log to come.
+      if (!this.#links.has(from) || this.#settings.tls !== undefined) this.setAddress(from, address);
       return from;
     } catch (error) {
       const code = error instanceof TransportError ? error.code : 'garbled-frame';

@@ -1,0 +1,292 @@
+/**
+ * What a node is made of while it is a manager: the port, Raft under a cluster, and the services that other nodes ask.
+ * It is started and closed as a whole, when the node starts and ends, and when its role changes.
+ */
+
+import { type Clock, Cluster, type ClusterId, type Logger, type NodeId, type Random } from '@skep/core';
+import { sleep } from '@skep/core/member';
+import { isVoter } from '@skep/raft';
+import type { RaftEventLog } from '@skep/raft/event-log';
+import { isNodeError, NodeError, type NodeErrorCode } from '../errors.ts';
+import { serveCertificates } from '../membership/certificate-service.ts';
+import { commandForwarder, serveCommands } from '../membership/command-route.ts';
+import type { ManagerContext } from '../membership/manager-context.ts';
+import { MemberChanges } from '../membership/member-changes.ts';
+import { Members } from '../membership/members-service.ts';
+import { announceMember, followNews, reportCertificate } from '../membership/methods.ts';
+import { NewsDesk, roleOf } from '../membership/news-desk.ts';
+import { RoleKeeper } from '../membership/role-keeper.ts';
+import { RootRotation } from '../membership/root-rotation.ts';
+import { TrustKeeper } from '../membership/trust-keeper.ts';
+import { formatAddress, parseAddress } from '../rpc/address.ts';
+import type { Membership } from '../rpc/caller.ts';
+import { PROTOCOL } from '../rpc/dial.ts';
+import { LeaderChannel, type LeaderPlace } from '../rpc/leader-route.ts';
+import { Listener } from '../rpc/listener.ts';
+import type { ManagerLink } from '../rpc/manager-link.ts';
+import { RpcServer } from '../rpc/server.ts';
+import type { Credentials } from '../security/credentials.ts';
+import { nodeOfMember } from '../security/identity.ts';
+import type { StateDirectory } from '../state-directory/state-directory.ts';
+import { raftLog } from './raft-wiring.ts';
+
+/** What a manager is made of. */
+export interface ManagerPartOptions {
+  readonly directory: StateDirectory;
+  readonly credentials: Credentials;
+  readonly memberId: string;
+  /** Where to listen, and where others reach it; both `host:port`. */
+  readonly listen: string;
+  readonly advertise: string;
+  readonly unlockKey: Uint8Array | undefined;
+  /** It is the first manager of a new cluster. */
+  readonly isFirst: boolean;
+  /** The way to the managers that are there already. */
+  readonly link: ManagerLink;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** A manager that is new gives up after so long, in ms; between two attempts to be taken in. */
+const CATCH_UP_MS = 5_000;
+const ANNOUNCE_AGAIN_MS = 100;
+
+/** What makes asking to be taken in hopeless. */
+const FINAL: ReadonlySet<NodeErrorCode> = new Set([
+  'ADVERTISED_UNREACHABLE',
+  'NODE_REMOVED',
+  'WRONG_CLUSTER',
+  'WRONG_NODE',
+  'WRONG_ROLE',
+  'CERTIFICATE_EXPIRED',
+  'CERTIFICATE_UNTRUSTED',
+  'CERTIFICATE_NOT_YET_VALID',
+]);
+
+/** The membership in Raft is over: the node has to take part under another id. */
+export class MembershipEnded extends NodeError {
+  constructor(memberId: string) {
+    super('NODE_REMOVED', `membership ${memberId} in Raft has ended`);
+  }
+}
+
+interface Running {
+  readonly listen: string;
+  readonly advertise: string;
+  readonly cluster: Cluster;
+  readonly trust: TrustKeeper;
+  readonly news: NewsDesk;
+  readonly members: Members;
+  readonly rotation: RootRotation;
+  readonly server: RpcServer;
+  readonly leader: LeaderChannel;
+  readonly context: ManagerContext;
+  readonly changes: MemberChanges;
+  readonly closers: (() => unknown)[];
+}
+
+/** A running manager. */
+export class ManagerPart {
+  readonly cluster: Cluster;
+  readonly trust: TrustKeeper;
+  readonly news: NewsDesk;
+  readonly members: Members;
+  readonly rotation: RootRotation;
+  /** Where further services are answered. */
+  readonly server: RpcServer;
+  readonly leader: LeaderChannel;
+  readonly context: ManagerContext;
+  /** Where it listens and is reached: what it was told, with the port that it got. */
+  readonly listen: string;
+  readonly advertise: string;
+  readonly #changes: MemberChanges;
+  readonly #closers: (() => unknown)[];
+
+  private constructor(parts: Running) {
+    this.cluster = parts.cluster;
+    this.trust = parts.trust;
+    this.news = parts.news;
+    this.members = parts.members;
+    this.rotation = parts.rotation;
+    this.server = parts.server;
+    this.leader = parts.leader;
+    this.context = parts.context;
+    this.listen = parts.listen;
+    this.advertise = parts.advertise;
+    this.#changes = parts.changes;
+    this.#closers = parts.closers;
+  }
+
+  /**
+   * Starts a manager; resolves once it takes part and knows the cluster.
+   *
+   * @throws NodeError `INVALID_OPTION`, `ADVERTISED_UNREACHABLE`, `LOCKED`, …; UnavailableError for a log that can't be
+   *   read.
+   */
+  static async start(options: ManagerPartOptions, signal: AbortSignal): Promise<ManagerPart> {
+    const closers: (() => unknown)[] = [];
+    try {
+      return await ManagerPart.#start(options, signal, closers);
+    } catch (error) {
+      for (const close of closers.reverse()) await close();
+      throw error;
+    }
+  }
+
+  /** Ends the manager. What it keeps stays. */
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) await close();
+  }
+
+  static async #start(
+    options: ManagerPartOptions,
+    signal: AbortSignal,
+    closers: (() => unknown)[],
+  ): Promise<ManagerPart> {
+    const { credentials, clock, random, logger, memberId } = options;
+    const { clusterId, nodeId } = credentials.identity;
+    const listener = await Listener.open({
+      listen: parseAddress(options.listen, 'listen'),
+      credentials,
+      clock,
+      logger,
+    });
+    closers.push(() => listener.close());
+    const advertise = withPortOf(options.advertise, listener.address);
+    const log = await raftLog({ ...options, listener, advertise });
+    const view = new ClusterView(log, clusterId);
+    const leader = new LeaderChannel({
+      place: () => view.place(memberId),
+      ...{ clusterId, credentials, clock },
+    });
+    closers.push(() => leader.close());
+    const server = new RpcServer({ clock, membership: view, leader, logger });
+    listener.on(PROTOCOL.rpc, (socket) => server.accept(socket));
+    closers.push(() => server.close());
+    const opening = new AbortController();
+    const onAbort = () => opening.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    const opened = Cluster.open({
+      ...{ log, clock, random, logger, id: clusterId, forwarder: commandForwarder(leader) },
+      signal: opening.signal,
+    });
+    opened.catch(() => {});
+    const announcing = announced({ ...options, advertise }, log, opening.signal);
+    announcing.catch(() => {});
+    closers.push(() => opening.abort(new NodeError('CLOSED', 'the manager is closed')));
+    try {
+      await Promise.race([opened, announcing.then(() => opened)]);
+      // One that takes part since long need not wait for the others to know its address.
+      if (!isVoter(log.node.status.configuration, memberId)) await announcing;
+    } catch (error) {
+      opening.abort(error);
+      await opened.then((late) => late.close()).catch(() => log.close());
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+    const cluster = await opened;
+    closers.push(() => cluster.close());
+    view.cluster = cluster;
+    const trust = new TrustKeeper(cluster);
+    const raft = log.node;
+    const context: ManagerContext = {
+      ...{ nodeId, clusterId, memberId, cluster, raft, trust, credentials, clock, random, logger },
+    };
+    const news = new NewsDesk(context);
+    const changes = new MemberChanges(context);
+    const members = new Members(context, changes);
+    const rotation = new RootRotation(context);
+    closers.push(
+      () => news.close(),
+      () => rotation.close(),
+    );
+    members.serve(server);
+    serveCertificates(server, context);
+    serveCommands(server, context);
+    server.serve(followNews, (_, call) => news.follow(call.caller.identity.nodeId, call.signal));
+    server.serve(reportCertificate, async ({ chain }, { caller }) => {
+      rotation.report(caller.identity.nodeId, chain);
+    });
+    return new ManagerPart({
+      ...{ cluster, trust, news, members, rotation, server, leader, context, changes, closers, advertise },
+      listen: listener.address,
+    });
+  }
+
+  /** Begins to keep Raft's members to the list of nodes. The list has to hold this node. */
+  keepRoles(): void {
+    const keeper = new RoleKeeper(this.context, this.#changes);
+    this.#closers.push(() => keeper.close());
+  }
+
+  /** The others are told where this manager is, if it leads and they have another address. */
+  async tellAddress(): Promise<void> {
+    const { nodeId, memberId } = this.context;
+    if (this.cluster.leading) await this.members.announce(nodeId, memberId, this.advertise);
+  }
+}
+
+/** What RPC asks of the cluster, also while it is not open yet. */
+class ClusterView implements Membership {
+  readonly #log: RaftEventLog;
+  readonly clusterId: ClusterId;
+  cluster: Cluster | undefined;
+
+  constructor(log: RaftEventLog, clusterId: ClusterId) {
+    this.#log = log;
+    this.clusterId = clusterId;
+  }
+
+  roleOf(node: NodeId) {
+    return this.cluster === undefined ? undefined : roleOf({ cluster: this.cluster }, node);
+  }
+
+  async catchUp(): Promise<void> {
+    if (this.cluster === undefined) throw new NodeError('BUSY', 'this manager does not know the cluster yet');
+    try {
+      await this.#log.barrier({ signal: AbortSignal.timeout(CATCH_UP_MS) });
+    } catch (error) {
+      throw new NodeError('NOT_LEADER', 'this manager can not catch up with the others', error);
+    }
+  }
+
+  place(memberId: string): LeaderPlace {
+    if (this.cluster?.leading) return { kind: 'here' };
+    const leadership = this.#log.leadership();
+    const leader = leadership.role === 'follower' ? leadership.leader : undefined;
+    const address = leader === undefined ? undefined : this.#log.node.status.configuration.addresses[leader];
+    if (leader === undefined || leader === memberId || address === undefined) return { kind: 'unknown' };
+    return { kind: 'there', nodeId: nodeOfMember(leader), address };
+  }
+}
+
+/** An address whose port was left to the system has the one that was got. */
+function withPortOf(advertise: string, listening: string): string {
+  const { host, port } = parseAddress(advertise, 'advertise');
+  return port === 0 ? formatAddress({ host, port: parseAddress(listening).port }) : advertise;
+}
+
+/** Has the managers take this one in, or note where it is, unless they know. Tries until they do. */
+async function announced(options: ManagerPartOptions, log: RaftEventLog, signal: AbortSignal): Promise<void> {
+  const { memberId, advertise, link, clock, isFirst, logger } = options;
+  if (isFirst) return;
+  for (;;) {
+    const { configuration, leader } = log.node.status;
+    const isListed = isVoter(configuration, memberId) && configuration.addresses[memberId] === advertise;
+    // Its own list may be of long ago; that somebody leads it is the proof that the others have it on theirs.
+    if (isListed && leader !== undefined) return;
+    try {
+      const { outcome } = await link.unary(announceMember, { memberId, address: advertise }, { signal });
+      if (outcome === 'member') return;
+    } catch (error) {
+      if (isNodeError(error) && FINAL.has(error.code)) throw error;
+      logger.debug({ err: error }, 'the managers have not taken this one in yet');
+      await sleep(clock, ANNOUNCE_AGAIN_MS, signal);
+      continue;
+    }
+    throw new MembershipEnded(memberId);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The way from a node to the managers, whichever of them answers: one channel to one of them at a time, another one
+ * when that fails. A call that certainly was not carried out is made again elsewhere; what may have been is not.
+ */
+
+import type { Clock, ClusterId, Random } from '@skep/core';
+import { isNodeError, NodeError } from '../errors.ts';
+import type { Credentials } from '../security/credentials.ts';
+import { type CallOptions, RpcChannel } from './channel.ts';
+import type { Method } from './method.ts';
+
+/** What a link is made of. */
+export interface ManagerLinkParts {
+  readonly clusterId: ClusterId;
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Addresses of managers, in any order. Not empty. */
+  readonly managers: readonly string[];
+}
+
+/** Codes that say that another manager may do better, and that nothing was done. */
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  'UNREACHABLE',
+  'NOT_LEADER',
+  'BUSY',
+  'WRONG_ROLE',
+  'WRONG_NODE',
+]);
+
+/** The way to the managers. */
+export class ManagerLink {
+  readonly #parts: ManagerLinkParts;
+  readonly #stopFollowing: () => void;
+  #managers: readonly string[];
+  #channel: RpcChannel | undefined;
+  #isClosed = false;
+
+  constructor(parts: ManagerLinkParts) {
+    this.#parts = parts;
+    this.#managers = parts.managers;
+    this.#stopFollowing = parts.credentials.onChange(() => this.#channel?.renew());
+  }
+
+  get managers(): readonly string[] {
+    return this.#managers;
+  }
+
+  /** Where the managers are from now on. An empty list says nothing and changes nothing. */
+  setManagers(addresses: readonly string[]): void {
+    if (addresses.length > 0) this.#managers = addresses;
+  }
+
+  /** Asks one manager after the other until one answers. @throws the last one's error; NodeError `CLOSED`. */
+  async unary<Request, Response>(
+    method: Method<'unary', Request, Response>,
+    request: Request,
+    options: CallOptions = {},
+  ): Promise<Response> {
+    return this.#anywhere((channel) => channel.unary(method, request, options));
+  }
+
+  /** Follows a stream of one manager. Whoever reads it begins anew when it ends. */
+  async serverStream<Request, Response>(
+    method: Method<'server-stream', Request, Response>,
+    request: Request,
+    options: CallOptions = {},
+  ): Promise<AsyncIterable<Response>> {
+    const channel = await this.connected();
+    return this.#watched(channel, channel.serverStream(method, request, options));
+  }
+
+  /** A stream both ways with one manager. */
+  async duplex<Request, Response>(
+    method: Method<'duplex', Request, Response>,
+    requests: AsyncIterable<Request>,
+    options: CallOptions = {},
+  ): Promise<AsyncIterable<Response>> {
+    const channel = await this.connected();
+    return this.#watched(channel, channel.duplex(method, requests, options));
+  }
+
+  /** A channel to a manager that answers. @throws NodeError of the last one that was tried. */
+  connected(): Promise<RpcChannel> {
+    return this.#anywhere(async (channel) => {
+      await channel.connect();
+      return channel;
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#stopFollowing();
+    this.#channel?.close();
+  }
+
+  async #anywhere<T>(ask: (channel: RpcChannel) => Promise<T>): Promise<T> {
+    const tried = new Set<string>();
+    let last: unknown = new NodeError('UNREACHABLE', 'no manager is known');
+    for (let turn = 0; turn <= this.#managers.length; turn++) {
+      const channel = this.#next(tried);
+      if (channel === undefined) break;
+      tried.add(channel.address);
+      try {
+        return await ask(channel);
+      } catch (error) {
+        last = error;
+        this.#drop(channel);
+        if (!isNodeError(error) || !ELSEWHERE.has(error.code)) throw error;
+      }
+    }
+    throw last;
+  }
+
+  async *#watched<T>(channel: RpcChannel, stream: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+    try {
+      yield* stream;
+    } catch (error) {
+      this.#drop(channel);
+      throw error;
+    }
+  }
+
+  /** The channel that is there, or one to a manager that was not tried yet. */
+  #next(tried: ReadonlySet<string>): RpcChannel | undefined {
+    if (this.#isClosed) throw new NodeError('CLOSED', 'the node is closed');
+    if (this.#channel !== undefined && !tried.has(this.#channel.address)) return this.#channel;
+    const { clusterId, credentials, clock, random } = this.#parts;
+    const left = this.#managers.filter((address) => !tried.has(address));
+    const address = left[Math.floor(random.next() * left.length)];
+    if (address === undefined) return undefined;
+    this.#channel = new RpcChannel({
+      address,
+      context: () => credentials.context,
+      expected: { kind: 'manager', clusterId },
+      clock,
+    });
+    return this.#channel;
+  }
+
+  /** Calls that go on over it end by themselves; the next call takes another one. */
+  #drop(channel: RpcChannel): void {
+    if (this.#channel !== channel) return;
+    this.#channel = undefined;
+    channel.renew();
+  }
+}
