@@ -95,6 +95,20 @@ program
     console.log(json ? JSON.stringify(result, undefined, 2) : formatRaftBench(result));
   });
 
+program
+  .command('plan')
+  .description('what would come of a new service, of more replicas, of a node drained or lost')
+  .option('--nodes <n>', 'nodes', wholeNumber, 1_000)
+  .option('--tasks <n>', 'tasks', wholeNumber, 10_000)
+  .option('--runs <n>', 'timed runs, after one that is thrown away', wholeNumber, 9)
+  .option('--json', 'print the result as JSON', false)
+  .action(async ({ json, ...options }) => {
+    const { benchPlan, planReport } = await import('./plan.ts');
+    const results = await benchPlan(options);
+    if (json) process.stdout.write(toJson(results));
+    else console.log(planReport(results));
+  });
+
 await program.parseAsync();
 
 function withShape(command: Command): Command {

@@ -26,7 +26,7 @@ const DECISIONS_MAX = 100_000;
 /** Makes a plan on a state of this member. */
 export async function planOn(
   state: ClusterState,
-  control: Control,
+  control: Pick<Control, 'clock' | 'lifetime' | 'digest'>,
   plannable: Plannable,
   { decisionsMax = DECISIONS_MAX, ...waiting }: PlanOptions,
 ): Promise<Plan> {
