@@ -1,5 +1,6 @@
 /** One member in a search: a core, its disk, and what is on the way to that disk. */
 
+import type { Message } from '../core/message.ts';
 import type { RaftOptions } from '../core/options.ts';
 import { RaftCore } from '../core/raft.ts';
 import type { PersistBatch } from '../core/ready.ts';
@@ -46,11 +47,20 @@ export class SearchMember extends SimulatedMember {
       this.isStalled ? 'stalled' : '',
       `${hardState.term} ${hardState.vote ?? ''} ${hardState.commit} ${this.disk.snapshotIndex}`,
       entries,
-      ...this.underWay.map((batch) => [batch.entries.map(entryKey), batch.messages.length].join()),
+      ...this.underWay.map((batch) => [batch.entries.map(entryKey), batch.messages.map(messageKey)].join()),
       [...this.reads].map(([read, { floor }]) => `${read}>${floor}`).join(),
       this.core?.fingerprint(HORIZON_TICKS) ?? 'down',
     ].join('#');
   }
+}
+
+/** Everything that a message says; entries by their terms, and clocks not at all, since no lease is in use. */
+export function messageKey(message: Message): string {
+  return JSON.stringify(message, (name, value) => {
+    if (name === 'sent' || name === 'addresses' || name === 'removed') return undefined;
+    const isEntries = name === 'entries' && message.type === 'append-request';
+    return isEntries ? message.entries.map(({ term }) => term) : value;
+  });
 }
 
 function entryKey({ index, term }: Entry): string {

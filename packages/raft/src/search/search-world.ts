@@ -14,7 +14,7 @@ import { Invariants } from '../simulator/invariants.ts';
 import type { BudgetName, SearchBudgets } from './bounds.ts';
 import type { SearchEvent } from './event.ts';
 import { eventText } from './event.ts';
-import { SEARCH_OPTIONS, SearchMember, startCore } from './search-member.ts';
+import { messageKey, SEARCH_OPTIONS, SearchMember, startCore } from './search-member.ts';
 
 const MEMBERS: readonly MemberId[] = ['n1', 'n2', 'n3'];
 
@@ -63,9 +63,7 @@ export class SearchWorld {
 
   /** Everything that the future depends on, the past as far as a rule needs it, as text. */
   get key(): string {
-    const links = [...this.#links].map(
-      ([link, messages]) => `${link}=${messages.map((m) => this.#messageKey(m))}`,
-    );
+    const links = [...this.#links].map(([link, messages]) => `${link}=${messages.map(messageKey)}`);
     const past = `${[...this.#leaders].join(' ')}/${this.#committedTerms.join()}`;
     return [
       ...[...this.members.values()].map(({ key }) => key),
@@ -280,16 +278,6 @@ export class SearchWorld {
     const messages = this.#links.get(link);
     if (messages === undefined) this.#links.set(link, [message]);
     else messages.push(message);
-  }
-
-  /** Everything that a message says; entries by their places, and clocks not at all, since no lease is in use. */
-  #messageKey(message: Message): string {
-    return JSON.stringify(message, (name, value) => {
-      if (name === 'sent' || name === 'addresses' || name === 'removed') return undefined;
-      return name === 'entries'
-        ? message.type === 'append-request' && message.entries.map(({ term }) => term)
-        : value;
-    });
   }
 
   #member(id: MemberId): SearchMember {
