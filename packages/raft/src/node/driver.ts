@@ -92,6 +92,7 @@ export class Driver {
       submit: (attempt, command, identity) => this.#submit(attempt, command, identity),
       now: () => clock.monotonic(),
       applied: () => this.applied.index,
+      metrics: settings.metrics,
     });
     const { sessions } = this;
     this.snapshots = new Snapshots(

@@ -25,3 +25,16 @@ export class RaftNodeError extends Error {
     this.code = code;
   }
 }
+
+/** An error as a node throws it: its own kind unchanged, all others as `failed`. */
+export function asNodeError(error: unknown, message: string): RaftNodeError {
+  if (error instanceof RaftNodeError) return error;
+  const detail = error instanceof Error ? `: ${error.message}` : '';
+  return new RaftNodeError('failed', `${message}${detail}`, error);
+}
+
+/** The stable code that an error carries, for metrics. */
+export function codeOf(error: unknown): string {
+  const hasCode = typeof error === 'object' && error !== null && 'code' in error;
+  return hasCode && typeof error.code === 'string' ? error.code : 'unknown';
+}

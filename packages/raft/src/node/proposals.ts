@@ -8,6 +8,7 @@ import type { ProposalRefusal } from '../core/leader.ts';
 import type { LogIndex } from '../core/types.ts';
 import type { ProposalIdentity } from './command-envelope.ts';
 import { wrapIdentified } from './command-envelope.ts';
+import type { RaftMetrics } from './ports.ts';
 import type { Admission } from './proposal-sessions.ts';
 
 /** Names a proposal across calls, members and restarts: proposing under it again is safe. Plain data, to be kept. */
@@ -48,6 +49,7 @@ export interface ProposalsParts {
   readonly submit: (attempt: number, command: Uint8Array, identity: ProposalIdentity) => Attempt;
   readonly now: () => number;
   readonly applied: () => LogIndex;
+  readonly metrics: RaftMetrics;
 }
 
 interface Pending {
@@ -92,11 +94,23 @@ export class Proposals {
     if (known !== undefined) return new Promise((resolve) => known.answer.push(resolve));
     if (this.#size >= this.#parts.max) {
       const message = `${this.#size} proposals are waiting already`;
-      return Promise.resolve({ kind: 'rejected', reason: 'busy', message });
+      return Promise.resolve(this.rejected('busy', message));
     }
     const identity = id === undefined ? this.#nextIdentity() : { ...id, settled: id.number };
     const command = wrapIdentified(identity, payload);
     return new Promise((resolve) => this.#begin(identity, command, timeoutMs, resolve));
+  }
+
+  /** A proposal that goes no further, counted. */
+  rejected(reason: 'busy' | 'too-large', message: string): ProposalOutcome {
+    this.#count('rejected', reason);
+    return { kind: 'rejected', reason, message };
+  }
+
+  /** A command that was to be appended in one term and was refused, counted. */
+  refusedInTerm<Reason extends string>(reason: Reason): Reason {
+    this.#count('rejected', reason);
+    return reason;
   }
 
   /** An entry with an identity was applied here. */
@@ -218,7 +232,12 @@ export class Proposals {
     if (numbers.size === 0 && session !== this.#parts.session) this.#pending.delete(session);
     for (const attempt of pending.uncertain) this.#attempts.delete(attempt);
     this.#size--;
+    if (outcome.kind !== 'committed') this.#count(outcome.kind, outcome.reason);
     for (const resolve of pending.answer) resolve(outcome);
+  }
+
+  #count(outcome: 'rejected' | 'unknown', reason: string): void {
+    this.#parts.metrics.count('raft_proposals_not_committed_total', 1, { outcome, reason });
   }
 
   #all(): Pending[] {

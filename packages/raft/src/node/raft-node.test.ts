@@ -255,15 +255,4 @@ describe('failing', () => {
     expect(make({ raft: { heartbeatTicks: 100 } })).toThrow(/heartbeatTicks/);
     expect(make({ bootstrap: configurationOf([]) })).toThrow(/bootstrap/);
   });
-
-  it('given a proposal from a stranger, then it is refused and counted', async () => {
-    const cluster = await NodeCluster.started(20, ['a']);
-    const stranger = cluster.network.join('z');
-    await stranger.start({ message: () => {}, snapshot: async () => {}, unreachable: () => {} });
-    stranger.send({ type: 'proposal', from: 'z', to: 'a', attempt: 1, command: bytes('no') });
-    await cluster.clock.advance(100);
-    expect(cluster.metrics.counts.get('raft_messages_refused_total stranger')).toBe(1);
-    expect(cluster.leader?.machine.texts).toEqual([]);
-    await cluster.close();
-  });
 });

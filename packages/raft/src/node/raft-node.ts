@@ -11,7 +11,7 @@ import type { RaftStatus } from '../core/status.ts';
 import type { Entry, LogIndex, MemberId, StoredState, Term } from '../core/types.ts';
 import { ENVELOPE_BYTES_MAX, wrapBare } from './command-envelope.ts';
 import { Driver } from './driver.ts';
-import { RaftNodeError } from './errors.ts';
+import { asNodeError, codeOf, RaftNodeError } from './errors.ts';
 import { Listeners } from './listeners.ts';
 import type { ChangeOutcome, TransferOutcome } from './membership-changes.ts';
 import { addMember, changeMembers, transferLeadership } from './membership-changes.ts';
@@ -148,6 +148,7 @@ export class RaftNode {
       if (this.#closing === undefined) {
         this.#state = 'failed';
         this.#failure = asNodeError(error, 'the node could not start');
+        this.#settings.metrics.count('raft_start_failures_total', 1, { reason: codeOf(error) });
         await this.#release();
       }
       throw error;
@@ -170,7 +171,7 @@ export class RaftNode {
     }
     if (command.length > this.#commandBytesMax) {
       const message = `a command of ${command.length} bytes is over the limit of ${this.#commandBytesMax}`;
-      return Promise.resolve({ kind: 'rejected', reason: 'too-large', message });
+      return Promise.resolve(driver.proposals.rejected('too-large', message));
     }
     return driver.proposals.propose(
       command,
@@ -196,7 +197,7 @@ export class RaftNode {
     if (driver.ledTerm !== term) return 'not-leader';
     if (driver.isDiskFull) return 'disk-full';
     const result = driver.core.propose([wrapBare(...parts)]);
-    if (!result.ok) return result.reason;
+    if (!result.ok) return driver.proposals.refusedInTerm(result.reason);
     const outcome = driver.waitInTerm(result.last, result.term);
     driver.input();
     return outcome;
@@ -390,10 +391,4 @@ export class RaftNode {
       this.#state === 'closed' ? 'the node is closed' : 'the node is not started',
     );
   }
-}
-
-function asNodeError(error: unknown, message: string): RaftNodeError {
-  if (error instanceof RaftNodeError) return error;
-  const detail = error instanceof Error ? `: ${error.message}` : '';
-  return new RaftNodeError('failed', `${message}${detail}`, error);
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { PersistBatch } from '../../core/ready.ts';
 import type { StoredState } from '../../core/types.ts';
 import { FileStorageError } from './errors.ts';
+import { HEADER_BYTES } from './file-header.ts';
 import {
   batchOf,
   bytesOf,
@@ -139,20 +140,23 @@ describe('a damaged file storage', { timeout: 120_000 }, () => {
     expect(refused).toBeGreaterThan(contents.length - 60);
   });
 
-  it('given a log that a crash ended, when any byte is flipped, then at most its last frame is cut off, and that is told', async () => {
+  it('given a log that a crash ended, when any bit is flipped, then at most its last frame is cut off, and that is told', async () => {
     const { fixture, segment, states, contents } = await smallLog(false);
     let cut = 0;
-    // Byte by byte where something is written, and here and there in the space behind it.
+    // Every bit of the frames, a bit of each byte of the header, and here and there in the space behind.
     const written = contents.findLastIndex((byte) => byte !== 0);
     for (let at = 0; at < contents.length; at += at <= written ? 1 : 501) {
-      const { stored, tornBytes, error } = await openWith(fixture, segment, flipped(contents, at, 0x81));
-      if (error !== undefined) {
-        expect(error.code).toBe('corrupt');
-        continue;
+      const bits = at < HEADER_BYTES || at > written ? [0x81] : [1, 2, 4, 8, 16, 32, 64, 128];
+      for (const bit of bits) {
+        const { stored, tornBytes, error } = await openWith(fixture, segment, flipped(contents, at, bit));
+        if (error !== undefined) {
+          expect(error.code).toBe('corrupt');
+          continue;
+        }
+        expect(tornBytes, `flipped at ${at}`).toBeGreaterThan(0);
+        expect([states.at(-1), states.at(-2)]).toContainEqual(stored);
+        cut += 1;
       }
-      expect(tornBytes, `flipped at ${at}`).toBeGreaterThan(0);
-      expect([states.at(-1), states.at(-2)]).toContainEqual(stored);
-      cut += 1;
     }
     expect(cut).toBeGreaterThan(0);
   });

@@ -411,11 +411,7 @@ describe('the keys of a file storage', () => {
     const fixture = new StorageFixture(1);
     await (await fixture.opened()).close();
     const [segment = ''] = fixture.segments;
-    const newer = Buffer.from(fixture.disk.contents(segment));
-    newer.writeUInt16LE(2, 8);
-    const { crc32 } = await import('node:zlib');
-    newer.writeUInt32LE(crc32(newer.subarray(0, 1020)), 1020);
-    fixture.disk.replace(segment, newer);
+    fixture.makeNewer(segment);
     await expect(fixture.storage().open()).rejects.toMatchObject({ code: 'unsupported-version' });
   });
 

@@ -147,9 +147,9 @@ function readRecord(kind: number, contents: Buffer, start: number, end: number):
     case KIND.truncated:
       return { kind: 'truncated', from: contents.readDoubleLE(start) };
     case KIND.entries:
-      return readEntries(contents, start);
+      return readEntries(contents, start, end);
     case KIND.other:
-      return JSON.parse(contents.toString('utf8', start, end)) as LogRecord;
+      return readJson(contents, start, end) as LogRecord;
     default:
       throw new RangeError(`there is no record of kind ${kind}`);
   }
@@ -164,9 +164,18 @@ function readHardState(contents: Buffer, start: number): HardState {
   return { term, vote: contents.toString('utf8', from, from + length), commit };
 }
 
-function readEntries(contents: Buffer, start: number): LogRecord {
+function readJson(contents: Buffer, start: number, end: number): unknown {
+  try {
+    return JSON.parse(contents.toString('utf8', start, end));
+  } catch {
+    throw new RangeError('a record is not the JSON that it should be');
+  }
+}
+
+function readEntries(contents: Buffer, start: number, end: number): LogRecord {
   const first = contents.readDoubleLE(start);
   const count = contents.readUInt32LE(start + 8);
+  if (count * ENTRY_HEAD_BYTES > end - start) throw new RangeError(`${count} entries are more than fit`);
   const { buffer, byteOffset } = contents;
   const entries = new Array<Entry>(count);
   let at = start + ENTRIES_HEAD_BYTES;
@@ -177,13 +186,13 @@ function readEntries(contents: Buffer, start: number): LogRecord {
     const length = contents.readUInt32LE(at + 9);
     const body = at + ENTRY_HEAD_BYTES;
     at = body + length;
-    if (at > contents.length) throw new RangeError('an entry is longer than its frame');
+    if (at > end) throw new RangeError('an entry is longer than its record');
     if (kind === ENTRY_KIND.command) {
       const payload = new Uint8Array(buffer, byteOffset + body, length);
       entries[number] = { kind: 'command', index, term, payload };
     } else if (kind === ENTRY_KIND.empty) entries[number] = { kind: 'empty', index, term };
     else if (kind === ENTRY_KIND.configuration) {
-      const configuration = JSON.parse(contents.toString('utf8', body, at)) as Configuration;
+      const configuration = readJson(contents, body, at) as Configuration;
       entries[number] = { kind: 'configuration', index, term, configuration };
     } else throw new RangeError(`there is no entry of kind ${kind}`);
   }

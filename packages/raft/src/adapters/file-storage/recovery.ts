@@ -80,6 +80,16 @@ async function listSegments({ disk, directory }: RecoveryParts) {
   return { numbers: numbers.slice(from), leftovers };
 }
 
+/** What a frame says. One that is sealed in order and still says nothing is not passed over: it may be a promise. */
+function recordsOf(contents: Buffer, file: string, offset: number): LogRecord[] {
+  try {
+    return readRecords(contents);
+  } catch (error) {
+    if (error instanceof RangeError) throw corrupt(file, offset, error.message);
+    throw error;
+  }
+}
+
 /** Reads a segment into the replay, up to where its frames end. */
 async function readSegment(
   { disk, directory, keys }: RecoveryParts,
@@ -96,7 +106,7 @@ async function readSegment(
     for (;;) {
       const read = await reader.next();
       if (read.kind === 'frame') {
-        const records = read.contents === undefined ? [] : readRecords(read.contents);
+        const records = read.contents === undefined ? [] : recordsOf(read.contents, file, read.offset);
         if (last === undefined) replay.begin(file, header, records[0], previous);
         else for (const record of records) replay.take(record, file, read.offset);
         last = { offset: read.offset, end: read.end, frames: read.counter };

@@ -1,5 +1,6 @@
 /** For tests: a simulated disk with storages on it, small ones, so that every rule about sizes comes into play. */
 
+import { crc32 } from 'node:zlib';
 import type { PersistBatch } from '../../core/ready.ts';
 import type { Configuration, Entry, HardState, Random, SnapshotDescription } from '../../core/types.ts';
 import { FileStorage } from './file-storage.ts';
@@ -129,6 +130,14 @@ export class StorageFixture {
     const storage = this.storage(options);
     await storage.open();
     return storage;
+  }
+
+  /** Makes a file one of a newer version, by its header. */
+  makeNewer(path: string): void {
+    const newer = Buffer.from(this.disk.contents(path));
+    newer.writeUInt16LE(2, 8);
+    newer.writeUInt32LE(crc32(newer.subarray(0, 1020)), 1020);
+    this.disk.replace(path, newer);
   }
 
   /** Paths of the log's segments, oldest first. */
