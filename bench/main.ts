@@ -79,6 +79,22 @@ program
   });
 
 program
+  .command('docker')
+  .description('creating containers through Skep, beside the bare engine with the same calls and Swarm mode')
+  .option('--sizes <n,n…>', 'containers at once', wholeNumbers, [1, 10, 50, 100])
+  .option('--pairs <n>', 'rounds of each size, after one that is thrown away', wholeNumber, 15)
+  .option('--no-swarm', 'leave Swarm mode out')
+  .option('--json', 'print the result as JSON', false)
+  .option('--out <folder>', 'where the result is written', RESULTS)
+  .action(async ({ json, out, ...options }) => {
+    const { benchDocker, formatDockerBench } = await import('./docker.ts');
+    const result = await benchDocker(options);
+    if (json) process.stdout.write(toJson(result));
+    else console.log(formatDockerBench(result));
+    await tell(out, { 'docker.json': toJson(result) });
+  });
+
+program
   .command('raft')
   .description('three members over mutual TLS with sealed disks, beside etcd where it is installed')
   .option('--dir <directory>', "where the members' disks are made (default: the system's)")
@@ -157,6 +173,11 @@ async function inChildren<Result>(
 
 async function tell(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
   for (const path of await writeResults(folder, files)) process.stderr.write(`wrote ${path}\n`);
+}
+
+/** Several, with commas between them. */
+function wholeNumbers(text: string): readonly number[] {
+  return text.split(',').map(wholeNumber);
 }
 
 function wholeNumber(text: string): number {
