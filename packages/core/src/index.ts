@@ -11,6 +11,7 @@ export type { CommandForwarder, CommandRequest, CommandResponse } from './cluste
 export type { Configs } from './cluster/configs.ts';
 export type { CommandOptions, VersionedCommandOptions } from './cluster/control.ts';
 export { type Endpoint, EndpointFeed, type Endpoints } from './cluster/endpoints.ts';
+export type { ExplainedDecision, TaskExplanation } from './cluster/explain.ts';
 export { LiveStream } from './cluster/live-stream.ts';
 export type { LocalNode, LocalNodeOptions } from './cluster/local-node.ts';
 export type { Networks } from './cluster/networks.ts';
@@ -58,6 +59,7 @@ export type {
   PlannedWait,
 } from './manager/planner/plan.ts';
 export { drain, lose, type PlanAction, type Plannable, scale } from './manager/planner/plan-action.ts';
+export type { NewNode, Remedy, RemedyChange } from './manager/scheduler/remedy.ts';
 export { type Constraint, checkConstraints, parseConstraint } from './model/constraint.ts';
 export type { Difference } from './model/differences.ts';
 export type {

@@ -38,6 +38,7 @@ import {
 import { Configs } from './configs.ts';
 import { Control, type VersionedCommandOptions } from './control.ts';
 import { EndpointFeed, type Endpoints, endpointsOf } from './endpoints.ts';
+import { explainOn, type TaskExplanation } from './explain.ts';
 import { Forgetting } from './forgetting.ts';
 import { LocalNode, type LocalNodeOptions } from './local-node.ts';
 import { Networks } from './networks.ts';
@@ -285,6 +286,16 @@ export class Cluster implements AsyncDisposable {
   /** This member leads: its loops decide, and commands are carried out here. */
   get leading(): boolean {
     return this.#parts.manager.leading !== undefined;
+  }
+
+  /**
+   * Why a task has the node that it has, or none: the nodes that each filter turned away and by what, the best few and
+   * how they compare, and when it was decided; for one that waits, what would make it fit. Any member can tell.
+   *
+   * @throws NotFoundError, InvalidSpecError, TimeoutError, AbortedError, ClosedError
+   */
+  async explain(taskId: string, options: WaitOptions = {}): Promise<TaskExplanation> {
+    return explainOn(this.#control.state, this.#control, taskId, options);
   }
 
   /** The state of this member, of its log and of its control loops. */

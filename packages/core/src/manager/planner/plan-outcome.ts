@@ -5,8 +5,9 @@ import { fieldDifferences } from '../../model/differences.ts';
 import type { NodeId, ServiceId } from '../../model/ids.ts';
 import type { Node, Service, Task } from '../../model/objects.ts';
 import type { PlacementFinding } from '../../model/placement.ts';
-import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.ts';
+import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
+import { holdsPlace } from '../scheduler/holds-place.ts';
 import { needsOf, toCpus } from '../scheduler/requirements.ts';
 import type {
   Named,
@@ -97,15 +98,15 @@ class OutcomeReader {
   look(was: Task | undefined, is: Task | undefined): void {
     if (was && lives(was) && !(is && lives(is))) this.#noteStop(was);
     if (!is || !lives(is)) return;
-    if (is.nodeId === undefined || !hasPlace(is)) this.#noteWaiting(is);
-    else if (!was || !hasPlace(was)) this.#notePlacement(was, is, is.nodeId);
+    if (is.nodeId === undefined || !holdsPlace(is)) this.#noteWaiting(is);
+    else if (!was || !holdsPlace(was)) this.#notePlacement(was, is, is.nodeId);
   }
 
   /** Tasks of the service that waited before and wait still, untouched. */
   *lookForWaiting(id: ServiceId): Generator<undefined, undefined, undefined> {
     let looks = 0;
     for (const task of this.#after.tasksOfService(id)) {
-      if (lives(task) && !hasPlace(task)) this.#noteWaiting(task);
+      if (lives(task) && !holdsPlace(task)) this.#noteWaiting(task);
       if (++looks % LOOKS_PER_STEP === 0) yield;
     }
   }
@@ -206,16 +207,12 @@ function lives(task: Task): boolean {
   return isMeantToRun(task.desiredState) && !isTerminal(task.status.state);
 }
 
-function hasPlace({ nodeId, status }: Task): boolean {
-  return nodeId !== undefined && taskStateRank(status.state) >= taskStateRank('assigned');
-}
-
 function loadOf(state: ClusterState, id: NodeId): NodeLoad {
   let tasks = 0;
   let nanoCpus = 0;
   let memoryBytes = 0;
   for (const task of state.tasksOfNode(id)) {
-    if (!hasPlace(task) || !lives(task)) continue;
+    if (!holdsPlace(task) || !lives(task)) continue;
     const needs = needsOf(task.spec);
     tasks += 1;
     nanoCpus += needs.nanoCpus;

@@ -6,10 +6,11 @@
 
 import type { ServiceId, TaskId } from '../../model/ids.ts';
 import type { Node, Task } from '../../model/objects.ts';
-import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
+import { isMeantToRun } from '../../model/task-state.ts';
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { FailureRecord } from './failure-record.ts';
+import { holdsPlace } from './holds-place.ts';
 import { dropOldest, NodeNotes } from './node-notes.ts';
 import { FAILURE_WINDOW_MS } from './node-order.ts';
 import { NodeTable, takesTasks } from './node-table.ts';
@@ -345,12 +346,6 @@ export class PlacementIndex {
     this.services.delete(service.id);
     if (this.#lastService === service) this.#lastService = undefined;
   }
-}
-
-/** True while a task has a claim on its node: from its assignment until it ended. */
-function holdsPlace(task: Task): boolean {
-  const { state } = task.status;
-  return task.nodeId !== undefined && state !== 'new' && state !== 'pending' && !isTerminal(state);
 }
 
 function waitsFor(task: Task): Waiting {

@@ -40,6 +40,8 @@ export interface StaticRequirements {
 export interface Requirements {
   readonly needs: Needs;
   readonly static: StaticRequirements;
+  /** Drivers of its networks. */
+  readonly drivers: readonly string[];
   /** Host ports that it opens; see {@link hostPortsOf}. */
   readonly hostPorts: readonly number[];
   /** 0 = no limit. */
@@ -107,9 +109,9 @@ export function compileRequirements(
 ): Requirements {
   const { placement, networks } = task.spec;
   const spread = placement.preferences.flatMap((preference) => parseConstraintKey(preference.spread) ?? []);
-  const drivers = networks.flatMap(({ name }) => networkDriver(name) ?? []);
+  const drivers = [...new Set(networks.flatMap(({ name }) => networkDriver(name) ?? []))].sort();
   const needs = needsOf(task.spec);
-  const fixed = compileStatic(placement, [...new Set(drivers)].sort());
+  const fixed = compileStatic(placement, drivers);
   const hostPorts = hostPortsOf(task.ports);
   const generic = needs.generic.map(([what, asked]): VerdictCause => ({ filter: 'resources', what, asked }));
   const ports = hostPorts.map((port): VerdictCause => ({ filter: 'host-port', what: hostPortText(port) }));
@@ -117,6 +119,7 @@ export function compileRequirements(
   const firstGeneric = FIRST_OF_LISTS + fixed.causes.length;
   return {
     needs,
+    drivers,
     static: fixed,
     hostPorts,
     maxReplicasPerNode: placement.maxReplicasPerNode,
@@ -158,7 +161,7 @@ function compileStatic(placement: TaskSpec['placement'], drivers: readonly strin
 }
 
 /** A driver that does not tell its plugins is trusted to have them. `name:latest` is the plugin `name`. */
-function hasPlugin(node: Node, type: string, name: string): boolean {
+export function hasPlugin(node: Node, type: string, name: string): boolean {
   const { plugins } = node.description.engine;
   if (plugins === undefined) return true;
   const wanted = `${type}/${name}`;
@@ -169,7 +172,8 @@ function hasPlugin(node: Node, type: string, name: string): boolean {
   });
 }
 
-function isOnPlatform(node: Node, platforms: TaskSpec['placement']['platforms']): boolean {
+/** Any of the platforms will do; none are all. */
+export function isOnPlatform(node: Node, platforms: TaskSpec['placement']['platforms']): boolean {
   if (platforms.length === 0) return true;
   const { os, architecture } = node.description.platform;
   return platforms.some(

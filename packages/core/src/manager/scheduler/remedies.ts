@@ -1,0 +1,272 @@
+/**
+ * Finds what would make a task fit: for each node all that stands in the way, not only what the filters meet first;
+ * then the fewest changes that do, and on how many nodes. Sound: whoever makes the changes that a remedy names on one
+ * of the nodes that it names has made the task fit there.
+ *
+ * It reads a state and nothing else, so that every member can answer. A generator: it looks at every task that has a
+ * place, in slices.
+ */
+
+import { type Constraint, parseConstraint } from '../../model/constraint.ts';
+import { compileConstraint } from '../../model/constraint-match.ts';
+import type { NetworkId, NodeId } from '../../model/ids.ts';
+import type { Node, Task } from '../../model/objects.ts';
+import { isMeantToRun } from '../../model/task-state.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import { freeAmount, GenericUse, offered } from './generic-use.ts';
+import { holdsPlace } from './holds-place.ts';
+import {
+  changeInWords,
+  type NewNode,
+  newNodeInWords,
+  REMEDIES_MAX,
+  REMEDY_NODES_MAX,
+  type Remedy,
+  type RemedyChange,
+} from './remedy.ts';
+import {
+  compileRequirements,
+  hasPlugin,
+  hostPortsOf,
+  hostPortText,
+  isOnPlatform,
+  needsOf,
+  type Requirements,
+  toCpus,
+  toNanoCpus,
+} from './requirements.ts';
+
+/** Tasks and nodes looked at between two chances to let others in. */
+const LOOKS_PER_STEP = 2_048;
+
+/** What stands in the way on one node. Undefined: what nobody can change there. */
+type Way = readonly RemedyChange[] | undefined;
+
+/** What can be said of a task without a place. */
+export interface Prospects {
+  /** It fits somewhere as things are, and only waits for its turn. */
+  readonly fits: boolean;
+  /** What would make it fit; best first. */
+  readonly remedies: readonly Remedy[];
+}
+
+/** Finds remedies for a task without a place. */
+export function* findRemedies(task: Task, state: ClusterState): Generator<undefined, Prospects, undefined> {
+  const requirements = requirementsOf(task, state);
+  const constraints = task.spec.placement.constraints.map((text) => parseConstraint(text));
+  const ways = new Map<string, { readonly node: Node; readonly way: readonly RemedyChange[] }[]>();
+  let looks = 0;
+  for (const node of task.nodeId === undefined ? state.nodes() : onlyNode(task.nodeId, state)) {
+    const use = useOf(node.id, task, state);
+    looks += 1 + use.tasks;
+    const way = wayTo(node, task, requirements, constraints, use);
+    if (way?.length === 0) return { fits: true, remedies: [] };
+    if (way) {
+      const shape = JSON.stringify(way.map(shapeOf));
+      ways.set(shape, [...(ways.get(shape) ?? []), { node, way }]);
+    }
+    if (looks >= LOOKS_PER_STEP) {
+      looks = 0;
+      yield;
+    }
+  }
+  const remedies = [...ways.values()].map(easiest);
+  remedies.sort((a, b) => a.changes.length - b.changes.length || b.count - a.count);
+  const newNode = task.nodeId === undefined ? newNodeFor(task, requirements, constraints) : [];
+  return { fits: false, remedies: [...remedies.slice(0, REMEDIES_MAX), ...newNode] };
+}
+
+function requirementsOf(task: Task, state: ClusterState): Requirements {
+  return compileRequirements(task, (name) => {
+    const id = state.idByName('network', name);
+    return id === undefined ? undefined : state.network(id as NetworkId)?.spec.driver;
+  });
+}
+
+function* onlyNode(id: NodeId, state: ClusterState): Generator<Node, undefined, undefined> {
+  const node = state.node(id);
+  if (node) yield node;
+}
+
+/** What is taken on one node. */
+interface Use {
+  readonly tasks: number;
+  readonly nanoCpus: number;
+  readonly memoryBytes: number;
+  readonly generic: GenericUse;
+  readonly hostPorts: ReadonlySet<number>;
+  /** Active tasks of the service. */
+  readonly ofService: number;
+}
+
+function useOf(id: NodeId, { serviceId }: Task, state: ClusterState): Use {
+  const generic = new GenericUse();
+  const hostPorts = new Set<number>();
+  let tasks = 0;
+  let nanoCpus = 0;
+  let memoryBytes = 0;
+  let ofService = 0;
+  for (const task of state.tasksOfNode(id)) {
+    tasks += 1;
+    if (!holdsPlace(task)) continue;
+    const needs = needsOf(task.spec);
+    nanoCpus += needs.nanoCpus;
+    memoryBytes += needs.memoryBytes;
+    generic.book(needs.generic, task.assignedGeneric, 1);
+    for (const port of hostPortsOf(task.ports)) hostPorts.add(port);
+    if (task.serviceId === serviceId && isMeantToRun(task.desiredState)) ofService += 1;
+  }
+  return { tasks, nanoCpus, memoryBytes, generic, hostPorts, ofService };
+}
+
+function wayTo(
+  node: Node,
+  task: Task,
+  requirements: Requirements,
+  constraints: readonly ReturnType<typeof parseConstraint>[],
+  use: Use,
+): Way {
+  const { placement } = task.spec;
+  if (!isOnPlatform(node, placement.platforms)) return undefined;
+  const unmet = unmetConstraints(node, constraints);
+  if (!unmet) return undefined;
+  const way: RemedyChange[] = [];
+  if (node.status.state !== 'ready') way.push({ kind: 'ready' });
+  if (node.spec.availability !== 'active') way.push({ kind: 'active' });
+  way.push(...lackingResources(node, requirements, use), ...unmet);
+  for (const driver of requirements.drivers) {
+    if (!hasPlugin(node, 'network', driver)) way.push({ kind: 'plugin', plugin: `network/${driver}` });
+  }
+  for (const port of requirements.hostPorts) {
+    if (use.hostPorts.has(port)) way.push({ kind: 'host-port', port: hostPortText(port) });
+  }
+  const most = requirements.maxReplicasPerNode;
+  if (most > 0 && use.ofService >= most) {
+    way.push({ kind: 'replicas', most: use.ofService + 1, ending: use.ofService - most + 1 });
+  }
+  return way;
+}
+
+function lackingResources(node: Node, { needs }: Requirements, use: Use): RemedyChange[] {
+  const { cpus, memoryBytes, generic } = node.description.resources;
+  const lacks: RemedyChange[] = [];
+  const lack = (resource: string, more: number) => {
+    if (more > 0) lacks.push({ kind: 'resource', resource, more });
+  };
+  if (needs.nanoCpus > 0) lack('cpus', toCpus(needs.nanoCpus + use.nanoCpus - toNanoCpus(cpus)));
+  if (needs.memoryBytes > 0) lack('memory', needs.memoryBytes + use.memoryBytes - memoryBytes);
+  for (const [name, amount] of needs.generic) {
+    lack(name, amount - freeAmount(offered(generic, name), name, [use.generic]));
+  }
+  return lacks;
+}
+
+/** What would meet the constraints that the node does not meet; undefined where nobody can change that. */
+function unmetConstraints(
+  node: Node,
+  constraints: readonly ReturnType<typeof parseConstraint>[],
+): RemedyChange[] | undefined {
+  const changes: RemedyChange[] = [];
+  const excluded = new Map<string, string[]>();
+  for (const constraint of constraints) {
+    if ('rule' in constraint) return undefined;
+    if (compileConstraint(constraint)(node)) continue;
+    const { key, operator, value } = constraint;
+    if (key.kind === 'node.role') changes.push({ kind: 'role', role: roleFor(constraint) });
+    else if (!('label' in key)) return undefined;
+    else if (operator === '==') {
+      changes.push({ kind: 'label', label: `${key.kind}.${key.label}`, value });
+    } else {
+      const label = `${key.kind}.${key.label}`;
+      excluded.set(label, [...(excluded.get(label) ?? []), value]);
+    }
+  }
+  // A label that is to have one value is other than what it must not be; a list of its own says what to avoid.
+  const fixed = new Set(changes.flatMap((change) => (change.kind === 'label' ? [change.label] : [])));
+  for (const label of excluded.keys()) {
+    if (fixed.has(label)) continue;
+    const not = constraints.flatMap((each) =>
+      'key' in each &&
+      each.operator === '!=' &&
+      'label' in each.key &&
+      `${each.key.kind}.${each.key.label}` === label
+        ? [each.value]
+        : [],
+    );
+    changes.push({ kind: 'other-label', label, not });
+  }
+  return changes;
+}
+
+function roleFor({ operator, value }: Constraint): 'manager' | 'worker' {
+  const isManager = (value.toLowerCase() === 'manager') === (operator === '==');
+  return isManager ? 'manager' : 'worker';
+}
+
+/** What a change is about, without how much of it. */
+function shapeOf(change: RemedyChange): unknown {
+  switch (change.kind) {
+    case 'resource':
+      return [change.kind, change.resource];
+    case 'replicas':
+      return [change.kind];
+    default:
+      return change;
+  }
+}
+
+function amountsOf(way: readonly RemedyChange[]): number[] {
+  return way.flatMap((change) =>
+    change.kind === 'resource' ? [change.more] : change.kind === 'replicas' ? [change.most] : [],
+  );
+}
+
+/** Of nodes that need the same kinds of changes: the least that does on one, and all on which it does. */
+function easiest(
+  nodes: readonly { readonly node: Node; readonly way: readonly RemedyChange[] }[],
+): Extract<Remedy, { readonly kind: 'change' }> {
+  const [first, ...others] = nodes as [(typeof nodes)[number], ...(typeof nodes)[number][]];
+  const best = others.reduce(
+    (least, each) => (isLess(amountsOf(each.way), amountsOf(least.way)) ? each : least),
+    first,
+  );
+  const most = amountsOf(best.way);
+  const fitting = nodes.filter(({ way }) => amountsOf(way).every((amount, at) => amount <= (most[at] ?? 0)));
+  const named = fitting.map(({ node: { id, description } }) => ({ id, name: description.hostname }));
+  const words = best.way.map(changeInWords).join(' and ');
+  const where = named.length === 1 ? `on ${named[0]?.name ?? ''}` : `on any of ${named.length} nodes`;
+  return {
+    kind: 'change',
+    changes: best.way,
+    nodes: named.slice(0, REMEDY_NODES_MAX),
+    count: named.length,
+    message: `${words} ${where}`,
+  };
+}
+
+function isLess(a: readonly number[], b: readonly number[]): boolean {
+  for (const [at, amount] of a.entries()) if (amount !== b[at]) return amount < (b[at] ?? 0);
+  return false;
+}
+
+/** A new node would do, unless a constraint names one that is there. */
+function newNodeFor(
+  { spec }: Task,
+  { needs }: Requirements,
+  constraints: readonly ReturnType<typeof parseConstraint>[],
+): Remedy[] {
+  const named = constraints.some(
+    (each) => 'rule' in each || (each.key.kind === 'node.id' && each.operator === '=='),
+  );
+  if (named) return [];
+  const node: NewNode = {
+    cpus: toCpus(needs.nanoCpus),
+    memoryBytes: needs.memoryBytes,
+    generic: Object.fromEntries(needs.generic),
+    constraints: spec.placement.constraints,
+    platforms: spec.placement.platforms.map(({ os, architecture }) =>
+      [os || '*', architecture || '*'].join('/'),
+    ),
+  };
+  return [{ kind: 'new-node', node, message: newNodeInWords(node) }];
+}
