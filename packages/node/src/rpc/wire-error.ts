@@ -7,6 +7,7 @@ import {
   AbortedError,
   ClosedError,
   DriverError,
+  IndexConflictError,
   InUseError,
   InvalidSpecError,
   isSkepError,
@@ -65,6 +66,7 @@ const MAKERS: Readonly<Record<string, (wire: WireError) => Error>> = {
   NameConflictError: ({ kind, conflicting }) => new NameConflictError(kind, conflicting),
   VersionConflictError: ({ kind, id, expected, actual }) =>
     new VersionConflictError(kind, id, expected, actual),
+  IndexConflictError: ({ expected, actual }) => new IndexConflictError(expected, actual),
   InUseError: ({ message, users }) => withMessage(new InUseError('', '', users), message),
   PreconditionError: ({ message }) => new PreconditionError(message),
   UnavailableError: ({ reason, message, retryable }) => new UnavailableError(reason, message, { retryable }),
