@@ -25,3 +25,21 @@ describe('the custom driver example', () => {
     expect(lines.at(-1)).toBe('flaky runs at attempt 3');
   });
 });
+
+describe('the what-if example', () => {
+  it('when it is run, then plans come true or are refused, and a waiting task says what would help', async () => {
+    const { lines, exit } = runExample('what-if/what-if.ts');
+    expect(await exit, lines.join('\n')).toBe(0);
+    expect(lines).toEqual([
+      'web.2 would go to one',
+      expect.stringMatching(/^web\.4 would wait: no suitable node/),
+      'replicas: 5 would become 9',
+      'the plan to drain is out of date: plan again',
+      expect.stringMatching(/^web\.9 waits: no suitable node .*insufficient resources on 2 nodes: cpus/),
+      'what would help: 1 more CPU on any of 2 nodes',
+      'what would help: label node.labels.disk=ssd on three',
+      'what would help: a new node with 1 CPU, node.labels.disk==ssd',
+      'web.9 runs on three',
+    ]);
+  });
+});
