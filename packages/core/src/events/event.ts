@@ -98,6 +98,8 @@ export type ClusterEvent =
       readonly state: NodeState;
       readonly message: string;
       readonly ids: readonly NodeId[];
+      /** With `down`: their tasks are not to be replaced yet. */
+      readonly tasksKept?: true;
     }
   | { readonly type: 'node.removed'; readonly id: NodeId }
   | { readonly type: 'service.created'; readonly id: ServiceId; readonly spec: ServiceSpec }

@@ -60,8 +60,15 @@ export function unknownDescription(hostname: string, driver: string): NodeDescri
   };
 }
 
-/** `unknown`: a new leader has not heard from it yet. */
-export type NodeState = 'unknown' | 'ready' | 'down';
+/**
+ * What the managers think of a node.
+ *
+ * - `unknown`: a new leader has not heard from it yet, or it is back and still stops what was replaced meanwhile.
+ * - `ready`: it has a session and may be given tasks.
+ * - `suspect`: it was silent for longer than it should be. It gets no new tasks and keeps those that it has.
+ * - `down`: it is given up; its tasks are replaced elsewhere, unless they are kept for now.
+ */
+export type NodeState = 'unknown' | 'ready' | 'suspect' | 'down';
 
 /** What the dispatcher knows of a node. */
 export interface NodeStatus {
@@ -72,6 +79,8 @@ export interface NodeStatus {
   readonly since: number;
   /** Address under which the node's ports are reached. */
   readonly address: string;
+  /** The node is down and its tasks are kept all the same for now: too many are lost at once. */
+  readonly tasksKept?: true;
 }
 
 /** A machine, or a part of one, that runs tasks. */

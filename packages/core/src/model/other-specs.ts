@@ -12,12 +12,30 @@ export const clusterSpecSchema = z.strictObject({
     .strictObject({
       /** Between two heartbeats of an agent. Default 1 s. */
       heartbeatMs: milliseconds.min(10, 'must be at least 10 ms').default(1_000),
+      /**
+       * A node that was silent for so long is suspect: it gets no new tasks and keeps those that it has. Default: two
+       * and a half heartbeats.
+       */
+      suspectMs: milliseconds.min(10, 'must be at least 10 ms').optional(),
       /** A node that was silent for so long is down. Default 5 s. */
       silentDownMs: milliseconds.min(10, 'must be at least 10 ms').default(5_000),
       /** A node whose session closed and was not renewed for so long is down. Default 3.5 s. */
       closedDownMs: milliseconds.default(3_500),
       /** Tasks of a node that was down for so long are given up as orphaned. Default 24 h. */
       orphanAfterMs: milliseconds.default(86_400_000),
+      /** How quickly tasks are replaced when many nodes go down at once. */
+      eviction: z
+        .strictObject({
+          /** Tasks that may be replaced at once. The last node that fits is not divided. Default 1,000. */
+          tasksAtOnce: z.number().int('must be a whole number').min(1, 'must be at least 1').default(1_000),
+          /** Tasks that may be replaced each second after that. Default 100. */
+          tasksPerSecond: z.number().positive('must be more than 0').default(100),
+        })
+        .optional(),
+    })
+    .refine(({ suspectMs, silentDownMs }) => suspectMs === undefined || suspectMs <= silentDownMs, {
+      path: ['suspectMs'],
+      error: 'must not be longer than silentDownMs',
     })
     .refine(({ heartbeatMs, silentDownMs }) => silentDownMs > heartbeatMs, {
       path: ['silentDownMs'],

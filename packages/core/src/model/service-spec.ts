@@ -1,7 +1,7 @@
 /** What a service should be: how many tasks of which kind, and how they are reached and updated. */
 
 import * as z from 'zod';
-import { dnsName, labels } from './names.ts';
+import { dnsName, labels, milliseconds } from './names.ts';
 import { taskSpecSchema } from './task-spec.ts';
 
 /** Most replicas that one service may ask for. */
@@ -39,6 +39,11 @@ export const serviceSpecSchema = z.strictObject({
   task: taskSpecSchema,
   ports: z.array(port).default([]),
   endpointMode: z.enum(['vip', 'dnsrr']).default('vip'),
+  /**
+   * How long the service's tasks on a node that is down are waited for before others take their place. Default 0: not
+   * at all.
+   */
+  evictAfterMs: milliseconds.optional(),
   /** How changed tasks are replaced: stop the old one, then start the new one, so many slots at a time. */
   update: z
     .strictObject({ parallelism: z.number().int().min(0, 'must not be negative').default(1) })

@@ -209,7 +209,11 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'node.joined': record({ id, spec: nodeSpec, description: anyDescription, address: anyText }),
   'node.updated': record({ id, spec: nodeSpec }),
   'node.described': record({ id, description: anyDescription, address: anyText }),
-  'node.status': record({ state: fc.constantFrom('unknown', 'ready', 'down'), message: anyText, ids }),
+  'node.status': record({
+    state: fc.constantFrom('unknown', 'ready', 'suspect', 'down'),
+    message: anyText,
+    ids,
+  }),
   'node.removed': record({ id }),
   'service.created': record({ id, spec: anyServiceSpec }),
   'service.updated': record({

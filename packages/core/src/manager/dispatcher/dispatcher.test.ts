@@ -170,13 +170,17 @@ describe('Dispatcher sessions', () => {
 });
 
 describe('Dispatcher liveness', () => {
-  it('given heartbeats, when they stop, then the node is down 5 s after the last and its session is no more', async () => {
+  it('given heartbeats, when they stop, then the node is suspect after 2.5 s and down after 5 s', async () => {
     const desk = new Desk(unreadyNode());
     const session = await desk.open();
     await desk.beat(session, 20_000);
     expect(desk.nodeState()).toBe('ready');
-    await desk.clock.advance(3_999);
+    await desk.clock.advance(1_499);
     expect(desk.nodeState()).toBe('ready');
+    await desk.clock.advance(1);
+    expect(desk.nodeState()).toBe('suspect');
+    await desk.clock.advance(2_499);
+    expect(desk.nodeState()).toBe('suspect');
     await desk.clock.advance(1);
     expect(desk.nodeState()).toBe('down');
     await expect(desk.dispatcher.heartbeat(NODE, session.id)).rejects.toMatchObject({
@@ -242,15 +246,17 @@ describe('Dispatcher liveness', () => {
     await desk.clock.settle();
     expect(messages.items.at(-1)?.heartbeatMs).toBe(200);
     await desk.dispatcher.heartbeat(NODE, session.id);
-    await desk.clock.advance(599);
+    await desk.clock.advance(499);
     expect(desk.nodeState()).toBe('ready');
+    await desk.clock.advance(100);
+    expect(desk.nodeState()).toBe('suspect');
     await desk.clock.advance(1);
     expect(desk.nodeState()).toBe('down');
   });
 });
 
 describe('Dispatcher with many nodes', () => {
-  it('given 2,000 sessions that beat, when all fall silent at once, then one timer and one transaction tell it', async () => {
+  it('given 2,000 sessions that beat, when all fall silent at once, then one timer and two transactions tell it', async () => {
     const desk = new Desk(aCluster().withNodes(2_000, () => ({ state: 'unknown' })));
     const ids = [...desk.store.committed.nodes()].map(({ id }) => id);
     const sessions = await desk.clock.run(
@@ -274,7 +280,101 @@ describe('Dispatcher with many nodes', () => {
     const before = desk.store.transactions.length;
     await desk.clock.advance(5_000);
     expect(ids.every((nodeId) => desk.nodeState(nodeId) === 'down')).toBe(true);
-    expect(desk.store.transactions.length - before).toBe(1);
+    expect(desk.store.transactions.length - before, 'suspect, then down').toBe(2);
+  });
+});
+
+describe('Dispatcher and nodes that are lost', () => {
+  const silentWith = (services: number, tasksEach: number) => {
+    const built = aCluster().withNodes(services, () => ({ state: 'unknown' }));
+    for (let n = 1; n <= services; n++) {
+      built.withService({ name: `web-${n}` }).withRunning(`web-${n}`, Array(tasksEach).fill(`node-${n}`));
+    }
+    return new Desk(built);
+  };
+  const kept = (desk: Desk) =>
+    [...desk.store.committed.nodes()].filter((node) => node.status.tasksKept).length;
+  const limit = async (desk: Desk, eviction: { tasksAtOnce: number; tasksPerSecond: number }) => {
+    const { cluster } = desk.store.committed;
+    if (!cluster) throw new Error('no cluster');
+    const dispatcher = { ...cluster.spec.dispatcher, eviction };
+    await desk.clock.run(
+      desk.store.write({ type: 'cluster.updated', spec: { ...cluster.spec, dispatcher } }),
+    );
+  };
+
+  it('given a suspect node, when it is heard again, then it is ready and lost nothing', async () => {
+    const desk = new Desk(unreadyNode());
+    const session = await desk.open();
+    await desk.clock.advance(4_000);
+    expect(desk.nodeState()).toBe('suspect');
+    await desk.beat(session, 5_000);
+    expect(desk.nodeState()).toBe('ready');
+  });
+
+  it('given one node with more tasks than go at once, when it is lost, then all of them go', async () => {
+    const desk = silentWith(1, 5);
+    await limit(desk, { tasksAtOnce: 2, tasksPerSecond: 1 });
+    await desk.open();
+    await desk.clock.advance(5_000);
+    expect(desk.nodeState()).toBe('down');
+    expect(kept(desk)).toBe(0);
+  });
+
+  it('given many nodes, when they are lost together, then their tasks go little by little', async () => {
+    const desk = silentWith(6, 10);
+    await limit(desk, { tasksAtOnce: 20, tasksPerSecond: 5 });
+    for (let n = 1; n <= 6; n++) await desk.open(`node-${n}`);
+    await desk.clock.advance(5_000);
+    expect([1, 2, 3, 4, 5, 6].map((n) => desk.nodeState(`node-${n}`))).toEqual(Array(6).fill('down'));
+    expect(kept(desk)).toBe(4);
+    await desk.clock.advance(250);
+    expect(kept(desk)).toBe(3);
+    await desk.clock.advance(1_960);
+    expect(kept(desk)).toBe(2);
+    // One that is back keeps what it has, for good.
+    await desk.open('node-6');
+    expect(desk.nodeState('node-6')).toBe('ready');
+    await desk.clock.advance(60_000);
+    expect(kept(desk)).toBe(0);
+  });
+
+  it('given nodes whose tasks wait, when another leads, then they go on going', async () => {
+    const desk = silentWith(3, 10);
+    await limit(desk, { tasksAtOnce: 5, tasksPerSecond: 5 });
+    for (let n = 1; n <= 3; n++) await desk.open(`node-${n}`);
+    await desk.clock.advance(5_000);
+    expect(kept(desk)).toBe(2);
+    desk.lead();
+    await desk.clock.advance(4_000);
+    expect(kept(desk)).toBe(0);
+  });
+
+  it('given a task that was replaced meanwhile, when its node is back, then it is ready once that has ended', async () => {
+    const desk = new Desk(withWeb().withRunning('web', ['node-1', 'node-1']));
+    await desk.open();
+    await desk.clock.advance(5_000);
+    expect(desk.nodeState()).toBe('down');
+    desk.desire('web-1', 'shutdown');
+    const session = await desk.open();
+    expect(desk.nodeState()).toBe('unknown');
+    await desk.beat(session, 3_000);
+    expect(desk.nodeState()).toBe('unknown');
+    await desk.clock.run(desk.report(session, 'web-1', 'shutdown'));
+    await desk.clock.settle();
+    expect(desk.nodeState()).toBe('ready');
+  });
+
+  it('given a replaced task that does not end, when its node is back, then it is ready after a minute all the same', async () => {
+    const desk = new Desk(withWeb().withRunning('web', ['node-1']));
+    await desk.open();
+    await desk.clock.advance(5_000);
+    desk.desire('web-1', 'shutdown');
+    const session = await desk.open();
+    await desk.beat(session, 59_000);
+    expect(desk.nodeState()).toBe('unknown');
+    await desk.beat(session, 2_000);
+    expect(desk.nodeState()).toBe('ready');
   });
 });
 

@@ -8,7 +8,6 @@
 
 import type { ClusterEvent } from '../../events/event.ts';
 import { type NodeId, newId, type SessionId } from '../../model/ids.ts';
-import type { NodeState } from '../../model/objects.ts';
 import type { ClusterSpec } from '../../model/other-specs.ts';
 import { plainEqual } from '../../model/plain-equal.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -25,14 +24,13 @@ import {
   type WorkerCalls,
 } from '../../worker/dispatcher-port.ts';
 import type { LeaderStore } from '../leader-store.ts';
-import { DeadlineQueue } from './deadline-queue.ts';
+import { DISPATCHER } from './dispatcher-actor.ts';
+import { NodeLiveness, nodeStatus } from './node-liveness.ts';
 import { NodeSession } from './node-session.ts';
 import { RegistrationLimit } from './registration-limit.ts';
+import { hasReplacedTasks, ReturningNodes } from './returning-nodes.ts';
 import { cleanStatus } from './status-check.ts';
 import { StatusQueue } from './status-queue.ts';
-
-/** A new leader gives nodes so many times the usual silence to come back before they are down. */
-const NEW_LEADER_GRACE = 2;
 
 /** What a dispatcher works with. */
 interface DispatcherParts {
@@ -42,8 +40,6 @@ interface DispatcherParts {
   readonly logger: Logger;
 }
 
-const ACTOR = { kind: 'loop', name: 'dispatcher' } as const;
-
 /** Serves the agents of all nodes during one leadership. */
 export class Dispatcher implements DispatcherPort {
   readonly #store: LeaderStore;
@@ -51,7 +47,8 @@ export class Dispatcher implements DispatcherPort {
   readonly #random: Random;
   readonly #logger: Logger;
   readonly #sessions = new Map<NodeId, NodeSession>();
-  readonly #deadlines: DeadlineQueue<NodeId>;
+  readonly #liveness: NodeLiveness;
+  readonly #returning: ReturningNodes;
   readonly #registrations = new RegistrationLimit();
   readonly #statuses: StatusQueue;
   #state: 'new' | 'serving' | 'stopped' = 'new';
@@ -62,7 +59,14 @@ export class Dispatcher implements DispatcherPort {
     this.#clock = clock;
     this.#random = random;
     this.#logger = logger;
-    this.#deadlines = new DeadlineQueue(clock, (nodeIds) => this.#markDown(nodeIds));
+    this.#liveness = new NodeLiveness({
+      store,
+      clock,
+      logger,
+      settings: () => this.#settings(),
+      onDown: (nodeIds) => this.#endSilent(nodeIds),
+    });
+    this.#returning = new ReturningNodes(clock, (nodeId) => this.#markReady(nodeId));
     this.#statuses = new StatusQueue(store, logger);
   }
 
@@ -73,20 +77,15 @@ export class Dispatcher implements DispatcherPort {
   start(): void {
     this.#state = 'serving';
     this.#stopListening = this.#store.onCommitted((changes, state) => this.#observe(changes, state));
-    const graceMs = NEW_LEADER_GRACE * this.#settings().silentDownMs;
-    for (const node of this.#store.head.nodes())
-      if (node.status.state !== 'down') this.#deadlines.set(node.id, graceMs);
-    this.#transact((head) => {
-      const ready = [...head.nodes()].filter((node) => node.status.state === 'ready').map((node) => node.id);
-      return nodeStatus('unknown', 'a new leader has not heard from it yet', ready);
-    });
+    this.#liveness.start();
   }
 
   /** Ends all sessions and serves no more: the leadership is over. Safe to call twice, and before {@link start}. */
   close(): void {
     this.#state = 'stopped';
     this.#stopListening();
-    this.#deadlines.clear();
+    this.#liveness.close();
+    this.#returning.clear();
     for (const session of this.#sessions.values()) session.end(unavailable());
     this.#sessions.clear();
   }
@@ -109,9 +108,9 @@ export class Dispatcher implements DispatcherPort {
     const id = newId<SessionId>(this.#random);
     const session = new NodeSession({ id, nodeId, calls }, () => this.#store.committed);
     this.#sessions.set(nodeId, session);
-    this.#heard(nodeId);
+    this.#liveness.heard(nodeId);
     try {
-      await this.#store.transact(ACTOR, (head) => ({
+      await this.#store.transact(DISPATCHER, (head) => ({
         events: registration(request, head),
         result: undefined,
       }));
@@ -120,6 +119,8 @@ export class Dispatcher implements DispatcherPort {
       this.#close(session, error instanceof SessionError ? error : unavailable());
       throw session.ended ?? unavailable();
     }
+    if (!session.ended && this.#store.head.node(nodeId)?.status.state === 'unknown')
+      this.#returning.add(nodeId);
     if (signal.aborted) this.#close(session, new SessionError('session-invalid', 'its opening was given up'));
     signal.throwIfAborted();
     if (session.ended) throw session.ended;
@@ -128,7 +129,7 @@ export class Dispatcher implements DispatcherPort {
 
   async heartbeat(nodeId: NodeId, id: SessionId): Promise<{ readonly heartbeatMs: number }> {
     this.#session(nodeId, id);
-    this.#heard(nodeId);
+    this.#liveness.heard(nodeId);
     return { heartbeatMs: this.#settings().heartbeatMs };
   }
 
@@ -157,8 +158,8 @@ export class Dispatcher implements DispatcherPort {
     session.end(error);
     if (this.#sessions.get(session.nodeId) !== session) return;
     this.#sessions.delete(session.nodeId);
-    this.#deadlines.delete(session.nodeId);
-    if (this.#state === 'serving') this.#deadlines.set(session.nodeId, this.#settings().closedDownMs);
+    this.#returning.delete(session.nodeId);
+    if (this.#state === 'serving') this.#liveness.closed(session.nodeId);
   }
 
   #session(nodeId: NodeId, id: SessionId): NodeSession {
@@ -173,40 +174,34 @@ export class Dispatcher implements DispatcherPort {
     if (this.#state !== 'serving') throw unavailable();
   }
 
-  #heard(nodeId: NodeId): void {
-    this.#deadlines.set(nodeId, this.#settings().silentDownMs);
-  }
-
   #settings(): ClusterSpec['dispatcher'] {
     const { cluster } = this.#store.head;
     if (!cluster) throw new SessionError('unavailable', 'there is no cluster yet');
     return cluster.spec.dispatcher;
   }
 
-  #markDown(nodeIds: readonly NodeId[]): void {
-    const silent: NodeId[] = [];
-    const closed: NodeId[] = [];
+  /** Ends the sessions of nodes that are given up; tells which had one. */
+  #endSilent(nodeIds: readonly NodeId[]): Set<NodeId> {
+    const silent = new Set<NodeId>();
     for (const nodeId of nodeIds) {
       const session = this.#sessions.get(nodeId);
-      (session ? silent : closed).push(nodeId);
+      if (session) silent.add(nodeId);
       session?.end(new SessionError('session-invalid', 'no heartbeat came in time'));
       this.#sessions.delete(nodeId);
+      this.#returning.delete(nodeId);
     }
-    this.#transact((head) => {
-      const gone = (nodeId: NodeId) => (head.node(nodeId)?.status.state ?? 'down') !== 'down';
-      return [
-        ...nodeStatus('down', 'no heartbeat came in time', silent.filter(gone)),
-        ...nodeStatus('down', 'has no session', closed.filter(gone)),
-      ];
-    });
+    return silent;
   }
 
-  #transact(decide: (head: ClusterState) => readonly ClusterEvent[]): void {
-    const done = this.#store.transact(ACTOR, (head) => ({ events: decide(head), result: undefined }));
-    done.catch((error: unknown) => {
-      // The leadership ends with it; the next dispatcher looks at every node anew.
-      this.#logger.debug({ error }, 'change of node status was not committed');
-    });
+  #markReady(nodeId: NodeId): void {
+    const done = this.#store.transact(DISPATCHER, (head) => ({
+      events:
+        head.node(nodeId)?.status.state === 'unknown'
+          ? nodeStatus('ready', 'has stopped what was replaced', [nodeId])
+          : [],
+      result: undefined,
+    }));
+    done.catch((error: unknown) => this.#logger.debug({ node: nodeId, error }, 'node was not made ready'));
   }
 
   #observe({ changes }: ChangeSet, state: ClusterState): void {
@@ -224,7 +219,7 @@ export class Dispatcher implements DispatcherPort {
           if (before) this.#forget(before.id);
           continue;
         }
-        if (!before) this.#deadlines.set(after.id, NEW_LEADER_GRACE * this.#settings().silentDownMs);
+        if (!before) this.#liveness.joined(after.id);
         const session = this.#sessions.get(after.id);
         if (!session) continue;
         session.markNode();
@@ -236,7 +231,11 @@ export class Dispatcher implements DispatcherPort {
         }
       }
     }
-    for (const session of marked) if (state.node(session.nodeId)) this.#wake(session);
+    for (const session of marked) {
+      if (!state.node(session.nodeId)) continue;
+      this.#wake(session);
+      this.#returning.look(session.nodeId, state);
+    }
   }
 
   #wake(session: NodeSession): void {
@@ -252,7 +251,8 @@ export class Dispatcher implements DispatcherPort {
   #forget(nodeId: NodeId): void {
     this.#sessions.get(nodeId)?.end(nodeRemoved(nodeId));
     this.#sessions.delete(nodeId);
-    this.#deadlines.delete(nodeId);
+    this.#liveness.forget(nodeId);
+    this.#returning.delete(nodeId);
     this.#registrations.forget(nodeId);
   }
 }
@@ -265,12 +265,11 @@ function registration({ nodeId, description, address }: SessionRequest, head: Cl
   if (node.status.address !== address || !plainEqual(node.description, description)) {
     events.push({ type: 'node.described', id: nodeId, description, address });
   }
-  if (node.status.state !== 'ready') events.push(...nodeStatus('ready', 'has a session', [nodeId]));
-  return events;
-}
-
-function nodeStatus(state: NodeState, message: string, ids: readonly NodeId[]): ClusterEvent[] {
-  return ids.length === 0 ? [] : [{ type: 'node.status', state, message, ids }];
+  if (node.status.state === 'ready') return events;
+  const stops = node.status.state === 'down' && hasReplacedTasks(head, nodeId);
+  return stops
+    ? [...events, ...nodeStatus('unknown', 'is back, and stops what was replaced meanwhile', [nodeId])]
+    : [...events, ...nodeStatus('ready', 'has a session', [nodeId])];
 }
 
 const unavailable = () => new SessionError('unavailable', 'no leader serves here just now');

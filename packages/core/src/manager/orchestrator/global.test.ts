@@ -80,6 +80,15 @@ describe('given a global service', () => {
     expect(nodesOf(cluster.tasks('agent'))).toEqual(['node-1']);
   });
 
+  test('when a node goes down and the service waits for it, then its task goes only after that', () => {
+    const harness = running({ evictAfterMs: 60_000 });
+    harness.cluster.withNodeState('node-2', 'down');
+    harness.settleFor(59_000);
+    expect(nodesOf(harness.cluster.tasks('agent'))).toEqual(['node-1', 'node-2', 'node-3']);
+    harness.settleFor(2_000);
+    expect(on(harness, 'node-2').at(-1)?.desiredState).toBe('shutdown');
+  });
+
   test.each<[string, (cluster: StateBuilder) => void, (cluster: StateBuilder) => void]>([
     [
       'drained',

@@ -14,7 +14,7 @@ import type { Change, ChangeOf, ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import type { ControlLoop, DecideContext, Decision } from '../control-loop.ts';
 import { Marks } from './marks.ts';
-import { isGoneNode, isInvalidNode } from './node-validity.ts';
+import { evictsAt, isGoneNode, isInvalidNode } from './node-validity.ts';
 import { endedByItself, mayRestart, replacementOf } from './restart.ts';
 import { RollingUpdates } from './rolling-update.ts';
 import {
@@ -178,6 +178,9 @@ class GlobalOrchestrator implements ControlLoop {
   #tendOn(node: Node, service: Service, slot: Slot, deciding: Deciding): boolean {
     const { state, context, wishes } = deciding;
     if (!mayHaveTask(node, service)) {
+      const later = slot.live && evictsAt(service, node, context.at);
+      if (slot.live) this.#wakes.set(slot.live.id, later);
+      if (later !== undefined) return false;
       const going = slot.tasks.filter((task) => isMeantToRun(task.desiredState));
       for (const task of going) wishes.shutdown(task.id);
       return going.length > 0;
@@ -222,6 +225,7 @@ function isOfInterest(before: Node, after: Node): boolean {
     before.spec !== after.spec ||
     before.description !== after.description ||
     before.status.address !== after.status.address ||
-    isGoneNode(before) !== isGoneNode(after)
+    isGoneNode(before) !== isGoneNode(after) ||
+    isInvalidNode(before) !== isInvalidNode(after)
   );
 }

@@ -1,7 +1,7 @@
 /** What the orchestrators ask of a task's node. Pure; a new leader's `unknown` is never taken for a loss. */
 
 import type { NodeId } from '../../model/ids.ts';
-import type { Node, Task } from '../../model/objects.ts';
+import type { Node, Service, Task } from '../../model/objects.ts';
 import { isTerminal, taskStateRank } from '../../model/task-state.ts';
 
 /** Where nodes are looked up; a `ClusterState` is one. */
@@ -9,9 +9,23 @@ export interface NodeLookup {
   node(id: NodeId): Node | undefined;
 }
 
-/** Tasks must leave it: missing, down or drained. A node that is unknown or paused keeps its tasks (Swarm's rule). */
+/**
+ * Tasks must leave it: missing, down or drained. A node that is unknown, suspect or paused keeps its tasks (Swarm's
+ * rule), and so does one that is down while too much is lost at once.
+ */
 export function isInvalidNode(node: Node | undefined): boolean {
-  return node === undefined || node.status.state === 'down' || node.spec.availability === 'drain';
+  if (node === undefined || node.spec.availability === 'drain') return true;
+  return node.status.state === 'down' && !node.status.tasksKept;
+}
+
+/**
+ * When the tasks of a service on this node are to be replaced because it is down: the service may want to wait for it.
+ * Undefined when that time has come, and when there is nothing to wait for.
+ */
+export function evictsAt(service: Service, node: Node | undefined, at: number): number | undefined {
+  if (node?.status.state !== 'down' || node.spec.availability === 'drain') return undefined;
+  const due = node.status.since + (service.spec.evictAfterMs ?? 0);
+  return due > at ? due : undefined;
 }
 
 /** Nothing can be heard from it any more, so there is no sense in waiting for what runs there. */

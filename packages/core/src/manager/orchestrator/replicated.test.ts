@@ -399,7 +399,7 @@ describe('given tasks on a node', () => {
     return harness;
   };
 
-  test.each(['unknown', 'ready'] as const)('when the node is %s, then they stay', (state) => {
+  test.each(['unknown', 'ready', 'suspect'] as const)('when the node is %s, then they stay', (state) => {
     const harness = spread();
     harness.cluster.withNodeState('node-1', state);
     expect(harness.run()).toEqual([]);
@@ -423,6 +423,30 @@ describe('given tasks on a node', () => {
     });
     expect(newest(harness.cluster.tasks('web')).restarts).toBeUndefined();
     expect(harness.state.task(asId<TaskId>('web-1'))?.desiredState).toBe('shutdown');
+  });
+
+  test('when the node goes down while many do, then they stay until their turn has come', () => {
+    const harness = spread();
+    const ids = [asId<NodeId>('node-1')];
+    harness.apply({ type: 'node.status', state: 'down', message: 'waits', ids, tasksKept: true });
+    expect(harness.run()).toEqual([]);
+    harness.apply({ type: 'node.status', state: 'down', message: 'is lost', ids });
+    harness.run();
+    expect(newest(harness.cluster.tasks('web'))).toMatchObject({ slot: 1, replaces: 'web-1' });
+  });
+
+  test('when the service waits for lost nodes, then they are replaced only after that, and not if the node is back', () => {
+    const harness = spread();
+    update(harness.cluster, 'web', { evictAfterMs: 60_000 });
+    harness.run();
+    harness.cluster.withNodeState('node-1', 'down');
+    expect(harness.advance(59_999)).toEqual([]);
+    harness.cluster.withNodeState('node-1', 'ready');
+    expect(harness.advance(120_000)).toEqual([]);
+    harness.cluster.withNodeState('node-1', 'down');
+    expect(harness.advance(59_999)).toEqual([]);
+    harness.advance(1);
+    expect(newest(harness.cluster.tasks('web'))).toMatchObject({ slot: 1, replaces: 'web-1' });
   });
 
   test('when the node is drained, then the new ones wait for the old ones to stop, and not for a delay', () => {

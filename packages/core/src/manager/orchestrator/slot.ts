@@ -7,7 +7,7 @@ import { newId, type TaskId } from '../../model/ids.ts';
 import type { Service, Task } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.ts';
 import type { DecideContext } from '../control-loop.ts';
-import { isOnInvalidNode, type NodeLookup } from './node-validity.ts';
+import { evictsAt, isOnInvalidNode, type NodeLookup } from './node-validity.ts';
 import { mayRestart, nodeOf, type Replacement, restartOf, restartsAt, startsAt } from './restart.ts';
 import { isTaskDirty } from './task-dirty.ts';
 import type { Deciding } from './wishes.ts';
@@ -101,7 +101,7 @@ export function tendSlot(
     changed = true;
   }
   if (isTerminal(live.status.state) || isOnInvalidNode(live, state)) {
-    const later = restartsAt(live, at);
+    const later = restartsAt(live, at) ?? waitsForNode(live, service, state, at);
     if (later !== undefined) return { changed, lookAgainAt: later };
     wishes.shutdown(live.id);
     const row = options.mayReplace ? restartOf(live, slot.tasks, service, state, at) : undefined;
@@ -115,6 +115,11 @@ export function tendSlot(
     return CHANGED;
   }
   return changed ? CHANGED : QUIET;
+}
+
+/** When a task that has not ended, and is on a node that is down, is given up. */
+function waitsForNode(task: Task, service: Service, nodes: NodeLookup, at: number): number | undefined {
+  return isTerminal(task.status.state) ? undefined : evictsAt(service, nodeOf(task, nodes), at);
 }
 
 /** The slot has something that {@link tendSlot} would do, now or later. Cheaper than sorting it out for nothing. */

@@ -54,6 +54,7 @@ export function evolveNode(draft: StateDraft, event: NodeEvent, stamp: Stamp): v
             message: event.message,
             since: event.state === node.status.state ? node.status.since : stamp.at,
             address: node.status.address,
+            ...(event.tasksKept ? { tasksKept: true } : {}),
           },
         });
       }
