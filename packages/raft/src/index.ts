@@ -87,7 +87,12 @@ export type { AppliedCommand, MachineCapture, RaftStateMachine } from './node/st
 export { systemRaftClock, systemRaftRandom } from './node/system-clock.ts';
 export type { TermOutcome } from './node/term-waiters.ts';
 export { MemoryDisk, MemoryDiskFullError, MemoryStorage } from './storage/memory-storage.ts';
-export type { RaftStorage, RecoveredState, SnapshotWriter } from './storage/storage.ts';
+export type {
+  RaftStorage,
+  RecoveredState,
+  ResumableSnapshotWriter,
+  SnapshotWriter,
+} from './storage/storage.ts';
 export type { TransportErrorCode } from './transport/errors.ts';
 export { TransportError } from './transport/errors.ts';
 export type { Frame, SnapshotFrame } from './transport/frame.ts';
@@ -96,4 +101,4 @@ export type { MemoryNetworkOptions } from './transport/memory-transport.ts';
 export { MemoryNetwork, MemoryTransport } from './transport/memory-transport.ts';
 export type { ForwardedProposal, PeerMessage, ProposalRefused } from './transport/peer-message.ts';
 export type { ShippingLimits } from './transport/snapshot-sender.ts';
-export type { RaftTransport, TransportEvents } from './transport/transport.ts';
+export type { RaftTransport, SnapshotArrival, TransportEvents } from './transport/transport.ts';

@@ -311,7 +311,7 @@ export class RaftNode {
     driver.onConfiguration.add(() => this.#tell());
     await transport.start({
       message: (message) => driver.receive(message),
-      snapshot: (message, chunks) => driver.snapshots.receive(message, chunks),
+      snapshot: (message, arrival) => driver.snapshots.receive(message, arrival),
       unreachable: (member) => driver.unreachable(member),
     });
     this.#assertNotClosed();

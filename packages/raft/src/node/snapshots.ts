@@ -7,7 +7,7 @@ import type { InstallSnapshot } from '../core/message.ts';
 import type { RaftCore } from '../core/raft.ts';
 import type { LogIndex, MemberId, SnapshotDescription } from '../core/types.ts';
 import type { RaftStorage, SnapshotWriter } from '../storage/storage.ts';
-import type { RaftTransport } from '../transport/transport.ts';
+import type { RaftTransport, SnapshotArrival } from '../transport/transport.ts';
 import { RaftNodeError } from './errors.ts';
 import type { RaftLogger, RaftMetrics } from './ports.ts';
 import type { ProposalSessions } from './proposal-sessions.ts';
@@ -30,6 +30,12 @@ export interface SnapshotsParts {
   readonly onInput: () => void;
 }
 
+/** A snapshot that is arriving, until a newer one does. */
+interface Receiving {
+  readonly message: InstallSnapshot;
+  isSuperseded: boolean;
+}
+
 /** One node's snapshots. */
 export class Snapshots {
   readonly #parts: SnapshotsParts;
@@ -37,7 +43,7 @@ export class Snapshots {
   #taking: Promise<unknown> = Promise.resolve();
   /** While set, the newest snapshot is being made so: nobody reads it before. */
   #adopting: Promise<unknown> = Promise.resolve();
-  #receiving: { readonly message: InstallSnapshot; isSuperseded: boolean } | undefined;
+  #receiving: Receiving | undefined;
   /** What is on its way to each member, the latest of them. */
   readonly #shipped = new Map<MemberId, InstallSnapshot>();
   #newest: SnapshotDescription | undefined;
@@ -99,8 +105,8 @@ export class Snapshots {
   }
 
   /** A leader sends one. Its message is given to the core once all bytes are stored. */
-  async receive(message: InstallSnapshot, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { core, storage, metrics, logger, onInput, isStopped } = this.#parts;
+  async receive(message: InstallSnapshot, arrival: SnapshotArrival): Promise<void> {
+    const { core, metrics, logger, onInput } = this.#parts;
     const { snapshot } = message;
     if (snapshot.index <= core.status.committed) {
       // It is further than that already, and says so.
@@ -116,20 +122,9 @@ export class Snapshots {
     }
     const receiving = { message, isSuperseded: false };
     this.#receiving = receiving;
-    const writer = storage.writeSnapshot(snapshot);
+    let writer: SnapshotWriter;
     try {
-      for await (const chunk of chunks) {
-        if (isStopped()) throw new RaftNodeError('closed', 'the node is closed');
-        if (receiving.isSuperseded) throw new RaftNodeError('unavailable', 'a newer snapshot is arriving');
-        await this.#stored(writer.write(chunk));
-      }
-      await this.#stored(writer.complete());
-      if (receiving.isSuperseded || isStopped()) {
-        throw new RaftNodeError('unavailable', 'the snapshot is not wanted any more');
-      }
-    } catch (error) {
-      await discardQuietly(writer);
-      throw error;
+      writer = await this.#store(receiving, arrival);
     } finally {
       if (this.#receiving === receiving) this.#receiving = undefined;
     }
@@ -142,6 +137,36 @@ export class Snapshots {
     }
     onInput();
     if (!isTaken) await discardQuietly(writer);
+  }
+
+  /** Stores what arrives. What is here when it breaks off is kept for the next attempt, if the storage can do that. */
+  async #store(receiving: Receiving, arrival: SnapshotArrival): Promise<SnapshotWriter> {
+    const { storage, metrics, logger, isStopped } = this.#parts;
+    const { from, term, snapshot } = receiving.message;
+    // A leader ships the same bytes for as long as its term lasts, and no longer: it may take another at that index.
+    const resumable = await storage.resumeSnapshot?.(snapshot, `${from} in term ${term}`);
+    const writer = resumable ?? storage.writeSnapshot(snapshot);
+    const received = resumable?.received ?? 0;
+    if (received > 0) {
+      metrics.count('raft_snapshots_resumed_total', 1);
+      logger.info({ from, index: snapshot.index, received }, 'a snapshot is gone on with');
+    }
+    try {
+      for await (const chunk of arrival.from(received)) {
+        if (isStopped()) throw new RaftNodeError('closed', 'the node is closed');
+        if (receiving.isSuperseded) throw new RaftNodeError('unavailable', 'a newer snapshot is arriving');
+        await writer.write(chunk);
+      }
+      await writer.complete();
+      if (receiving.isSuperseded || isStopped()) {
+        throw new RaftNodeError('unavailable', 'the snapshot is not wanted any more');
+      }
+      return writer;
+    } catch (error) {
+      if (resumable === undefined || receiving.isSuperseded) await discardQuietly(writer);
+      else await resumable.suspend().catch(() => {});
+      throw error;
+    }
   }
 
   async #take(discard: boolean, signal: AbortSignal | undefined): Promise<LogIndex> {

@@ -21,6 +21,14 @@ export interface SnapshotWriter {
   discard(): Promise<void>;
 }
 
+/** A writer of a snapshot that can be left and taken up again. */
+export interface ResumableSnapshotWriter extends SnapshotWriter {
+  /** Bytes of the snapshot that are here already. The next chunk is the one that begins there. */
+  readonly received: number;
+  /** Leaves it as it is, to be taken up by `resumeSnapshot`, also after a restart. */
+  suspend(): Promise<void>;
+}
+
 /** A member's disk. A write that fails is final: the storage refuses everything after it, and the member stops. */
 export interface RaftStorage {
   open(): Promise<RecoveredState>;
@@ -33,6 +41,14 @@ export interface RaftStorage {
 
   /** Begins to receive or take a snapshot. */
   writeSnapshot(snapshot: SnapshotDescription): SnapshotWriter;
+
+  /**
+   * Goes on with a snapshot that was suspended, or that a crash has interrupted, or begins it. A storage without this
+   * receives each snapshot from its beginning.
+   *
+   * @param source - names the very bytes: two members' snapshots of one index may differ in theirs.
+   */
+  resumeSnapshot?(snapshot: SnapshotDescription, source: string): Promise<ResumableSnapshotWriter>;
 
   /** The bytes of the newest snapshot. */
   readSnapshot(snapshot: SnapshotDescription): AsyncIterable<Uint8Array>;

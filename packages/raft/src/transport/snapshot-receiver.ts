@@ -8,11 +8,12 @@ import type { MemberId } from '../core/types.ts';
 import type { RaftClock } from '../node/ports.ts';
 import { TransportError } from './errors.ts';
 import type { SnapshotFrame } from './frame.ts';
+import type { SnapshotArrival } from './transport.ts';
 
 /** How long a receiver waits for a sender that has gone silent, in ms. */
 const PATIENCE_MS = 30_000;
 
-type Deliver = (message: InstallSnapshot, chunks: AsyncIterable<Uint8Array>) => Promise<void>;
+type Deliver = (message: InstallSnapshot, arrival: SnapshotArrival) => Promise<void>;
 type Send = (to: MemberId, frame: SnapshotFrame) => void;
 
 /** Snapshots that arrive, one from each member. */
@@ -54,20 +55,21 @@ export class SnapshotReceiver {
     known?.fail('the sender has begun another snapshot');
     const arrival = new Arrival(transfer, message, this.#clock, (frame) => this.#send(from, frame));
     this.#arrivals.set(from, arrival);
-    arrival.resume(transfer);
-    this.#deliver(message, arrival.chunks()).then(
+    this.#deliver(message, arrival).then(
       () => arrival.finish(true),
       () => arrival.finish(false),
     );
   }
 }
 
-class Arrival {
+class Arrival implements SnapshotArrival {
   transfer: number;
   readonly #message: InstallSnapshot;
   readonly #clock: RaftClock;
   readonly #send: (frame: SnapshotFrame) => void;
   #waiting: Uint8Array[] = [];
+  /** It is known from where on the bytes are wanted. */
+  #isBegun = false;
   #arrived = 0;
   #stored = 0;
   #askedFor: number | undefined;
@@ -102,17 +104,17 @@ class Arrival {
     this.transfer = transfer;
     this.#heard();
     if (this.#isTaken !== undefined) this.#tellResult(this.#isTaken);
-    else this.#send({ type: 'snapshot-wanted', transfer, offset: this.#arrived });
+    else if (this.#isBegun) this.#want();
   }
 
   add(offset: number, chunk: Uint8Array): void {
     this.#heard();
-    if (this.#isComplete || offset < this.#arrived) return;
+    if (!this.#isBegun || this.#isComplete || offset < this.#arrived) return;
     if (offset > this.#arrived) {
       // One question for each gap: all that is under way behind it would ask the same.
       if (this.#askedFor === this.#arrived) return;
       this.#askedFor = this.#arrived;
-      this.#send({ type: 'snapshot-wanted', transfer: this.transfer, offset: this.#arrived });
+      this.#want();
       return;
     }
     this.#arrived += chunk.length;
@@ -123,9 +125,9 @@ class Arrival {
   end(offset: number): void {
     this.#heard();
     if (this.#isTaken !== undefined) this.#tellResult(this.#isTaken);
-    else if (offset !== this.#arrived) {
-      this.#send({ type: 'snapshot-wanted', transfer: this.transfer, offset: this.#arrived });
-    } else {
+    else if (!this.#isBegun) return;
+    else if (offset !== this.#arrived) this.#want();
+    else {
       this.#isComplete = true;
       this.#wake();
     }
@@ -145,7 +147,16 @@ class Arrival {
     this.#tellResult(isTaken);
   }
 
-  async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return this.from(0)[Symbol.asyncIterator]();
+  }
+
+  async *from(offset: number): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#isBegun = true;
+    this.#arrived = offset;
+    this.#stored = offset;
+    this.#heard();
+    this.#want();
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       const chunk = this.#waiting.shift();
@@ -160,6 +171,10 @@ class Arrival {
         });
       }
     }
+  }
+
+  #want(): void {
+    this.#send({ type: 'snapshot-wanted', transfer: this.transfer, offset: this.#arrived });
   }
 
   #heard(): void {

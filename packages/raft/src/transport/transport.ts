@@ -7,12 +7,18 @@ import type { InstallSnapshot } from '../core/message.ts';
 import type { MemberId } from '../core/types.ts';
 import type { PeerMessage } from './peer-message.ts';
 
+/** The bytes of a snapshot that is arriving. Iterated once, whole or from some byte on. */
+export interface SnapshotArrival extends AsyncIterable<Uint8Array> {
+  /** Its bytes from there on: what is before is here from an earlier attempt, and need not travel again. */
+  from(offset: number): AsyncIterable<Uint8Array>;
+}
+
 /** What a transport tells its node. */
 export interface TransportEvents {
   /** A whole message, from the member that it says it is from. */
   readonly message: (message: PeerMessage) => void;
-  /** A snapshot is arriving. Its message is stepped into the core once `chunks` has ended and is stored. */
-  readonly snapshot: (message: InstallSnapshot, chunks: AsyncIterable<Uint8Array>) => Promise<void>;
+  /** A snapshot is arriving. Its message is stepped into the core once all of it is stored. */
+  readonly snapshot: (message: InstallSnapshot, arrival: SnapshotArrival) => Promise<void>;
   /** Something could not be delivered. */
   readonly unreachable: (member: MemberId) => void;
 }

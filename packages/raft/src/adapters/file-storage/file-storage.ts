@@ -8,7 +8,7 @@
 import * as path from 'node:path';
 import type { PersistBatch } from '../../core/ready.ts';
 import type { LogIndex, SnapshotDescription } from '../../core/types.ts';
-import type { RaftStorage, RecoveredState } from '../../storage/storage.ts';
+import type { RaftStorage, RecoveredState, ResumableSnapshotWriter } from '../../storage/storage.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { DiskLock } from './disk.ts';
 import { asStorageError, corrupt, FileStorageError } from './errors.ts';
@@ -24,7 +24,6 @@ import { type FileStorageOptions, type FileStorageSettings, resolveSettings } fr
 import { estimateBytes } from './records.ts';
 import { recover } from './recovery.ts';
 import { SnapshotStore } from './snapshot-store.ts';
-import type { ResumableSnapshotWriter } from './snapshot-writer.ts';
 import { Wal } from './wal.ts';
 
 /** The most that one batch may hold, in bytes. Far over what a core hands over: a log of entries not yet durable. */

@@ -15,4 +15,3 @@ export { nodeDisk } from './node-disk.ts';
 export type { FileStorageOptions } from './options.ts';
 export { SimulatedDisk, SimulatedDiskError } from './simulated-disk.ts';
 export { SimulatedFileDisks } from './simulated-file-disks.ts';
-export type { ResumableSnapshotWriter } from './snapshot-writer.ts';

@@ -5,6 +5,7 @@
 
 import * as path from 'node:path';
 import type { SnapshotDescription } from '../../core/types.ts';
+import type { ResumableSnapshotWriter } from '../../storage/storage.ts';
 import type { Disk } from './disk.ts';
 import { corrupt, FileStorageError, systemCode } from './errors.ts';
 import type { DataKeys } from './keys.ts';
@@ -16,7 +17,7 @@ import {
   SnapshotFileWriter,
   type SnapshotTitle,
 } from './snapshot-file.ts';
-import { FileSnapshotWriter, type ResumableSnapshotWriter } from './snapshot-writer.ts';
+import { FileSnapshotWriter } from './snapshot-writer.ts';
 import { removeFile } from './wal.ts';
 
 const PARTIAL = '.partial';
@@ -133,6 +134,10 @@ export class SnapshotStore {
       obsolete.push(this.#newest.file);
     }
     this.#newest = reference;
+    // What was left half-way and is older now will never be taken up.
+    const isStale = ({ title }: Suspended) => title.description.index <= reference.description.index;
+    obsolete.push(...this.#suspended.filter(isStale).map((each) => path.basename(each.path)));
+    this.#suspended = this.#suspended.filter((each) => !isStale(each));
     for (const [place, { description, file }] of this.#complete) {
       if (description.index > reference.description.index) continue;
       this.#complete.delete(place);

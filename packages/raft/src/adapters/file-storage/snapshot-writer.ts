@@ -3,17 +3,9 @@
  * is complete. Calls may overlap; they are carried out one after the other.
  */
 
-import type { SnapshotWriter } from '../../storage/storage.ts';
+import type { ResumableSnapshotWriter } from '../../storage/storage.ts';
 import { FileStorageError } from './errors.ts';
 import type { SnapshotFileWriter } from './snapshot-file.ts';
-
-/** A writer of a snapshot that can be left and taken up again. */
-export interface ResumableSnapshotWriter extends SnapshotWriter {
-  /** Bytes of the snapshot that are here already. The next chunk is the one that begins there. */
-  readonly received: number;
-  /** Leaves it as it is, to be taken up by `resumeSnapshot`, also after a restart. */
-  suspend(): Promise<void>;
-}
 
 /** How a writer gets its file, and what becomes of it. */
 export interface SnapshotFate {
