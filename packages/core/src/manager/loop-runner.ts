@@ -9,6 +9,7 @@
 import type { CancelTimer, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { afterThis } from '../runtime/microtask.ts';
+import { causeOf } from './cause.ts';
 import type { ControlLoop, Decision } from './control-loop.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -104,10 +105,13 @@ export class LoopRunner {
   #propose(decision: Decision): void {
     this.#counts.transactions += 1;
     this.#counts.events += decision.events.length;
-    const done = this.#ledger.transact({ kind: 'loop', name: this.#loop.name }, () => ({
-      events: decision.events,
-      result: undefined,
-    }));
+    const { events } = decision;
+    const cause = causeOf(events, this.#ledger.head);
+    const done = this.#ledger.transact(
+      { kind: 'loop', name: this.#loop.name },
+      () => ({ events, result: undefined }),
+      cause === undefined ? {} : { cause },
+    );
     done.catch((error: unknown) => {
       // A spent ledger ends all loops, and the manager begins another on what is committed. Otherwise the loop alone
       // has failed: it asked for what does not fit the state or the log.
