@@ -19,6 +19,7 @@ export type SkepErrorCode =
   | 'TIMEOUT'
   | 'ABORTED'
   | 'CLOSED'
+  | 'HISTORY_PRUNED'
   | 'DRIVER';
 
 /** The root of every error that Skep throws on purpose. */
@@ -205,6 +206,19 @@ export class ClosedError extends SkepError {
 
   constructor(what: string) {
     super('CLOSED', `${what} is closed`);
+  }
+}
+
+/** The moment that was asked for is not in the cluster's history (any more). */
+export class HistoryPrunedError extends SkepError {
+  override readonly name = 'HistoryPrunedError';
+  /** The oldest moment, behind the one that was asked for, that history still has. */
+  readonly oldest: { readonly index: number; readonly at: number };
+
+  constructor(asked: string, oldest: { readonly index: number; readonly at: number }) {
+    const since = `index ${oldest.index} of ${new Date(oldest.at).toISOString()}`;
+    super('HISTORY_PRUNED', `${asked} is not in the history, which goes back to ${since}`);
+    this.oldest = { index: oldest.index, at: oldest.at };
   }
 }
 

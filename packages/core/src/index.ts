@@ -15,19 +15,32 @@ export type { ExplainedDecision, TaskExplanation } from './cluster/explain.ts';
 export { LiveStream } from './cluster/live-stream.ts';
 export type { LocalNode, LocalNodeOptions } from './cluster/local-node.ts';
 export type { Networks } from './cluster/networks.ts';
-export type { NodeFilter, NodeJoin, Nodes, NodeUpdate } from './cluster/nodes.ts';
+export type { NodeJoin, Nodes, NodeUpdate } from './cluster/nodes.ts';
+export { PastCluster } from './cluster/past-cluster.ts';
 export type { PlanOptions } from './cluster/plan.ts';
+export type {
+  ConfigReader,
+  NetworkReader,
+  NodeFilter,
+  NodeReader,
+  SecretReader,
+  ServiceFilter,
+  ServiceReader,
+  TaskFilter,
+  TaskReader,
+} from './cluster/readers.ts';
 export type { SealedRecords } from './cluster/sealed-records.ts';
 export type { Secrets } from './cluster/secrets.ts';
 export type { ServiceStatus } from './cluster/service-status.ts';
-export type { ServiceFilter, ServiceGoal, Services, ServiceUpdate } from './cluster/services.ts';
-export type { TaskFilter, Tasks } from './cluster/tasks.ts';
+export type { ServiceGoal, Services, ServiceUpdate } from './cluster/services.ts';
+export type { Tasks } from './cluster/tasks.ts';
 export { Watch, type WatchEvent, type WatchOptions } from './cluster/watch.ts';
 export type { WatchFilter } from './cluster/watch-filter.ts';
 export {
   AbortedError,
   ClosedError,
   DriverError,
+  HistoryPrunedError,
   IndexConflictError,
   InUseError,
   InvalidSpecError,
@@ -43,7 +56,24 @@ export {
   UnavailableError,
   VersionConflictError,
 } from './errors.ts';
-export type { Actor } from './events/event.ts';
+export type { Actor, EventType } from './events/event.ts';
+export type { StoryOptions } from './history/history.ts';
+export type { HistoryChange, HistoryEvent } from './history/history-event.ts';
+export type {
+  CheckpointContents,
+  HistoryBlock,
+  HistoryCheckpoint,
+  HistoryRecord,
+  HistorySegment,
+  HistoryStore,
+  Moment,
+  Span,
+  StoredBlock,
+  StoredCheckpoint,
+} from './history/history-store.ts';
+export { MemoryHistoryStore } from './history/memory-history-store.ts';
+export type { HistoryOptions } from './history/options.ts';
+export type { HistorySubject } from './history/subject.ts';
 export type { Applied } from './manager/api/applied.ts';
 export type { Rotated } from './manager/api/rotation.ts';
 export type { ServiceChange } from './manager/api/service-commands.ts';

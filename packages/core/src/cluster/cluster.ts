@@ -4,9 +4,12 @@
  */
 
 import type { RuntimeDriver } from '../driver/runtime-driver.ts';
-import { InvalidSpecError, PreconditionError, UnavailableError } from '../errors.ts';
-import type { EventLog, LogError, LogStatus, RecoveryReport } from '../log/event-log.ts';
-import { MemoryEventLog } from '../log/memory-event-log.ts';
+import { InvalidSpecError, PreconditionError } from '../errors.ts';
+import { History, type StoryOptions } from '../history/history.ts';
+import type { HistoryEvent } from '../history/history-event.ts';
+import type { HistoryOptions } from '../history/options.ts';
+import type { HistorySubject } from '../history/subject.ts';
+import type { EventLog, LogStatus, RecoveryReport } from '../log/event-log.ts';
 import { findService } from '../manager/api/find.ts';
 import type { LoopStatus } from '../manager/loop-runner.ts';
 import { Manager } from '../manager/manager.ts';
@@ -43,6 +46,8 @@ import { Forgetting } from './forgetting.ts';
 import { LocalNode, type LocalNodeOptions } from './local-node.ts';
 import { Networks } from './networks.ts';
 import { Nodes } from './nodes.ts';
+import { chooseStorage, openLog } from './open-storage.ts';
+import { PastCluster } from './past-cluster.ts';
 import { type PlanOptions, planOn } from './plan.ts';
 import { SealedRecords } from './sealed-records.ts';
 import { Secrets } from './secrets.ts';
@@ -61,6 +66,8 @@ export interface ClusterOptions extends WaitOptions {
   readonly dir?: string;
   /** The event log, in place of the one that `dir` gives. It is closed with the cluster. */
   readonly log?: EventLog;
+  /** How much of the past is kept, and where; `false` for none. Default: 7 days or 1 GiB, in `dir` or in memory. */
+  readonly history?: HistoryOptions | false;
   /** Settings that a new cluster begins with. */
   readonly spec?: ClusterSpecInput;
   /** The id of a new cluster. Default: a random one. */
@@ -171,20 +178,24 @@ export class Cluster implements AsyncDisposable {
     const random = options.random ?? systemRandom;
     const logger = options.logger ?? silentLogger;
     const clusterSpec = parseSpec(clusterSpecSchema, options.spec ?? {});
-    const log = options.log ?? (await openLog(options.dir, { clock, logger }));
+    const storage = await chooseStorage(options, { clock, logger });
+    const { log } = storage;
     const lifetime = new Lifetime();
     const replica = new Replica();
     const forgetting = new Forgetting({ log, clock, logger, lifetime });
     replica.onForget(() => forgetting.note());
-    const recovery = await openMachine(log, replica);
+    const history =
+      storage.history && (await History.open({ ...storage.history, clock, logger, lifetime, replica }));
+    const recovery = await openLog(log, replica, history);
     // It begins behind the replay: what nobody hears of costs less.
     const feed = new ChangeFeed(replica);
+    history?.serve(feed);
     const manager = new Manager({
       ...{ log, replica, clock, random, logger, clusterSpec },
       ...(options.id === undefined ? {} : { clusterId: options.id }),
     });
     const control = new Control({ manager, feed, clock, random, logger, lifetime, forgetting });
-    const cluster = new Cluster({ options, log, feed, manager, control }, recovery);
+    const cluster = new Cluster({ options, log, history, feed, manager, control }, recovery);
     try {
       const leading = await manager.whenServing(signal);
       // A follower that is new has nothing to show until it has learned of the cluster.
@@ -298,6 +309,34 @@ export class Cluster implements AsyncDisposable {
     return explainOn(this.#control.state, this.#control, taskId, options);
   }
 
+  /**
+   * The cluster as it was: behind a transaction, by its index, or at a time. Answered by this member alone, leading or
+   * not. What happened lately comes at once; what lies back farther is made from the nearest checkpoint.
+   *
+   * @throws HistoryPrunedError for what is forgotten, with the oldest moment that is not; PreconditionError for the
+   *   future, or without a history; InvalidSpecError; UnavailableError when it can't be read; AbortedError; ClosedError
+   */
+  async at(moment: number | Date, options: { readonly signal?: AbortSignal } = {}): Promise<PastCluster> {
+    return new PastCluster(await this.#history.at(moment, options));
+  }
+
+  /**
+   * What happened to an object, oldest first: each change with its time, who made it and why, and the fields that
+   * differ. Objects that are gone have a history, too. Without an object: everything.
+   *
+   * @throws InvalidSpecError, PreconditionError at once; while it is told, NotFoundError when nothing that is kept
+   *   mentions the object, and as {@link at}
+   */
+  history(object?: HistorySubject, options: StoryOptions = {}): AsyncIterableIterator<HistoryEvent> {
+    return this.#history.story(object, options);
+  }
+
+  get #history(): History {
+    const { history } = this.#parts;
+    if (!history) throw new PreconditionError('this cluster was opened without a history');
+    return history;
+  }
+
   /** The state of this member, of its log and of its control loops. */
   get health(): ClusterHealth {
     return {
@@ -340,6 +379,7 @@ export class Cluster implements AsyncDisposable {
       this.#parts.manager.close();
       this.#parts.feed.close();
       await this.#parts.log.close();
+      await this.#parts.history?.close();
     }
   }
 }
@@ -347,31 +387,8 @@ export class Cluster implements AsyncDisposable {
 interface ClusterParts {
   readonly options: ClusterOptions;
   readonly log: EventLog;
+  readonly history: History | undefined;
   readonly feed: ChangeFeed;
   readonly manager: Manager;
   readonly control: Control;
-}
-
-/** What is stored and can't be read is told as any other error of Skep, with the log's own code as its reason. */
-async function openMachine(log: EventLog, replica: Replica): Promise<RecoveryReport> {
-  try {
-    return await log.open(replica);
-  } catch (error) {
-    if (!isLogError(error)) throw error;
-    throw new UnavailableError(error.code, error.message, {
-      cause: error,
-      retryable: error.code === 'locked',
-    });
-  }
-}
-
-/** An engine that knows the port as a type alone throws an error of its own make, by the same name and codes. */
-function isLogError(error: unknown): error is LogError {
-  return error instanceof Error && error.name === 'LogError';
-}
-
-async function openLog(dir: string | undefined, parts: { clock: Clock; logger: Logger }): Promise<EventLog> {
-  if (dir === undefined) return new MemoryEventLog();
-  const { FileEventLog } = await import('@skep/core/file');
-  return new FileEventLog({ dir: `${dir}/log`, ...parts });
 }

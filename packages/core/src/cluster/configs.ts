@@ -10,19 +10,20 @@ import {
 } from '../manager/api/file-commands.ts';
 import { pruneConfig, type Rotated, rotateConfig } from '../manager/api/rotation.ts';
 import type { ConfigId } from '../model/ids.ts';
-import type { Config } from '../model/objects.ts';
 import { type ConfigSpecInput, configSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
 import { again, type LabelsUpdate, rotatedBefore } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+import { ConfigReader } from './readers.ts';
 
 const CONFIG = commandsOn('config');
 
 /** The configs of a cluster. */
-export class Configs {
+export class Configs extends ConfigReader {
   readonly #control: Control;
 
   constructor(control: Control) {
+    super(() => control.state);
     this.#control = control;
   }
 
@@ -125,20 +126,4 @@ export class Configs {
       (_, answer) => (answer?.id ?? ref) as ConfigId,
     );
   }
-
-  /** The config with this id or name. @throws NotFoundError */
-  inspect(ref: string): Config {
-    return withOwnData(findConfig(this.#control.state, ref));
-  }
-
-  /** All configs. */
-  list(): readonly Config[] {
-    return [...this.#control.state.configs()].map(withOwnData);
-  }
-}
-
-/** Bytes can't be frozen, and those of the state must not be changed by whoever reads them. */
-function withOwnData(config: Config): Config {
-  const older = config.older.map(({ revision, data }) => ({ revision, data: new Uint8Array(data) }));
-  return { ...config, data: new Uint8Array(config.data), older };
 }

@@ -9,19 +9,20 @@ import {
   updateNetwork,
 } from '../manager/api/file-commands.ts';
 import type { NetworkId } from '../model/ids.ts';
-import type { Network } from '../model/objects.ts';
 import { type NetworkSpecInput, networkSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
 import { again, type LabelsUpdate } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+import { NetworkReader } from './readers.ts';
 
 const NETWORK = commandsOn('network');
 
 /** The networks of a cluster: stored and versioned here, put to work by the mesh. */
-export class Networks {
+export class Networks extends NetworkReader {
   readonly #control: Control;
 
   constructor(control: Control) {
+    super(() => control.state);
     this.#control = control;
   }
 
@@ -80,15 +81,5 @@ export class Networks {
       NETWORK.remove,
       (_, answer) => (answer?.id ?? ref) as NetworkId,
     );
-  }
-
-  /** The network with this id or name. @throws NotFoundError */
-  inspect(ref: string): Network {
-    return findNetwork(this.#control.state, ref);
-  }
-
-  /** All networks, in the order in which they were created. */
-  list(): readonly Network[] {
-    return [...this.#control.state.networks()];
   }
 }

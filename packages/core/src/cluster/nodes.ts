@@ -9,18 +9,9 @@ import { type NodeSpec, type NodeSpecInput, nodeSpecSchema } from '../model/othe
 import { parseSpec } from '../model/parse-spec.ts';
 import type { WaitOptions } from '../runtime/abort.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+import { NodeReader } from './readers.ts';
 
 const NODE = commandsOn('node');
-
-/** Which nodes to list. All that is given must hold. */
-export interface NodeFilter {
-  readonly hostname?: string;
-  readonly role?: NodeSpec['role'];
-  readonly availability?: NodeSpec['availability'];
-  readonly state?: NodeState;
-  /** Labels that the node must have, with these values. */
-  readonly labels?: Readonly<Record<string, string>>;
-}
 
 /** What of a node users may change. What is absent stays as it is; `labels` replaces all labels. */
 export interface NodeUpdate {
@@ -40,38 +31,12 @@ export interface NodeJoin extends NodeSpecInput {
 }
 
 /** The nodes of a cluster. */
-export class Nodes {
+export class Nodes extends NodeReader {
   readonly #control: Control;
 
   constructor(control: Control) {
+    super(() => control.state);
     this.#control = control;
-  }
-
-  /** Nodes that pass the filter, in the order in which they joined. */
-  list(filter: NodeFilter = {}): readonly Node[] {
-    const wanted = Object.entries(filter.labels ?? {});
-    return [...this.#control.state.nodes()].filter(({ spec, description, status }) => {
-      if (filter.hostname !== undefined && description.hostname !== filter.hostname) return false;
-      if (filter.role !== undefined && spec.role !== filter.role) return false;
-      if (filter.availability !== undefined && spec.availability !== filter.availability) return false;
-      if (filter.state !== undefined && status.state !== filter.state) return false;
-      return wanted.every(([name, value]) => spec.labels[name] === value);
-    });
-  }
-
-  /** The node with this id, and no other; undefined if there is none. */
-  get(id: NodeId): Node | undefined {
-    return this.#control.state.node(id);
-  }
-
-  /** How many nodes there are. */
-  get count(): number {
-    return this.#control.state.roots.nodes.ids.size;
-  }
-
-  /** The node with this id, or the only one with this hostname. @throws NotFoundError */
-  inspect(ref: string): Node {
-    return findNode(this.#control.state, ref);
   }
 
   /**

@@ -10,11 +10,11 @@ import {
 } from '../manager/api/file-commands.ts';
 import { pruneSecret, type Rotated, rotateSecret } from '../manager/api/rotation.ts';
 import type { SecretId } from '../model/ids.ts';
-import type { Secret } from '../model/objects.ts';
 import { type SecretSpecInput, secretSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
 import { again, type LabelsUpdate, rotatedBefore } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+import { SecretReader } from './readers.ts';
 
 const SECRET = commandsOn('secret');
 
@@ -22,10 +22,11 @@ const SECRET = commandsOn('secret');
  * The secrets of a cluster. Their values go in and never come out: what is read holds a keyed digest. A value never
  * changes under a running task: {@link Secrets.rotate} makes a new revision, and rolls the services over to it.
  */
-export class Secrets {
+export class Secrets extends SecretReader {
   readonly #control: Control;
 
   constructor(control: Control) {
+    super(() => control.state);
     this.#control = control;
   }
 
@@ -140,16 +141,6 @@ export class Secrets {
     );
     await this.#control.forget(`removal of secret ${ref}`, options);
     return id;
-  }
-
-  /** The secret with this id or name, without its value. @throws NotFoundError */
-  inspect(ref: string): Secret {
-    return findSecret(this.#control.state, ref);
-  }
-
-  /** All secrets, without their values. */
-  list(): readonly Secret[] {
-    return [...this.#control.state.secrets()];
   }
 
   /** The value with its digest, which is what anyone will ever see of it. */

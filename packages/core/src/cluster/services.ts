@@ -21,19 +21,11 @@ import { type ChangeSet, concernsService } from '../state/change.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { again } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+import { ServiceReader } from './readers.ts';
 import { serviceRequest } from './service-request.ts';
 import { type ServiceStatus, serviceStatus } from './service-status.ts';
 
 const SERVICE = commandsOn('service');
-
-/** Which services to list. All that is given must hold. */
-export interface ServiceFilter {
-  /** Names that begin so. */
-  readonly name?: string;
-  readonly mode?: ServiceSpec['mode'];
-  /** Labels that the service must have, with these values. */
-  readonly labels?: Readonly<Record<string, string>>;
-}
 
 /** A spec, or how the next one follows from the present one. */
 export type ServiceUpdate = ServiceSpecInput | ((current: ServiceSpec) => ServiceSpecInput);
@@ -42,10 +34,11 @@ export type ServiceUpdate = ServiceSpecInput | ((current: ServiceSpec) => Servic
 export type ServiceGoal = 'running' | 'removed' | ((status: ServiceStatus) => boolean);
 
 /** The services of a cluster. */
-export class Services {
+export class Services extends ServiceReader {
   readonly #control: Control;
 
   constructor(control: Control) {
+    super(() => control.state);
     this.#control = control;
   }
 
@@ -131,26 +124,6 @@ export class Services {
     if (this.#control.state.roots.vault !== vaultBefore)
       await this.#control.forget(`removal of ${ref}`, options);
     return removed;
-  }
-
-  /** The service with this id or name. @throws NotFoundError */
-  inspect(ref: string): Service {
-    return findService(this.#control.state, ref);
-  }
-
-  /** Services that pass the filter, in the order in which they were created. */
-  list(filter: ServiceFilter = {}): readonly Service[] {
-    const wanted = Object.entries(filter.labels ?? {});
-    return [...this.#control.state.services()].filter(({ spec }) => {
-      if (filter.name !== undefined && !spec.name.startsWith(filter.name)) return false;
-      if (filter.mode !== undefined && spec.mode !== filter.mode) return false;
-      return wanted.every(([name, value]) => spec.labels[name] === value);
-    });
-  }
-
-  /** How far the service is from what was asked for, and why. @throws NotFoundError */
-  status(ref: string): ServiceStatus {
-    return serviceStatus(this.#control.state, this.inspect(ref));
   }
 
   /**

@@ -2,51 +2,17 @@
 
 import type { LogChunk, LogOptions } from '../driver/runtime-driver.ts';
 import { ClosedError, PreconditionError } from '../errors.ts';
-import { findNode, findService, findTask } from '../manager/api/find.ts';
-import type { Task } from '../model/objects.ts';
-import type { DesiredState, TaskState } from '../model/task-state.ts';
 import { type WaitOptions, waitForAbort, withDeadline } from '../runtime/abort.ts';
 import type { Control } from './control.ts';
-
-/** Which tasks to list. All that is given must hold. */
-export interface TaskFilter {
-  /** Id or name of a service. */
-  readonly service?: string;
-  /** Id of a node, or a hostname that one node has. */
-  readonly node?: string;
-  readonly state?: TaskState;
-  readonly desiredState?: DesiredState;
-}
+import { TaskReader } from './readers.ts';
 
 /** The tasks of a cluster. */
-export class Tasks {
+export class Tasks extends TaskReader {
   readonly #control: Control;
 
   constructor(control: Control) {
+    super(() => control.state);
     this.#control = control;
-  }
-
-  /** Tasks that pass the filter, ended ones that are kept as history included. @throws NotFoundError */
-  list(filter: TaskFilter = {}): readonly Task[] {
-    const { state } = this.#control;
-    const node = filter.node === undefined ? undefined : findNode(state, filter.node).id;
-    const candidates = (): Iterable<Task> => {
-      if (filter.service !== undefined) return state.tasksOfService(findService(state, filter.service).id);
-      return node === undefined ? state.tasks() : state.tasksOfNode(node);
-    };
-    const found: Task[] = [];
-    for (const task of candidates()) {
-      if (node !== undefined && task.nodeId !== node) continue;
-      if (filter.state !== undefined && task.status.state !== filter.state) continue;
-      if (filter.desiredState !== undefined && task.desiredState !== filter.desiredState) continue;
-      found.push(task);
-    }
-    return found;
-  }
-
-  /** The task with this id. @throws NotFoundError */
-  inspect(id: string): Task {
-    return findTask(this.#control.state, id);
   }
 
   /**

@@ -6,12 +6,25 @@
 
 import { PreconditionError } from '../errors.ts';
 
+const NO_DIRECTORY = 'a cluster in a browser has no directory: leave out dir, or give a log of your own';
+
+/** Refuses: a browser keeps no file. */
+export function fileKeyProvider(): never {
+  throw new PreconditionError(NO_DIRECTORY);
+}
+
+/** Refuses: a browser keeps no directory. */
+export class FileHistoryStore {
+  /** @throws PreconditionError always. */
+  constructor() {
+    throw new PreconditionError(NO_DIRECTORY);
+  }
+}
+
 /** Refuses: a browser keeps no directory. */
 export class FileEventLog {
   /** @throws PreconditionError always. */
   constructor() {
-    throw new PreconditionError(
-      'a cluster in a browser has no directory: leave out dir, or give a log of your own',
-    );
+    throw new PreconditionError(NO_DIRECTORY);
   }
 }

@@ -42,6 +42,8 @@ export interface ChangeSet {
   readonly changes: readonly Change[];
   /** Secret values were dropped: what is durable must forget them too. */
   readonly forgets: boolean;
+  /** The transaction carries secret values, which nothing but the log may keep. */
+  readonly confides: boolean;
 }
 
 /** Whether a change set has anything of a service: itself, its tasks, or a node, on which its tasks may stand. */

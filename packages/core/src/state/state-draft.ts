@@ -29,6 +29,8 @@ export class StateDraft {
   readonly changes: Change[] = [];
   /** A secret value was dropped. */
   forgets = false;
+  /** A secret value, or the key of their digests, was taken in. */
+  confides = false;
   readonly #roots: DraftRoots['roots'];
   readonly #owner: Owner = createOwner();
   readonly #draft: DraftRoots;
@@ -75,6 +77,7 @@ export class StateDraft {
 
   setDigestKey(key: Uint8Array): void {
     this.#roots.digestKey = key;
+    this.confides = true;
   }
 
   putNode(after: Node): void {
@@ -210,6 +213,7 @@ export class StateDraft {
 
   storeInVault(digest: string, data: Uint8Array): void {
     this.#roots.vault = this.#roots.vault.set(digest, data, this.#owner);
+    this.confides = true;
   }
 
   removeFromVault(digest: string): void {

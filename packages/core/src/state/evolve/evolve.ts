@@ -33,6 +33,7 @@ export function evolve(
       ...(transaction.cause === undefined ? {} : { cause: transaction.cause }),
       changes: draft.changes,
       forgets: draft.forgets,
+      confides: draft.confides,
     },
   };
 }

@@ -1,0 +1,211 @@
+/**
+ * Reading the collections of a cluster: services, nodes, tasks, networks, secrets and configs of a state. The present
+ * is read in this way, and so is the past.
+ */
+
+import { findConfig, findNetwork, findSecret } from '../manager/api/file-commands.ts';
+import { findNode, findService, findTask } from '../manager/api/find.ts';
+import type { NodeId } from '../model/ids.ts';
+import type { Config, Network, Node, NodeState, Secret, Service, Task } from '../model/objects.ts';
+import type { NodeSpec } from '../model/other-specs.ts';
+import type { ServiceSpec } from '../model/service-spec.ts';
+import type { DesiredState, TaskState } from '../model/task-state.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import { type ServiceStatus, serviceStatus } from './service-status.ts';
+
+/** Gives the state to read, as it is when it is asked for. */
+export type StateSource = () => ClusterState;
+
+/** Which services to list. All that is given must hold. */
+export interface ServiceFilter {
+  /** Names that begin so. */
+  readonly name?: string;
+  readonly mode?: ServiceSpec['mode'];
+  /** Labels that the service must have, with these values. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** The services of a cluster, to be read. */
+export class ServiceReader {
+  readonly #state: StateSource;
+
+  constructor(state: StateSource) {
+    this.#state = state;
+  }
+
+  /** The service with this id or name. @throws NotFoundError */
+  inspect(ref: string): Service {
+    return findService(this.#state(), ref);
+  }
+
+  /** Services that pass the filter, in the order in which they were created. */
+  list(filter: ServiceFilter = {}): readonly Service[] {
+    return [...this.#state().services()].filter(({ spec }) => {
+      if (filter.name !== undefined && !spec.name.startsWith(filter.name)) return false;
+      if (filter.mode !== undefined && spec.mode !== filter.mode) return false;
+      return hasLabels(spec.labels, filter.labels);
+    });
+  }
+
+  /** How far the service is from what was asked for, and why. @throws NotFoundError */
+  status(ref: string): ServiceStatus {
+    return serviceStatus(this.#state(), this.inspect(ref));
+  }
+}
+
+/** Which nodes to list. All that is given must hold. */
+export interface NodeFilter {
+  readonly hostname?: string;
+  readonly role?: NodeSpec['role'];
+  readonly availability?: NodeSpec['availability'];
+  readonly state?: NodeState;
+  /** Labels that the node must have, with these values. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** The nodes of a cluster, to be read. */
+export class NodeReader {
+  readonly #state: StateSource;
+
+  constructor(state: StateSource) {
+    this.#state = state;
+  }
+
+  /** Nodes that pass the filter, in the order in which they joined. */
+  list(filter: NodeFilter = {}): readonly Node[] {
+    return [...this.#state().nodes()].filter(({ spec, description, status }) => {
+      if (filter.hostname !== undefined && description.hostname !== filter.hostname) return false;
+      if (filter.role !== undefined && spec.role !== filter.role) return false;
+      if (filter.availability !== undefined && spec.availability !== filter.availability) return false;
+      if (filter.state !== undefined && status.state !== filter.state) return false;
+      return hasLabels(spec.labels, filter.labels);
+    });
+  }
+
+  /** The node with this id, and no other; undefined if there is none. */
+  get(id: NodeId): Node | undefined {
+    return this.#state().node(id);
+  }
+
+  /** How many nodes there are. */
+  get count(): number {
+    return this.#state().roots.nodes.ids.size;
+  }
+
+  /** The node with this id, or the only one with this hostname. @throws NotFoundError */
+  inspect(ref: string): Node {
+    return findNode(this.#state(), ref);
+  }
+}
+
+/** Which tasks to list. All that is given must hold. */
+export interface TaskFilter {
+  /** Id or name of a service. */
+  readonly service?: string;
+  /** Id of a node, or a hostname that one node has. */
+  readonly node?: string;
+  readonly state?: TaskState;
+  readonly desiredState?: DesiredState;
+}
+
+/** The tasks of a cluster, to be read. */
+export class TaskReader {
+  readonly #state: StateSource;
+
+  constructor(state: StateSource) {
+    this.#state = state;
+  }
+
+  /** Tasks that pass the filter, ended ones that are kept as history included. @throws NotFoundError */
+  list(filter: TaskFilter = {}): readonly Task[] {
+    const state = this.#state();
+    const node = filter.node === undefined ? undefined : findNode(state, filter.node).id;
+    const candidates = (): Iterable<Task> => {
+      if (filter.service !== undefined) return state.tasksOfService(findService(state, filter.service).id);
+      return node === undefined ? state.tasks() : state.tasksOfNode(node);
+    };
+    const found: Task[] = [];
+    for (const task of candidates()) {
+      if (node !== undefined && task.nodeId !== node) continue;
+      if (filter.state !== undefined && task.status.state !== filter.state) continue;
+      if (filter.desiredState !== undefined && task.desiredState !== filter.desiredState) continue;
+      found.push(task);
+    }
+    return found;
+  }
+
+  /** The task with this id. @throws NotFoundError */
+  inspect(id: string): Task {
+    return findTask(this.#state(), id);
+  }
+}
+
+/** The networks of a cluster, to be read. */
+export class NetworkReader {
+  readonly #state: StateSource;
+
+  constructor(state: StateSource) {
+    this.#state = state;
+  }
+
+  /** The network with this id or name. @throws NotFoundError */
+  inspect(ref: string): Network {
+    return findNetwork(this.#state(), ref);
+  }
+
+  /** All networks, in the order in which they were created. */
+  list(): readonly Network[] {
+    return [...this.#state().networks()];
+  }
+}
+
+/** The secrets of a cluster, to be read; their values never are. */
+export class SecretReader {
+  readonly #state: StateSource;
+
+  constructor(state: StateSource) {
+    this.#state = state;
+  }
+
+  /** The secret with this id or name, without its value. @throws NotFoundError */
+  inspect(ref: string): Secret {
+    return findSecret(this.#state(), ref);
+  }
+
+  /** All secrets, without their values. */
+  list(): readonly Secret[] {
+    return [...this.#state().secrets()];
+  }
+}
+
+/** The configs of a cluster, to be read. */
+export class ConfigReader {
+  readonly #state: StateSource;
+
+  constructor(state: StateSource) {
+    this.#state = state;
+  }
+
+  /** The config with this id or name. @throws NotFoundError */
+  inspect(ref: string): Config {
+    return withOwnData(findConfig(this.#state(), ref));
+  }
+
+  /** All configs. */
+  list(): readonly Config[] {
+    return [...this.#state().configs()].map(withOwnData);
+  }
+}
+
+/** Bytes can't be frozen, and those of the state must not be changed by whoever reads them. */
+function withOwnData(config: Config): Config {
+  const older = config.older.map(({ revision, data }) => ({ revision, data: new Uint8Array(data) }));
+  return { ...config, data: new Uint8Array(config.data), older };
+}
+
+function hasLabels(
+  labels: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>> = {},
+): boolean {
+  return Object.entries(wanted).every(([name, value]) => labels[name] === value);
+}
