@@ -125,6 +125,20 @@ program
     else console.log(planReport(results));
   });
 
+program
+  .command('history')
+  .description('the time machine: states of the past and stories of objects, from a history on disk')
+  .option('--dir <directory>', "where to put the history (default: the system's)")
+  .option('--events <n>', 'events in the history', wholeNumber, 100_000)
+  .option('--tasks <n>', 'tasks in the cluster', wholeNumber, 1_000)
+  .option('--jumps <n>', 'moments that are jumped to', wholeNumber, 50)
+  .option('--json', 'print the result as JSON', false)
+  .action(async ({ json, ...options }) => {
+    const { benchHistory, historyReport } = await import('./history.ts');
+    const result = await benchHistory(options);
+    console.log(json ? toJson(result) : historyReport(result));
+  });
+
 await program.parseAsync();
 
 function withShape(command: Command): Command {
