@@ -7,7 +7,7 @@ import { freeAmount, type GenericNeeds, offered } from './generic-use.ts';
 import type { NodeTable } from './node-table.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
-import { type Requirements, toCpus } from './requirements.ts';
+import { type Needs, type Requirements, toCpus } from './requirements.ts';
 import {
   FIT,
   HAS_REPLICAS,
@@ -34,9 +34,7 @@ export function compileFilters(
 ): Filter {
   const { nodes } = index;
   const { needs, hostPorts, maxReplicasPerNode } = requirements;
-  const chain: Filter[] = [readyFilter(nodes)];
-  if (needs.nanoCpus > 0) chain.push(cpuFilter(nodes, overlay, needs.nanoCpus));
-  if (needs.memoryBytes > 0) chain.push(memoryFilter(nodes, overlay, needs.memoryBytes));
+  const chain: Filter[] = [roomFilter(nodes, overlay, needs)];
   if (needs.generic.length > 0)
     chain.push(genericFilter(nodes, overlay, needs.generic, requirements.firstGeneric));
   const judgements = index.notes.judgementsOf(requirements.static);
@@ -64,38 +62,40 @@ export function usesUpNodes({ needs, hostPorts, maxReplicasPerNode }: Requiremen
   );
 }
 
-function allOf(chain: readonly Filter[]): Filter {
-  const [only, ...more] = chain;
-  if (only && more.length === 0) return only;
+function allOf([first, ...more]: readonly Filter[]): Filter {
+  if (first === undefined) return () => FIT;
+  return more.reduce(both, first);
+}
+
+function both(first: Filter, second: Filter): Filter {
   return (slot) => {
-    for (const filter of chain) {
-      const verdict = filter(slot);
-      if (verdict !== FIT) return verdict;
+    const verdict = first(slot);
+    return verdict === FIT ? second(slot) : verdict;
+  };
+}
+
+/** Ready, and with the processors and the memory. One function, since every look at every node goes through it. */
+function roomFilter(
+  { nodes, takesTasks, freeNanoCpus, freeMemoryBytes }: NodeTable,
+  { takenNanoCpus, takenMemoryBytes }: PlacementOverlay,
+  { nanoCpus, memoryBytes }: Needs,
+): Filter {
+  return (slot) => {
+    if (takesTasks[slot] !== 1) {
+      const node = nodes[slot];
+      return node === undefined ? NODE_DOWN : notReadyVerdict(node);
+    }
+    if (nanoCpus > 0 && (freeNanoCpus[slot] as number) - (takenNanoCpus[slot] as number) < nanoCpus) {
+      return LACKS_CPUS;
+    }
+    if (
+      memoryBytes > 0 &&
+      (freeMemoryBytes[slot] as number) - (takenMemoryBytes[slot] as number) < memoryBytes
+    ) {
+      return LACKS_MEMORY;
     }
     return FIT;
   };
-}
-
-function readyFilter({ takesTasks, nodes }: NodeTable): Filter {
-  return (slot) => {
-    if (takesTasks[slot] === 1) return FIT;
-    const node = nodes[slot];
-    return node === undefined ? NODE_DOWN : notReadyVerdict(node);
-  };
-}
-
-function cpuFilter({ freeNanoCpus }: NodeTable, { takenNanoCpus }: PlacementOverlay, asked: number): Filter {
-  return (slot) =>
-    (freeNanoCpus[slot] as number) - (takenNanoCpus[slot] as number) >= asked ? FIT : LACKS_CPUS;
-}
-
-function memoryFilter(
-  { freeMemoryBytes }: NodeTable,
-  { takenMemoryBytes }: PlacementOverlay,
-  asked: number,
-): Filter {
-  return (slot) =>
-    (freeMemoryBytes[slot] as number) - (takenMemoryBytes[slot] as number) >= asked ? FIT : LACKS_MEMORY;
 }
 
 function genericFilter(
