@@ -883,4 +883,21 @@ describe('given tasks that are placed, then each keeps why it has its node', () 
     expect(one).toMatchObject({ placed: 2, nodes: 1, rejected: [], candidates: [] });
     expect(two).toBe(one);
   });
+
+  it('when ten thousand are placed, then what is told of them does not grow with their number', () => {
+    const cluster = aCluster()
+      .withNodes(300)
+      .withService({ name: 'web', task: { placement: { constraints: ['node.labels.rack!=a'] } } })
+      .withPending('web', 10_000);
+    const harness = scheduled(cluster);
+    const assignments = harness.transactions.flatMap(({ events }) =>
+      events.filter((event) => event.type === 'task.assigned'),
+    );
+    for (const { choices = [] } of assignments) {
+      expect(choices).toHaveLength(1);
+      expect(JSON.stringify(choices).length).toBeLessThan(600);
+    }
+    const decisions = new Set(cluster.tasks('web').map(({ decision }) => decision));
+    expect(decisions.size).toBe(assignments.length);
+  });
 });
