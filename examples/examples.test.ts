@@ -43,3 +43,19 @@ describe('the what-if example', () => {
     ]);
   });
 });
+
+describe('the time travel example', () => {
+  it('when it is run, then a service that is gone tells its story, and is seen as it was', async () => {
+    const { lines, exit } = runExample('time-travel/time-travel.ts');
+    expect(await exit, lines.join('\n')).toBe(0);
+    expect(lines).toEqual([
+      'now there are 0 services',
+      'ann: service.created',
+      'bob: service.updated, spec.replicas 3 -> 1, spec.task.image web:1 -> web:2',
+      'eve: service.removed',
+      'then 3 of 3 tasks ran web:1',
+      'web.1 went from new to shutdown',
+      'history begins with event 1',
+    ]);
+  });
+});
