@@ -3,7 +3,7 @@ import { join as joinPath } from 'node:path';
 import { systemClock } from '@skep/core/member';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { certificatesOf, leafOf } from '../security/pem.ts';
-import { Machines, until } from '../test-support/machines.ts';
+import { eventually, Machines, until } from '../test-support/machines.ts';
 import { codeOf } from '../test-support/test-cluster.ts';
 
 const HOUR_MS = 3_600_000;
@@ -29,11 +29,6 @@ async function serialOf(name: string): Promise<string> {
 async function rootsOf(name: string): Promise<string[]> {
   const roots = await readFile(joinPath(await machines.dirOf(name), 'roots.pem'), 'utf8');
   return certificatesOf(roots).map(({ fingerprint256 }) => fingerprint256);
-}
-
-/** Resolves once every one of these is so, looked at again and again. */
-async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 describe('given a cluster with certificates', () => {

@@ -12,52 +12,59 @@ import {
 } from '../security/certificate-authority.ts';
 import { Credentials } from '../security/credentials.ts';
 import { newTokenSecret } from '../security/join-token.ts';
-import type { TrustRecord } from '../security/trust-record.ts';
+import { decodeTrust, signerOf, type TrustRecord, trustedRoots } from '../security/trust-record.ts';
+import { parseUnlockKey } from '../security/unlock-key.ts';
 import { StateDirectory } from '../state-directory/state-directory.ts';
-import { addressesOf, hostOf, type NodeOptions } from './options.ts';
+import { readBackup } from './backup-file.ts';
+import type { ManagerOrigin } from './manager-part.ts';
+import { addressesOf, hostOf, type NodeHost, type NodeOptions } from './options.ts';
+import { RunningNode } from './running-node.ts';
 import { SkepNode } from './skep-node.ts';
 
+/** Options of {@link init}. */
+export interface InitOptions extends NodeOptions {
+  /** A backup to begin with, and its key. The cluster goes on from it, with this node as its only manager. */
+  readonly restore?: { readonly path: string; readonly key: string };
+}
+
 /**
- * Makes a cluster: its CA, its join tokens, and this node as its first manager.
+ * Makes a cluster: its CA, its join tokens, and this node as its first manager. From a backup, it makes that cluster
+ * again; managers of before have to be stopped, and are workers if they come back.
  *
- * @throws NodeError `ALREADY_A_NODE` if the directory holds a node; `INVALID_OPTION`, `STATE_LOCKED`. Nothing is left
- *   behind then.
+ * @throws NodeError `ALREADY_A_NODE` if the directory holds a node; `INVALID_OPTION`, `STATE_LOCKED`; of the backup
+ *   `UNLOCK_KEY_REFUSED`, `STATE_UNREADABLE`. Nothing is left behind then.
  */
-export async function init(options: NodeOptions): Promise<SkepNode> {
+export async function init(options: InitOptions): Promise<SkepNode> {
   const host = hostOf(options);
   const addresses = addressesOf(options);
   const directory = await StateDirectory.open(options.dir);
   try {
     await makeEmpty(directory);
-    const clusterId = newId<ClusterId>(host.random);
+    const { clusterId, record, origin } = await beginningOf(options, host);
     const nodeId = newId<NodeId>(host.random);
-    const now = host.clock.now();
-    const root = await createRootAuthority(clusterId, now);
     const { privateKey, request } = await requestCertificate();
-    const identity = { nodeId, role: 'manager', clusterId } as const;
-    const chain = await issueCertificate(root, { request, identity, now, validityMs: NODE_VALIDITY_MS });
-    const texts = { privateKey, chain, roots: root.certificate };
+    const chain = await issueCertificate(signerOf(record), {
+      request,
+      identity: { nodeId, role: 'manager', clusterId },
+      now: host.clock.now(),
+      validityMs: record.nodeValidityMs,
+    });
+    const texts = { privateKey, chain, roots: trustedRoots(record) };
     await directory.writeCredentials(texts);
-    const node = new SkepNode({
+    const node = new RunningNode({
       ...{ directory, credentials: new Credentials(texts), host, unlockKey: undefined },
       file: { version: 1, clusterId, nodeId, ...addresses },
       managers: [addresses.advertise],
     });
     try {
-      await node.open({ isFirst: true, ...(options.signal ? { signal: options.signal } : {}) });
+      await node.open({ origin, ...(options.signal ? { signal: options.signal } : {}) });
       const { cluster, trust } = node.manager;
       const { host: address } = parseAddress(addresses.advertise);
       await cluster.nodes.join({ id: nodeId, hostname: addresses.hostname, address, role: 'manager' });
-      const record: TrustRecord = {
-        version: 1,
-        root,
-        tokens: { manager: newTokenSecret(host.random), worker: newTokenSecret(host.random) },
-        nodeValidityMs: NODE_VALIDITY_MS,
-        renewBefore: 0,
-      };
-      await trust.create(record);
+      if (origin.kind === 'first') await trust.create(record);
+      else await node.manager.demoteOthers();
       await node.establish();
-      return node;
+      return new SkepNode(node);
     } catch (error) {
       await node.abandon();
       throw error;
@@ -66,6 +73,30 @@ export async function init(options: NodeOptions): Promise<SkepNode> {
     await directory.close();
     throw error;
   }
+}
+
+interface Beginning {
+  readonly clusterId: ClusterId;
+  readonly record: TrustRecord;
+  readonly origin: ManagerOrigin;
+}
+
+async function beginningOf({ restore }: InitOptions, { random, clock }: NodeHost): Promise<Beginning> {
+  if (restore !== undefined) {
+    const { head, chunks } = await readBackup(restore.path, parseUnlockKey(restore.key));
+    const { clusterId, trust, index, term } = head;
+    const origin = { kind: 'backup', snapshot: { index, term, chunks } } as const;
+    return { clusterId, record: decodeTrust(trust), origin };
+  }
+  const clusterId = newId<ClusterId>(random);
+  const record: TrustRecord = {
+    version: 1,
+    root: await createRootAuthority(clusterId, clock.now()),
+    tokens: { manager: newTokenSecret(random), worker: newTokenSecret(random) },
+    nodeValidityMs: NODE_VALIDITY_MS,
+    renewBefore: 0,
+  };
+  return { clusterId, record, origin: { kind: 'first' } };
 }
 
 /** A directory for a new node. @throws NodeError `ALREADY_A_NODE` */

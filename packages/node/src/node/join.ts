@@ -13,6 +13,7 @@ import { certificatesOf, leafOf } from '../security/pem.ts';
 import { StateDirectory } from '../state-directory/state-directory.ts';
 import { makeEmpty } from './init.ts';
 import { type Addresses, addressesOf, hostOf, type NodeHost, type NodeOptions } from './options.ts';
+import { RunningNode } from './running-node.ts';
 import { SkepNode } from './skep-node.ts';
 
 /** Options of {@link join}. */
@@ -58,14 +59,14 @@ export async function join(options: JoinOptions): Promise<SkepNode> {
     await directory.writeManagers(managers);
     const file = { version: 1, clusterId, nodeId, ...addresses } as const;
     await directory.writeNode(file);
-    const node = new SkepNode({
+    const node = new RunningNode({
       ...{ directory, credentials: new Credentials(texts), host, unlockKey: undefined },
       ...{ file, managers },
     });
     try {
       await node.open(options.signal === undefined ? {} : { signal: options.signal });
       await node.establish();
-      return node;
+      return new SkepNode(node);
     } catch (error) {
       await node.abandon();
       throw error;

@@ -27,7 +27,11 @@ import type { ManagerLink } from '../rpc/manager-link.ts';
 import { RpcServer } from '../rpc/server.ts';
 import type { Credentials } from '../security/credentials.ts';
 import { nodeOfMember } from '../security/identity.ts';
+import { encodeTrust } from '../security/trust-record.ts';
 import type { StateDirectory } from '../state-directory/state-directory.ts';
+import { writeBackup } from './backup-file.ts';
+import type { KeyKeeper } from './key-keeper.ts';
+import { fillStorage, type KeptSnapshot, ManagerStorage, makeOnlyMember } from './manager-storage.ts';
 import { raftLog } from './raft-wiring.ts';
 
 /** What a manager is made of. */
@@ -38,15 +42,26 @@ export interface ManagerPartOptions {
   /** Where to listen, and where others reach it; both `host:port`. */
   readonly listen: string;
   readonly advertise: string;
-  readonly unlockKey: Uint8Array | undefined;
-  /** It is the first manager of a new cluster. */
-  readonly isFirst: boolean;
+  readonly keys: KeyKeeper;
+  /** How it comes to its state. */
+  readonly origin: ManagerOrigin;
   /** The way to the managers that are there already. */
   readonly link: ManagerLink;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
 }
+
+/** How a manager comes to its state. */
+export type ManagerOrigin =
+  /** From its disk, or from the other managers. */
+  | { readonly kind: 'others' }
+  /** There is none: it is the first manager of a new cluster. */
+  | { readonly kind: 'first' }
+  /** From its disk, where it makes itself the only member. */
+  | { readonly kind: 'alone' }
+  /** From a backup, as the only member. */
+  | { readonly kind: 'backup'; readonly snapshot: KeptSnapshot };
 
 /** A manager that is new gives up after so long, in ms; between two attempts to be taken in. */
 const CATCH_UP_MS = 5_000;
@@ -83,6 +98,8 @@ interface Running {
   readonly leader: LeaderChannel;
   readonly context: ManagerContext;
   readonly changes: MemberChanges;
+  readonly storage: ManagerStorage;
+  readonly keys: KeyKeeper;
   readonly closers: (() => unknown)[];
 }
 
@@ -101,6 +118,8 @@ export class ManagerPart {
   readonly listen: string;
   readonly advertise: string;
   readonly #changes: MemberChanges;
+  readonly #storage: ManagerStorage;
+  readonly #keys: KeyKeeper;
   readonly #closers: (() => unknown)[];
 
   private constructor(parts: Running) {
@@ -115,6 +134,8 @@ export class ManagerPart {
     this.listen = parts.listen;
     this.advertise = parts.advertise;
     this.#changes = parts.changes;
+    this.#storage = parts.storage;
+    this.#keys = parts.keys;
     this.#closers = parts.closers;
   }
 
@@ -154,7 +175,11 @@ export class ManagerPart {
     });
     closers.push(() => listener.close());
     const advertise = withPortOf(options.advertise, listener.address);
-    const log = await raftLog({ ...options, listener, advertise });
+    const storage = await storageOf(options, advertise);
+    const isFirst = options.origin.kind === 'first';
+    const log = raftLog({
+      ...{ storage, listener, advertise, credentials, memberId, isFirst, clock, random },
+    });
     const view = new ClusterView(log, clusterId);
     const leader = new LeaderChannel({
       place: () => view.place(memberId),
@@ -212,7 +237,7 @@ export class ManagerPart {
     });
     return new ManagerPart({
       ...{ cluster, trust, news, members, rotation, server, leader, context, changes, closers, advertise },
-      listen: listener.address,
+      ...{ listen: listener.address, storage, keys: options.keys },
     });
   }
 
@@ -220,6 +245,46 @@ export class ManagerPart {
   keepRoles(): void {
     const keeper = new RoleKeeper(this.context, this.#changes);
     this.#closers.push(() => keeper.close());
+  }
+
+  /** Begins to seal this node's keys as the replicated record wants it. */
+  keepLocked(renewCertificate: () => Promise<void>): void {
+    const { trust, context } = this;
+    const seal = () => {
+      const done = this.#keys.sealUnder(trust.record.unlockKey, {
+        storage: this.#storage,
+        renewCertificate,
+        compact: () => context.raft.snapshot({ discard: true }),
+      });
+      done.catch((error: unknown) => {
+        context.logger.error({ err: error }, 'could not seal the keys of this node anew');
+      });
+    };
+    this.#closers.push(trust.onChange(seal));
+    seal();
+  }
+
+  /** Resolves once this node's keys are sealed as the record wants it. */
+  settled(): Promise<void> {
+    return this.#keys.settled();
+  }
+
+  /** Writes the state of the cluster, as it is now, to a file that is sealed under a key. Work goes on meanwhile. */
+  async backUp(path: string, key: Uint8Array): Promise<void> {
+    const { raft, clusterId } = this.context;
+    await raft.readBarrier();
+    await raft.snapshot();
+    const { snapshot, chunks } = this.#storage.newestSnapshot();
+    const { index, term } = snapshot;
+    const trust = encodeTrust(this.trust.record);
+    await writeBackup(path, key, { version: 1, clusterId, trust, index, term }, chunks);
+  }
+
+  /** Makes workers of all other managers in the list of nodes, which are lost. */
+  async demoteOthers(): Promise<void> {
+    for (const { id } of this.cluster.nodes.list({ role: 'manager' })) {
+      if (id !== this.context.nodeId) await this.cluster.nodes.demote(id);
+    }
   }
 
   /** The others are told where this manager is, if it leads and they have another address. */
@@ -269,17 +334,30 @@ function withPortOf(advertise: string, listening: string): string {
   return port === 0 ? formatAddress({ host, port: parseAddress(listening).port }) : advertise;
 }
 
+async function storageOf(options: ManagerPartOptions, advertise: string): Promise<ManagerStorage> {
+  const { directory, keys, memberId, origin } = options;
+  const parts = { directory: directory.raftPath, keys: await keys.raftKeys() };
+  if (origin.kind === 'alone') await makeOnlyMember(parts, memberId);
+  if (origin.kind === 'backup')
+    await fillStorage(parts, { id: memberId, address: advertise }, origin.snapshot);
+  return new ManagerStorage(parts);
+}
+
 /** Has the managers take this one in, or note where it is, unless they know. Tries until they do. */
 async function announced(options: ManagerPartOptions, log: RaftEventLog, signal: AbortSignal): Promise<void> {
-  const { memberId, advertise, link, clock, isFirst, logger } = options;
-  if (isFirst) return;
+  const { memberId, advertise, link, clock, origin, logger } = options;
+  if (origin.kind !== 'others') return;
   for (;;) {
     const { configuration, leader } = log.node.status;
     const isListed = isVoter(configuration, memberId) && configuration.addresses[memberId] === advertise;
     // Its own list may be of long ago; that somebody leads it is the proof that the others have it on theirs.
     if (isListed && leader !== undefined) return;
     try {
-      const { outcome } = await link.unary(announceMember, { memberId, address: advertise }, { signal });
+      const { outcome } = await link.unary(
+        announceMember,
+        { memberId, address: advertise },
+        { signal, except: advertise },
+      );
       if (outcome === 'member') return;
     } catch (error) {
       if (isNodeError(error) && FINAL.has(error.code)) throw error;

@@ -24,6 +24,7 @@ describe('given a machine', () => {
     expect(one.cluster.info.id).toBe(one.clusterId);
     expect(one.cluster.nodes.list()).toMatchObject([{ id: one.nodeId, spec: { role: 'manager' } }]);
     await one.cluster.services.create(service);
+    await one.close();
     const dir = await machines.dirOf('one');
     for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
       const { mode } = await stat(joinPath(entry.parentPath, entry.name));

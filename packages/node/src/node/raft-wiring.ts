@@ -1,45 +1,33 @@
-/** Raft on a manager's one port and in its state directory. */
+/** Raft on a manager's one port. */
 
 import type { Socket } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
 import type { Clock, Random } from '@skep/core';
-import { configurationOf } from '@skep/raft';
+import { configurationOf, type RaftStorage } from '@skep/raft';
 import { RaftEventLog } from '@skep/raft/event-log';
-import { FileStorage, KeyRing } from '@skep/raft/file-storage';
 import { type SharedPort, TcpTransport, type TcpTransportTls } from '@skep/raft/tcp-transport';
 import { isNodeError } from '../errors.ts';
 import { PROTOCOL } from '../rpc/dial.ts';
 import type { Listener } from '../rpc/listener.ts';
 import type { Credentials } from '../security/credentials.ts';
 import { identityOf, nodeOfMember } from '../security/identity.ts';
-import type { StateDirectory } from '../state-directory/state-directory.ts';
 
 /** What a manager's log is made of. */
 export interface RaftWiringParts {
   readonly memberId: string;
-  readonly directory: StateDirectory;
+  readonly storage: RaftStorage;
   readonly listener: Listener;
   readonly advertise: string;
   readonly credentials: Credentials;
-  readonly unlockKey: Uint8Array | undefined;
   /** It is the first member of a new cluster. */
   readonly isFirst: boolean;
   readonly clock: Clock;
   readonly random: Random;
 }
 
-/** Name of the key that the log's keys are wrapped under. */
-const RAFT_KEY_ID = 'node';
-const KEY_BYTES = 32;
-
-/** The log of a manager. @throws NodeError `LOCKED`, `UNLOCK_KEY_REFUSED`, `STATE_UNREADABLE` */
-export async function raftLog(parts: RaftWiringParts): Promise<RaftEventLog> {
-  const { memberId, directory, listener, advertise, credentials, unlockKey, clock, random } = parts;
-  let key = await directory.readRaftKey(unlockKey);
-  if (key === undefined) {
-    key = random.bytes(KEY_BYTES);
-    await directory.writeRaftKey(key, unlockKey);
-  }
+/** The log of a manager. */
+export function raftLog(parts: RaftWiringParts): RaftEventLog {
+  const { memberId, storage, listener, advertise, credentials, clock, random } = parts;
   const transport = new TcpTransport({
     id: memberId,
     cluster: credentials.clusterId,
@@ -51,10 +39,7 @@ export async function raftLog(parts: RaftWiringParts): Promise<RaftEventLog> {
   });
   return new RaftEventLog({
     id: memberId,
-    storage: new FileStorage({
-      directory: directory.raftPath,
-      keys: new KeyRing({ id: RAFT_KEY_ID, key }),
-    }),
+    storage,
     storageKeeps: { durable: true, encryptedAtRest: true },
     transport,
     clock,

@@ -1,44 +1,20 @@
 /**
- * A node of a cluster, running: a manager or a worker, whichever the cluster wants it to be just now. It follows its
- * role by itself, keeps its certificate valid, and goes on trying while the managers are away.
+ * A node as its embedding program has it. What concerns the whole cluster can be asked of any manager; who leads does
+ * it.
  */
 
 import type { Cluster, ClusterId, NodeId } from '@skep/core';
-import { isNodeError, NodeError } from '../errors.ts';
-import { renewFor } from '../membership/certificate-service.ts';
-import {
-  demoteNode,
-  leaveCluster,
-  type News,
-  removeNode,
-  renewCertificate,
-  reportCertificate,
-} from '../membership/methods.ts';
+import { NodeError } from '../errors.ts';
+import { demoteNode, removeNode } from '../membership/methods.ts';
 import { beginRootRotation } from '../membership/root-rotation.ts';
-import { Upkeep } from '../membership/upkeep.ts';
-import { ManagerLink } from '../rpc/manager-link.ts';
+import type { ManagerLink } from '../rpc/manager-link.ts';
 import { NODE_VALIDITY_MS_MIN } from '../security/certificate-authority.ts';
-import type { Credentials } from '../security/credentials.ts';
-import { memberIdOf, type NodeRole } from '../security/identity.ts';
+import type { NodeRole } from '../security/identity.ts';
 import { newTokenSecret } from '../security/join-token.ts';
 import { joinTokenFor } from '../security/trust-record.ts';
-import type { NodeFile, StateDirectory } from '../state-directory/state-directory.ts';
-import { ManagerPart, MembershipEnded } from './manager-part.ts';
-import type { NodeHost } from './options.ts';
-import { WorkerPart } from './worker-part.ts';
-
-/** What a node is made of once its identity is known. */
-export interface SkepNodeParts {
-  readonly directory: StateDirectory;
-  readonly credentials: Credentials;
-  readonly file: NodeFile;
-  readonly managers: readonly string[];
-  readonly unlockKey: Uint8Array | undefined;
-  readonly host: NodeHost;
-}
-
-/** What a node is at. `removed`: the cluster has no such node any more. */
-export type NodeCondition = 'starting' | 'running' | 'removed' | 'closed';
+import { formatUnlockKey, newUnlockKey, parseUnlockKey } from '../security/unlock-key.ts';
+import type { ManagerPart } from './manager-part.ts';
+import type { NodeCondition, RunningNode } from './running-node.ts';
 
 /** The tokens that admit nodes. */
 export interface JoinTokens {
@@ -46,66 +22,38 @@ export interface JoinTokens {
   readonly worker: string;
 }
 
-/** Before a change of role that failed is tried again, in ms. */
-const ROLE_AGAIN_MS = 1_000;
-
-/** A node that could not join tells the managers so within this time, in ms. */
-const ABANDON_MS = 2_000;
-
-/** A running node. Made by {@link init}, {@link join} and {@link start}. */
+/** A running node. Made by `init`, `join` and `start`. */
 export class SkepNode implements AsyncDisposable {
-  readonly #parts: SkepNodeParts;
-  readonly #link: ManagerLink;
-  readonly #upkeep: Upkeep;
-  readonly #life = new AbortController();
-  readonly #listeners = new Set<(role: NodeRole) => void>();
-  #file: NodeFile;
-  #manager: ManagerPart | undefined;
-  #worker: WorkerPart | undefined;
-  #condition: NodeCondition = 'starting';
-  #turn: Promise<void> = Promise.resolve();
+  readonly #node: RunningNode;
 
-  constructor(parts: SkepNodeParts) {
-    const { directory, credentials, managers, unlockKey, host } = parts;
-    this.#parts = parts;
-    this.#file = parts.file;
-    this.#link = new ManagerLink({ clusterId: credentials.clusterId, credentials, managers, ...host });
-    this.#upkeep = new Upkeep({
-      ...{ credentials, directory, ...host },
-      unlockKey: () => unlockKey,
-      requests: {
-        renew: (request) => this.#renewed(request),
-        report: (chain) => this.#reported(chain),
-      },
-      onRole: (role) => this.#become(role),
-      onManagers: (addresses) => this.#link.setManagers(addresses),
-    });
+  constructor(node: RunningNode) {
+    this.#node = node;
   }
 
   get nodeId(): NodeId {
-    return this.#parts.file.nodeId;
+    return this.#node.nodeId;
   }
 
   get clusterId(): ClusterId {
-    return this.#parts.file.clusterId;
+    return this.#node.clusterId;
   }
 
   get hostname(): string {
-    return this.#file.hostname;
+    return this.#node.hostname;
   }
 
   /** What it is just now. */
   get role(): NodeRole {
-    return this.#manager === undefined ? 'worker' : 'manager';
+    return this.#node.role;
   }
 
   get condition(): NodeCondition {
-    return this.#condition;
+    return this.#node.condition;
   }
 
   /** Where it is reached as a manager, `host:port`. */
   get advertise(): string {
-    return this.#file.advertise;
+    return this.#node.advertise;
   }
 
   /** The cluster: on any manager all of it can be read, watched and changed. @throws NodeError `WRONG_ROLE` on a worker */
@@ -115,40 +63,12 @@ export class SkepNode implements AsyncDisposable {
 
   /** What the node is as a manager. @throws NodeError `WRONG_ROLE` if it is none. */
   get manager(): ManagerPart {
-    if (this.#condition === 'closed') throw new NodeError('CLOSED', 'the node is closed');
-    if (this.#manager === undefined) throw new NodeError('WRONG_ROLE', 'this node is no manager: ask one');
-    return this.#manager;
+    return this.#node.manager;
   }
 
   /** The way to the managers, whatever this node is. */
   get link(): ManagerLink {
-    return this.#link;
-  }
-
-  /** Starts as what the certificate says. `isFirst`: as the first manager of a new cluster. */
-  async open(options: { readonly isFirst?: boolean; readonly signal?: AbortSignal } = {}): Promise<void> {
-    const { signal } = options;
-    const onAbort = () => this.#life.abort(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      await this.#startAs(this.#parts.credentials.identity.role, options.isFirst ?? false);
-      this.#condition = 'running';
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
-  }
-
-  /** Is a node from here on: what it is stands on the disk, and it follows the news. The list has to hold it. */
-  async establish(): Promise<void> {
-    await this.#keep(this.#file);
-    await this.#manager?.tellAddress();
-    this.#follow();
-  }
-
-  /** Takes back what was begun: the cluster is told, if it can be, and nothing stays on the disk. */
-  async abandon(): Promise<void> {
-    await this.#link.unary(leaveCluster, undefined, { timeoutMs: ABANDON_MS }).catch(() => {});
-    await this.#close(() => this.#parts.directory.removeNode());
+    return this.#node.link;
   }
 
   /** The tokens to join with. */
@@ -159,7 +79,7 @@ export class SkepNode implements AsyncDisposable {
 
   /** Makes the token of a role worthless, and another one. */
   async rotateJoinToken(role: NodeRole): Promise<string> {
-    const secret = newTokenSecret(this.#parts.host.random);
+    const secret = newTokenSecret(this.#node.host.random);
     const record = await this.manager.trust.update((before) => ({
       ...before,
       tokens: { ...before.tokens, [role]: secret },
@@ -169,7 +89,7 @@ export class SkepNode implements AsyncDisposable {
 
   /** Begins to replace the CA's root and key, without a pause; ends by itself once every node has gone over. */
   rotateRoot(): Promise<void> {
-    return beginRootRotation(this.manager.trust, this.clusterId, this.#parts.host.clock.now());
+    return beginRootRotation(this.manager.trust, this.clusterId, this.#node.host.clock.now());
   }
 
   /** Whether a rotation of the root is under way. */
@@ -179,7 +99,7 @@ export class SkepNode implements AsyncDisposable {
 
   /** Has every node renew its certificate now. */
   async renewCertificates(): Promise<void> {
-    const renewBefore = this.#parts.host.clock.now();
+    const renewBefore = this.#node.host.clock.now();
     await this.manager.trust.update((record) => ({ ...record, renewBefore }));
   }
 
@@ -194,9 +114,38 @@ export class SkepNode implements AsyncDisposable {
     await this.manager.trust.update((record) => ({ ...record, nodeValidityMs }));
   }
 
-  /** Renews this node's own certificate now. @throws NodeError */
-  renewCertificate(): Promise<void> {
-    return this.#upkeep.renew();
+  /**
+   * Turns autolock on: managers that start again need the unlock key from then on. On already: the key is rotated.
+   *
+   * @returns the unlock key, `SWMKEY-1-…`. Keep it: without it, and without a manager that runs, all is lost.
+   */
+  async lock(): Promise<string> {
+    const unlockKey = newUnlockKey(this.#node.host.random);
+    await this.manager.trust.update((record) => ({ ...record, unlockKey }));
+    return formatUnlockKey(unlockKey);
+  }
+
+  /** Turns autolock off. */
+  async unlock(): Promise<void> {
+    await this.manager.trust.update(({ unlockKey: _, ...record }) => record);
+  }
+
+  /** The present unlock key; undefined while autolock is off. */
+  get unlockKey(): string | undefined {
+    const { unlockKey } = this.manager.trust.record;
+    return unlockKey === undefined ? undefined : formatUnlockKey(unlockKey);
+  }
+
+  /**
+   * Writes a backup of the cluster while it works: all of its state, the CA and the join tokens included, sealed under a
+   * key in the format of unlock keys. `init` makes a cluster of it again.
+   *
+   * @returns the key, a new one if none is given.
+   */
+  async backUp(path: string, key?: string): Promise<string> {
+    const bytes = key === undefined ? newUnlockKey(this.#node.host.random) : parseUnlockKey(key);
+    await this.manager.backUp(path, bytes);
+    return formatUnlockKey(bytes);
   }
 
   /** Makes a worker a manager. Resolves once it is wanted; the node follows within moments. */
@@ -207,13 +156,18 @@ export class SkepNode implements AsyncDisposable {
   /** Makes a manager a worker. @throws NodeError `LAST_MANAGER`, `QUORUM_LOSS`; NotFoundError */
   async demote(node: string): Promise<void> {
     void this.manager;
-    await this.#link.unary(demoteNode, { node });
+    await this.#node.link.unary(demoteNode, { node });
   }
 
   /** Removes a node that is down, or any with `force`. @throws as {@link demote}; PreconditionError */
   async remove(node: string, options: { readonly force?: boolean } = {}): Promise<void> {
     void this.manager;
-    await this.#link.unary(removeNode, { node, force: options.force ?? false });
+    await this.#node.link.unary(removeNode, { node, force: options.force ?? false });
+  }
+
+  /** Renews this node's own certificate now. @throws NodeError */
+  renewCertificate(): Promise<void> {
+    return this.#node.renewCertificate();
   }
 
   /**
@@ -222,172 +176,21 @@ export class SkepNode implements AsyncDisposable {
    * @param options.force - forget it even if the managers refuse or can't be reached.
    * @throws NodeError `LAST_MANAGER`, `QUORUM_LOSS`, `UNREACHABLE`; the node stays then.
    */
-  async leave(options: { readonly force?: boolean } = {}): Promise<void> {
-    try {
-      await this.#link.unary(leaveCluster, undefined);
-    } catch (error) {
-      const isGone = isNodeError(error) && error.code === 'NODE_REMOVED';
-      if (!isGone && !options.force) throw error;
-    }
-    await this.#close(() => this.#parts.directory.removeNode());
+  leave(options: { readonly force?: boolean } = {}): Promise<void> {
+    return this.#node.leave(options);
   }
 
   /** Calls back when the node has become something else. Returns the way to stop. */
   onRole(listener: (role: NodeRole) => void): () => void {
-    const own = (role: NodeRole) => listener(role);
-    this.#listeners.add(own);
-    return () => this.#listeners.delete(own);
+    return this.#node.onRole(listener);
   }
 
-  /** Ends the node. What it keeps stays, and {@link start} takes it up again. Safe to call twice. */
+  /** Ends the node. What it keeps stays, and `start` takes it up again. Safe to call twice. */
   close(): Promise<void> {
-    return this.#close(async () => {});
+    return this.#node.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  async #close(after: () => Promise<void>): Promise<void> {
-    if (this.#condition === 'closed') return this.#turn;
-    this.#condition = 'closed';
-    this.#life.abort(new NodeError('CLOSED', 'the node is closed'));
-    this.#turn = this.#turn
-      .catch(() => {})
-      .then(async () => {
-        await this.#upkeep.close();
-        await this.#stop();
-        this.#link.close();
-        await after();
-        await this.#parts.directory.close();
-      });
-    await this.#turn;
-  }
-
-  async #stop(): Promise<void> {
-    const parts = [this.#manager, this.#worker];
-    this.#manager = undefined;
-    this.#worker = undefined;
-    for (const part of parts) await part?.close();
-  }
-
-  async #startAs(role: NodeRole, isFirst: boolean): Promise<void> {
-    if (role === 'worker') {
-      const { host } = this.#parts;
-      this.#worker = new WorkerPart({
-        ...{ link: this.#link, ...host },
-        onNews: (news) => this.#upkeep.take(news),
-        onRemoved: () => this.#removed(),
-      });
-      return;
-    }
-    try {
-      await this.#startManager(isFirst);
-    } catch (error) {
-      if (!(error instanceof MembershipEnded)) throw error;
-      // It was demoted and promoted again while it was away: it takes part anew, under another id.
-      await this.#parts.directory.removeRaft();
-      await this.#keep({ ...this.#file, memberId: undefined });
-      await this.#startManager(false);
-    }
-  }
-
-  async #startManager(isFirst: boolean): Promise<void> {
-    const { directory, credentials, unlockKey, host } = this.#parts;
-    const memberId = this.#file.memberId ?? memberIdOf(this.nodeId, memberSuffix(host));
-    if (this.#file.memberId === undefined) {
-      // What is left of a membership before is of no use to this one.
-      await directory.removeRaft();
-      this.#file = { ...this.#file, memberId };
-      if (!isFirst) await directory.writeNode(this.#file);
-    }
-    const { listen, advertise } = this.#file;
-    const manager = await ManagerPart.start(
-      {
-        ...{ directory, credentials, memberId, listen, advertise, unlockKey, isFirst, link: this.#link },
-        ...host,
-      },
-      this.#life.signal,
-    );
-    this.#manager = manager;
-    this.#file = { ...this.#file, listen: manager.listen, advertise: manager.advertise };
-    this.#link.setManagers([manager.advertise, ...this.#link.managers]);
-  }
-
-  async #keep(file: NodeFile): Promise<void> {
-    this.#file = file;
-    await this.#parts.directory.writeNode(file);
-  }
-
-  /** Goes over to another role, after whatever is going on. */
-  #become(role: NodeRole): void {
-    const turn = this.#turn.then(async () => {
-      if (this.#condition !== 'running' || role === this.role) return;
-      this.#parts.host.logger.info({ role }, 'this node gets another role');
-      await this.#stop();
-      if (role === 'worker') {
-        await this.#parts.directory.removeRaft();
-        await this.#keep({ ...this.#file, memberId: undefined });
-      }
-      await this.#startAs(role, false);
-      this.#follow();
-      for (const listener of [...this.#listeners]) listener(role);
-    });
-    this.#turn = turn.catch((error: unknown) => {
-      if (this.#condition !== 'running') return;
-      const { clock, logger } = this.#parts.host;
-      logger.warn({ err: error, role }, 'could not take on the role; trying again');
-      const cancel = clock.setTimer(ROLE_AGAIN_MS, () => this.#become(role));
-      this.#life.signal.addEventListener('abort', cancel, { once: true });
-    });
-  }
-
-  #follow(): void {
-    const manager = this.#manager;
-    if (manager === undefined) return;
-    manager.keepRoles();
-    void this.#followLocally(manager);
-  }
-
-  /** A manager hears the news from its own state; or, once it was taken out of Raft, from the others. */
-  async #followLocally(manager: ManagerPart): Promise<void> {
-    const { raft, memberId } = manager.context;
-    const stop = raft.onStatus(({ configuration }) => {
-      if (configuration.removed.includes(memberId)) void this.#upkeep.renew().catch(() => {});
-    });
-    try {
-      for await (const news of manager.news.follow(this.nodeId, this.#life.signal)) {
-        if (this.#manager !== manager) return;
-        await this.#upkeep.take(news satisfies News);
-      }
-    } catch (error) {
-      if (this.#life.signal.aborted || this.#manager !== manager) return;
-      if (isNodeError(error) && error.code === 'NODE_REMOVED') this.#removed();
-      else this.#parts.host.logger.error({ err: error }, 'this manager does not hear the news any more');
-    } finally {
-      stop();
-    }
-  }
-
-  #removed(): void {
-    if (this.#condition !== 'running') return;
-    this.#condition = 'removed';
-    this.#parts.host.logger.warn({ node: this.nodeId }, 'this node was removed from the cluster');
-  }
-
-  async #renewed(request: string) {
-    const manager = this.#manager;
-    if (manager?.cluster.leading) return renewFor(manager.context, this.nodeId, request);
-    return this.#link.unary(renewCertificate, { request });
-  }
-
-  async #reported(chain: string): Promise<void> {
-    const manager = this.#manager;
-    if (manager?.cluster.leading) manager.rotation.report(this.nodeId, chain);
-    else await this.#link.unary(reportCertificate, { chain });
-  }
-}
-
-function memberSuffix({ random }: NodeHost): string {
-  return Buffer.from(random.bytes(6)).toString('hex');
 }

@@ -26,6 +26,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   'BUSY',
   'WRONG_ROLE',
   'WRONG_NODE',
+  'UNKNOWN_METHOD',
 ]);
 
 /** The way to the managers. */
@@ -55,9 +56,13 @@ export class ManagerLink {
   async unary<Request, Response>(
     method: Method<'unary', Request, Response>,
     request: Request,
-    options: CallOptions = {},
+    options: CallOptions & {
+      /** The address of one who is not to be asked. */
+      readonly except?: string;
+    } = {},
   ): Promise<Response> {
-    return this.#anywhere((channel) => channel.unary(method, request, options));
+    const { except, ...rest } = options;
+    return this.#anywhere((channel) => channel.unary(method, request, rest), except);
   }
 
   /** Follows a stream of one manager. Whoever reads it begins anew when it ends. */
@@ -94,8 +99,8 @@ export class ManagerLink {
     this.#channel?.close();
   }
 
-  async #anywhere<T>(ask: (channel: RpcChannel) => Promise<T>): Promise<T> {
-    const tried = new Set<string>();
+  async #anywhere<T>(ask: (channel: RpcChannel) => Promise<T>, except?: string): Promise<T> {
+    const tried = new Set<string>(except === undefined ? [] : [except]);
     let last: unknown = new NodeError('UNREACHABLE', 'no manager is known');
     for (let turn = 0; turn <= this.#managers.length; turn++) {
       const channel = this.#next(tried);

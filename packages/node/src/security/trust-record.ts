@@ -27,7 +27,7 @@ const trustSchema = z.object({
   /** How long certificates of nodes are valid, in milliseconds. */
   nodeValidityMs: z.number(),
   /** Present while autolock is on. */
-  unlockKey: z.instanceof(Uint8Array).optional(),
+  unlockKey: z.custom<Uint8Array>((value) => value instanceof Uint8Array).optional(),
   /** Certificates older than this are to be renewed at once; milliseconds since 1970. */
   renewBefore: z.number(),
 });

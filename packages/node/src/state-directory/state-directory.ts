@@ -32,11 +32,18 @@ export type NodeFile = z.output<typeof nodeFileSchema>;
 
 const managersFileSchema = z.array(z.string());
 
-const raftKeySchema = z.union([
-  z.object({ key: z.base64() }),
+const raftKeysSchema = z.array(z.object({ id: z.string(), key: z.base64() })).min(1);
+const raftKeyFileSchema = z.union([
+  z.object({ keys: raftKeysSchema }),
   /** Sealed under the unlock key. */
   z.object({ sealed: z.base64() }),
 ]);
+
+/** A key that keys of the log are wrapped under. */
+export interface RaftKey {
+  readonly id: string;
+  readonly key: Uint8Array;
+}
 
 const FILES = {
   node: 'node.json',
@@ -118,22 +125,24 @@ export class StateDirectory {
     return this.#write(FILES.roots, roots);
   }
 
-  /** The key that the keys of the log are wrapped under; undefined if there is none yet. @throws as the credentials */
-  async readRaftKey(unlockKey?: Uint8Array): Promise<Uint8Array | undefined> {
-    const kept = await this.#readJson(FILES.raftKey, raftKeySchema);
-    if (kept === undefined) return undefined;
-    if ('key' in kept) return new Uint8Array(Buffer.from(kept.key, 'base64'));
+  /** The keys that the keys of the log are wrapped under, the present one last. @throws as the credentials */
+  async readRaftKeys(unlockKey?: Uint8Array): Promise<readonly RaftKey[]> {
+    const kept = await this.#readJson(FILES.raftKey, raftKeyFileSchema);
+    if (kept === undefined) return [];
+    if ('keys' in kept) return kept.keys.map(decodedKey);
     if (unlockKey === undefined) throw this.#locked();
-    return new Uint8Array(openUnder(unlockKey, PURPOSE.raftKey, Buffer.from(kept.sealed, 'base64')));
+    const opened = openUnder(unlockKey, PURPOSE.raftKey, Buffer.from(kept.sealed, 'base64'));
+    return raftKeysSchema.parse(JSON.parse(Buffer.from(opened).toString('utf8'))).map(decodedKey);
   }
 
-  /** @param unlockKey - seals it. */
-  writeRaftKey(key: Uint8Array, unlockKey?: Uint8Array): Promise<void> {
+  /** @param unlockKey - seals them. */
+  writeRaftKeys(keys: readonly RaftKey[], unlockKey?: Uint8Array): Promise<void> {
     const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+    const encoded = keys.map(({ id, key }) => ({ id, key: base64(key) }));
     const kept =
       unlockKey === undefined
-        ? { key: base64(key) }
-        : { sealed: base64(sealUnder(unlockKey, PURPOSE.raftKey, key)) };
+        ? { keys: encoded }
+        : { sealed: base64(sealUnder(unlockKey, PURPOSE.raftKey, Buffer.from(JSON.stringify(encoded)))) };
     return this.#write(FILES.raftKey, `${JSON.stringify(kept)}\n`);
   }
 
@@ -211,4 +220,8 @@ function sealedIdentity(unlockKey: Uint8Array, identity: string): string {
       .toString('base64')
       .match(/.{1,64}/g) ?? [];
   return joinPem(SEALED_BEGIN, ...lines, SEALED_END);
+}
+
+function decodedKey({ id, key }: { readonly id: string; readonly key: string }): RaftKey {
+  return { id, key: new Uint8Array(Buffer.from(key, 'base64')) };
 }

@@ -3,11 +3,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
-import { init } from '../node/init.ts';
+import { type InitOptions, init } from '../node/init.ts';
 import { join } from '../node/join.ts';
 import type { NodeOptions } from '../node/options.ts';
 import type { SkepNode } from '../node/skep-node.ts';
-import { start } from '../node/start.ts';
+import { type StartOptions, start } from '../node/start.ts';
 
 /** The machines of one test. */
 export class Machines implements AsyncDisposable {
@@ -23,7 +23,7 @@ export class Machines implements AsyncDisposable {
     return dir;
   }
 
-  async init(name: string, options: Partial<NodeOptions> = {}): Promise<SkepNode> {
+  async init(name: string, options: Partial<InitOptions> = {}): Promise<SkepNode> {
     return this.#kept(init({ ...(await this.#optionsOf(name)), ...options }));
   }
 
@@ -38,7 +38,7 @@ export class Machines implements AsyncDisposable {
     return this.#kept(join({ ...(await this.#optionsOf(name)), token, remote: via.advertise, ...options }));
   }
 
-  async start(name: string, options: Partial<NodeOptions> = {}): Promise<SkepNode> {
+  async start(name: string, options: Partial<StartOptions> = {}): Promise<SkepNode> {
     return this.#kept(start({ dir: await this.dirOf(name), ...options }));
   }
 
@@ -61,4 +61,9 @@ export class Machines implements AsyncDisposable {
 /** Resolves once something holds, looked at each time that the loop has come round. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** The same for what has to be asked of the disk. */
+export async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
