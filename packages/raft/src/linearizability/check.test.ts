@@ -144,6 +144,17 @@ describe('checkLinearizability, with registers', () => {
     expect(verdict.steps).toBeLessThan(200);
   });
 
+  test('given a long history with one stale read, when it is checked, then three operations tell why', () => {
+    const clients = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const busy = Array.from({ length: 600 }, (_, turn) =>
+      write(clients[turn % clients.length] ?? '', turn * 10 - 20, turn * 10 + 20, `${turn}`),
+    );
+    const verdict = checkLinearizability(registerModel, [...busy, read('z', 7000, 7001, '300')]);
+    if (verdict.kind !== 'not-linearizable') throw new Error(verdict.kind);
+    expect(verdict.explanation.culprit.client).toBe('z');
+    expect(verdict.explanation.window).toHaveLength(3);
+  });
+
   test.each([
     ['a call that is no number', { ...read('a', 0, 1, null), call: Number.NaN }, 'operations[0].call'],
     ['an answer before its call', read('a', 5, 1, null), 'operations[0].outcome.at'],

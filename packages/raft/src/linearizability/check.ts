@@ -36,7 +36,7 @@ export type Verdict<Input, Output> =
 export interface CheckOptions {
   /** How often the model may be asked in all. Default 2,000,000: some seconds, and tens of megabytes. */
   readonly stepsMax?: number;
-  /** How often it may be asked besides, to find the smallest contradiction in a history that failed. Default 200,000. */
+  /** How often it may be asked besides, to find the smallest contradiction in a history that failed. Default 2,000,000. */
   readonly explanationStepsMax?: number;
 }
 
@@ -63,7 +63,7 @@ export function checkLinearizability<State extends NonNullable<unknown> | null, 
     if (kind === 'found') orders.set(partition, order);
     else if (kind === 'gave-up') undecided ??= { partition, longest: order };
     else {
-      const explanation = explain(model, part, { left: options.explanationStepsMax ?? 200_000 });
+      const explanation = explain(model, part, { left: options.explanationStepsMax ?? 2_000_000 });
       const steps = stepsMax - budget.left;
       return { kind: 'not-linearizable', partition, longest: order, explanation, steps };
     }

@@ -3,7 +3,7 @@
 import type { History, Operation } from './history.ts';
 import { endOf, outputOf } from './history.ts';
 import type { Model } from './model.ts';
-import type { Budget } from './search.ts';
+import type { Budget, SearchResult } from './search.ts';
 import { searchOrder } from './search.ts';
 
 /** A contradiction within a history. */
@@ -31,9 +31,9 @@ export function explain<State extends NonNullable<unknown> | null, Input, Output
   history: History<Input, Output>,
   budget: Budget,
 ): Explanation<Input, Output> {
-  const fails = (candidate: History<Input, Output>) => searchOrder(model, candidate, budget).kind === 'none';
-  const { begin, culprit } = shortestBegin(history, fails);
-  const window = contradiction(begin, culprit, fails);
+  const attempt = (candidate: History<Input, Output>) => searchOrder(model, candidate, budget);
+  const { begin, culprit } = shortestBegin(history, (candidate) => attempt(candidate).kind === 'none');
+  const window = contradiction(begin, culprit, attempt);
   const text = narrate(model, window, culprit, begin.length - window.length);
   return { culprit, window, text };
 }
@@ -66,24 +66,61 @@ function shortestBegin<Input, Output>(
   return { begin: beginOf(history, endOf(culprit)), culprit };
 }
 
-/** Lets off as many operations as possible, in ever smaller groups. Fewer answers to explain are never harder. */
+/**
+ * Begins with the culprit alone, all others let off, and holds them to their answers only as an order is found that they
+ * contradict, and then those that were nearest in time: with few answers to explain a check is quick. What is not needed
+ * after all is let off again, in ever smaller groups; fewer answers to explain are never harder.
+ */
 function contradiction<Input, Output>(
   begin: History<Input, Output>,
   culprit: Operation<Input, Output>,
-  fails: (candidate: History<Input, Output>) => boolean,
+  attempt: (candidate: History<Input, Output>) => SearchResult<Input, Output>,
 ): readonly Operation<Input, Output>[] {
-  let window = begin.filter((operation) => operation.outcome.kind !== 'unknown' && operation !== culprit);
-  const withOnly = (kept: ReadonlySet<Operation<Input, Output>>) =>
-    begin.map((operation) => (operation === culprit || kept.has(operation) ? operation : letOff(operation)));
-  for (let size = Math.ceil(window.length / 2); window.length > 0; size = Math.ceil(size / 2)) {
-    for (let from = 0; from < window.length; ) {
-      const kept = [...window.slice(0, from), ...window.slice(from + size)];
-      if (fails(withOnly(new Set(kept)))) window = kept;
+  const answered = begin.filter(({ outcome }) => outcome.kind !== 'unknown');
+  const nearestFirst = answered.filter((one) => one !== culprit).sort((a, b) => endOf(b) - endOf(a));
+  const held = new Set([culprit]);
+  for (let more = 1; ; more *= 2) {
+    const original = new Map(begin.map((one) => [held.has(one) ? one : letOff(one), one]));
+    const { kind, order } = attempt([...original.keys()]);
+    if (kind === 'none') break;
+    // Nothing is certain but that all together contradict one another.
+    if (kind === 'gave-up') return inOrder(answered);
+    const late = lateIn(order.map((one) => original.get(one) ?? one)).filter((one) => !held.has(one));
+    const missing = nearestFirst.filter((one) => !held.has(one)).slice(0, more);
+    for (const one of late.length > 0 ? late : missing) held.add(one);
+  }
+  const fails = (kept: readonly Operation<Input, Output>[]) => {
+    const stay = new Set([culprit, ...kept]);
+    return attempt(begin.map((one) => (stay.has(one) ? one : letOff(one)))).kind === 'none';
+  };
+  held.delete(culprit);
+  return inOrder([...shrink([...held], fails), culprit]);
+}
+
+/** Operations that stand in an order behind others which began only after they had ended. */
+function lateIn<Input, Output>(order: History<Input, Output>): readonly Operation<Input, Output>[] {
+  let latestCall = Number.NEGATIVE_INFINITY;
+  return order.filter((operation) => {
+    latestCall = Math.max(latestCall, operation.call);
+    return endOf(operation) < latestCall;
+  });
+}
+
+/** Leaves out as much of a list as possible while `fails` holds. */
+function shrink<Item>(list: readonly Item[], fails: (kept: readonly Item[]) => boolean): readonly Item[] {
+  let kept = list;
+  for (let size = Math.ceil(kept.length / 2); size > 0; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let from = 0; from < kept.length; ) {
+      const fewer = [...kept.slice(0, from), ...kept.slice(from + size)];
+      if (fails(fewer)) kept = fewer;
       else from += size;
     }
-    if (size === 1) break;
   }
-  return [...window, culprit].sort((a, b) => a.call - b.call || endOf(a) - endOf(b));
+  return kept;
+}
+
+function inOrder<Input, Output>(operations: History<Input, Output>): readonly Operation<Input, Output>[] {
+  return [...operations].sort((a, b) => a.call - b.call || endOf(a) - endOf(b));
 }
 
 function narrate<State extends NonNullable<unknown> | null, Input, Output>(
