@@ -287,11 +287,16 @@ export class Cluster implements AsyncDisposable {
    * real control loops play it through on this member's committed state, with nothing else going on and every task
    * coming to run; nothing is written, and no node hears of it. Carry it out with `ifIndex: plan.index`.
    *
-   * @throws what the command would throw: NotFoundError, InvalidSpecError, PreconditionError; TimeoutError;
-   *   AbortedError; ClosedError
+   * @throws what the command would throw: NotFoundError, InvalidSpecError, PreconditionError; with `at`, what
+   *   {@link at} throws; TimeoutError; AbortedError; ClosedError
    */
   async plan(plannable: Plannable, options: PlanOptions = {}): Promise<Plan> {
-    return planOn(this.#control.state, this.#control, plannable, options);
+    const { at, signal } = options;
+    const state =
+      at === undefined
+        ? this.#control.state
+        : await this.#history.at(at, signal === undefined ? {} : { signal });
+    return planOn(state, this.#control, plannable, options);
   }
 
   /** This member leads: its loops decide, and commands are carried out here. */

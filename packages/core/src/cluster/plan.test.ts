@@ -136,6 +136,32 @@ describe('given a cluster, when something is planned', () => {
   });
 });
 
+describe('given a past, when something is planned on it', () => {
+  it('then it is planned on the cluster as it was, and such a plan holds no more', async () => {
+    const { cluster, run } = await aClusterOf([{}, {}]);
+    const { index } = cluster.health;
+    await run(cluster.services.apply(web));
+    await run(cluster.services.waitFor('web', 'running'));
+    const plan = await run(cluster.plan(web, { at: index }));
+    expect(plan).toMatchObject({ index, changes: [{ name: 'web', action: 'created' }] });
+    expect(plan.placements).toHaveLength(4);
+    const apply = cluster.services.apply(web, { ifIndex: plan.index });
+    await expect(run(apply)).rejects.toMatchObject({ code: 'INDEX_CONFLICT' });
+    await run(cluster.close());
+  });
+
+  it('then a future index and one that is forgotten are refused with a type', async () => {
+    const { cluster, run } = await aClusterOf([{}]);
+    const future = cluster.health.index + 1;
+    await expect(run(cluster.plan(web, { at: future }))).rejects.toMatchObject({
+      code: 'PRECONDITION_FAILED',
+    });
+    const forgotten = cluster.plan(web, { at: new Date(0) });
+    await expect(run(forgotten)).rejects.toMatchObject({ code: 'HISTORY_PRUNED', oldest: { index: 1 } });
+    await run(cluster.close());
+  });
+});
+
 describe('given a plan, when a command is to be carried out only if it still holds', () => {
   it('then it is, while nothing that matters has changed, and what was planned comes of it', async () => {
     const { cluster, run } = await aClusterOf([{}, {}, {}]);

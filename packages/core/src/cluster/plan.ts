@@ -18,6 +18,8 @@ import { serviceRequest } from './service-request.ts';
 export interface PlanOptions extends WaitOptions {
   /** Decisions of control loops after which a plan is broken off, and says so. Default 100,000. */
   readonly decisionsMax?: number;
+  /** Plans on the cluster as it was at this index or time, as `cluster.at` gives it. Default: as it is. */
+  readonly at?: number | Date;
 }
 
 /** Default of {@link PlanOptions.decisionsMax}. */
@@ -28,14 +30,14 @@ export async function planOn(
   state: ClusterState,
   control: Pick<Control, 'clock' | 'lifetime' | 'digest'>,
   plannable: Plannable,
-  { decisionsMax = DECISIONS_MAX, ...waiting }: PlanOptions,
+  { decisionsMax = DECISIONS_MAX, at: past, ...waiting }: PlanOptions,
 ): Promise<Plan> {
   if (!Number.isSafeInteger(decisionsMax) || decisionsMax < 1) {
     throw new InvalidSpecError([{ field: 'decisionsMax', rule: 'must be a whole number, 1 or more' }]);
   }
   // One state gives one plan.
   const random = seededRandom(state.index);
-  const at = Math.max(state.at, control.clock.now());
+  const at = past === undefined ? Math.max(state.at, control.clock.now()) : state.at;
   const requestOf = (input: Parameters<typeof parseServiceSpec>[0]) =>
     serviceRequest(control, parseServiceSpec(input));
   const { events, warnings } = eventsOf(plannable, state, requestOf, { at, random });
