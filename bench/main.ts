@@ -20,7 +20,7 @@ withShape(program.command('scheduler'))
   .option('--runs <n>', 'timed runs of each shape, after one that is thrown away', wholeNumber)
   .action(async ({ runs, ...options }: ShapeOptions & { readonly runs?: number }) => {
     const { benchScheduler } = await import('./scheduler.ts');
-    const { schedulerPlot, schedulerReport } = await import('./scheduler/report.ts');
+    const { schedulerMarkdown, schedulerPlot, schedulerReport } = await import('./scheduler/report.ts');
     const one = shapeOf(options);
     const results = one
       ? [await benchScheduler(one, runs ?? runsOf(one))]
@@ -31,6 +31,7 @@ withShape(program.command('scheduler'))
     if (one) return;
     await tell(options.out, {
       'scheduler.json': toJson(results),
+      'scheduler.md': schedulerMarkdown(results),
       'scheduler.svg': schedulerPlot(results),
     });
   });

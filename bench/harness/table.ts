@@ -1,4 +1,4 @@
-/** Tables of text, for people who read a terminal. */
+/** Tables: of text for people who read a terminal, and in Markdown for the README. */
 
 /** Rows under headings; the first column is text, the others are figures and stand to the right. */
 export function textTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -13,6 +13,12 @@ export function textTable(headings: readonly string[], rows: readonly (readonly 
       .join('  ')
       .trimEnd();
   return [headings, ...rows].map(line).join('\n');
+}
+
+/** The same in Markdown. */
+export function markdownTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const rule = headings.map((_, column) => (column === 0 ? '---' : '--:'));
+  return [headings, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 /** A whole number as people write it: `1,234,567`. */

@@ -3,7 +3,7 @@
 import type { Pauses } from '../harness/pauses.ts';
 import { barChart } from '../harness/plot.ts';
 import { machineInWords } from '../harness/results.ts';
-import { millions, milliseconds, textTable, whole } from '../harness/table.ts';
+import { markdownTable, millions, milliseconds, textTable, whole } from '../harness/table.ts';
 import type { SchedulerResult } from '../scheduler.ts';
 import { SWARMKIT, SWARMKIT_TIMES } from './peers.ts';
 import { kindInWords, sizeInWords } from './shapes.ts';
@@ -16,35 +16,46 @@ const TIMED = [
   'In brackets, and for decisions/s: without the time for which other programs had the processor.',
 ].join('\n');
 
+const HEADINGS = [
+  'nodes x tasks / services',
+  'asks',
+  'tasks/s',
+  'decisions/s',
+  'events/s',
+  'pause p50',
+  'p99',
+  'max ms',
+  'loss ms',
+];
+
 /** All results as one table, and how to read it. */
 export function schedulerReport(results: readonly SchedulerResult[]): string {
-  const table = textTable(
-    [
-      'nodes x tasks / services',
-      'asks',
-      'tasks/s',
-      'decisions/s',
-      'events/s',
-      'pause p50',
-      'p99',
-      'max ms',
-      'loss ms',
-    ],
-    results.map((result) => [
-      sizeInWords(result),
-      kindInWords(result),
-      `${whole(result.tasksPerSecond)} (${whole(result.ownTasksPerSecond)})`,
-      millions(result.decisionsPerSecond),
-      whole(result.eventsPerSecond),
-      ...pauseCells(result),
-      `${milliseconds(result.loss.milliseconds)} (${milliseconds(result.loss.ownMs)}) / ${milliseconds(result.loss.worstMs)} for ${result.loss.tasks}`,
-    ]),
-  );
   const cited = SWARMKIT.map(({ shape, tasksPerSecond }) => [shape, whole(tasksPerSecond)]);
   const peers = textTable(['SwarmKit, cited and not run here', 'tasks/s'], cited);
-  const [first] = results;
-  const machine = first === undefined ? '' : `${machineInWords(first.machine)}\n\n`;
-  return `${machine}${table}\n\n${TIMED}\n\n${peers}\nIt times ${SWARMKIT_TIMES}.`;
+  const table = textTable(HEADINGS, results.map(cells));
+  return `${machineOf(results)}\n\n${table}\n\n${TIMED}\n\n${peers}\nIt times ${SWARMKIT_TIMES}.`;
+}
+
+/** The table alone, as the README has it. */
+export function schedulerMarkdown(results: readonly SchedulerResult[]): string {
+  return `${machineOf(results)}\n\n${markdownTable(HEADINGS, results.map(cells))}\n`;
+}
+
+function machineOf([first]: readonly SchedulerResult[]): string {
+  return first === undefined ? '' : machineInWords(first.machine);
+}
+
+function cells(result: SchedulerResult): string[] {
+  const { tasks, milliseconds: median, ownMs, worstMs } = result.loss;
+  return [
+    sizeInWords(result),
+    kindInWords(result),
+    `${whole(result.tasksPerSecond)} (${whole(result.ownTasksPerSecond)})`,
+    millions(result.decisionsPerSecond),
+    whole(result.eventsPerSecond),
+    ...pauseCells(result),
+    `${milliseconds(median)} (${milliseconds(ownMs)}) / ${milliseconds(worstMs)} for ${tasks}`,
+  ];
 }
 
 function pauseCells({ pauses: { wall, own } }: SchedulerResult): string[] {
