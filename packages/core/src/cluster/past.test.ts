@@ -114,6 +114,25 @@ describe('given a cluster that keeps its history', () => {
     await run(cluster.close());
   });
 
+  it('when a name is used again, then each of its services has a story of its own, and the name has both', async () => {
+    const { run, open } = aWorld();
+    const cluster = await open();
+    const first = await run(cluster.services.create(web));
+    await run(cluster.services.waitFor('web', 'running'));
+    await run(cluster.services.remove('web'));
+    await run(cluster.services.waitFor('web', 'removed'));
+    const second = await run(cluster.services.create({ ...web, replicas: 1 }));
+    await run(cluster.services.waitFor('web', 'running'));
+    const ofFirst = await run(all(cluster.history({ service: first.id, tasks: true })));
+    const ofSecond = await run(all(cluster.history({ service: second.id, tasks: true })));
+    expect(ofSecond[0]).toMatchObject({ type: 'service.created', object: { id: second.id } });
+    expect(await run(all(cluster.history({ service: 'web', tasks: true })))).toEqual([
+      ...ofFirst,
+      ...ofSecond,
+    ]);
+    await run(cluster.close());
+  });
+
   it('when what is asked for makes no sense, or is not there, then a typed error says so', async () => {
     const { clock, run, open } = aWorld();
     const cluster = await open();

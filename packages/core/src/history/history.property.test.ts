@@ -87,7 +87,7 @@ describe.each(Object.entries(stores))(
           }
           await fixture.run(fixture.history.close());
         }),
-        { numRuns: 12 },
+        { numRuns: 30 },
       );
     });
   },

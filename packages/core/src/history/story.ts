@@ -7,6 +7,7 @@ import { HistoryPrunedError } from '../errors.ts';
 import { decodeTransaction } from '../events/codec.ts';
 import { asId } from '../model/ids.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
+import { Needle } from './contains-text.ts';
 import type { HistoryEvent } from './history-event.ts';
 import type { HistoryRecord, HistoryStore, StoredBlock } from './history-store.ts';
 import { nextKept, routeTo, segmentsBetween } from './kept-range.ts';
@@ -44,12 +45,15 @@ export async function* tellStory(
 ): AsyncGenerator<HistoryEvent, void, undefined> {
   const followed = named && (await followedOf(parts, named));
   const keys = followed && [...followed.keys];
+  const needles = followed && needlesFor(followed);
   let replay: PartialReplay | undefined;
+  let isYetToCome = false;
   let segmentEnd: number | undefined;
   for (const segment of segmentsBetween(parts.store, range.from - 1, range.to)) {
     if (segmentEnd !== undefined && segment.first > segmentEnd + 1) {
       yield { type: 'gap', after: segmentEnd, index: segment.first - 1 };
       replay = undefined;
+      isYetToCome = false;
     }
     segmentEnd = segment.last;
     for (const block of await segment.blocks()) {
@@ -57,12 +61,15 @@ export async function* tellStory(
       if (keys && !keys.some((key) => hasKey(block.keys, key))) continue;
       for (const record of await parts.states.read(block)) {
         if (record.index < range.from || record.index > range.to) continue;
+        await parts.pause();
+        if (needles && !needles.some((needle) => needle.isIn(record.payload))) continue;
         const transaction = decodeTransaction(record.payload);
-        if (!replay && (!followed || concerns(transaction.events, followed))) {
-          replay = new PartialReplay(await stateBefore(parts, record), followed);
+        if (!replay && (!followed || concerns(transaction.events, followed, isYetToCome))) {
+          const state = await stateBefore(parts, record);
+          isYetToCome = followed !== undefined && isNotThere(state, followed, transaction.events);
+          if (!isYetToCome) replay = new PartialReplay(state, followed);
         }
         if (replay) yield* replay.apply(transaction);
-        await parts.pause();
       }
     }
   }
@@ -71,20 +78,46 @@ export async function* tellStory(
 interface FollowedByKey extends Followed {
   /** Keys of the blocks to read. */
   readonly keys: ReadonlySet<number>;
+  /** The cluster itself is followed, whose events need not name it. */
+  readonly ofCluster: boolean;
 }
 
-/** Whether a state is needed to go on: none is before an event that can be of these objects. */
-function concerns(events: ReturnType<typeof decodeTransaction>['events'], followed: FollowedByKey): boolean {
+/**
+ * What every record that is of these objects holds somewhere: one of their ids. Undefined where it need not: the
+ * settings of the cluster change without one, and which tasks are of a service is not known before.
+ */
+function needlesFor({ ids, services, tasksOf, ofCluster }: FollowedByKey): Needle[] | undefined {
+  if (ofCluster || tasksOf.size > 0) return undefined;
+  return [...ids, ...services].filter((id) => id !== '').map((id) => new Needle(id));
+}
+
+type Events = ReturnType<typeof decodeTransaction>['events'];
+
+/**
+ * Whether a state is needed to go on: none is before an event that can be of these objects.
+ *
+ * @param isYetToCome - the service whose tasks are followed is not created yet, so no task is of it.
+ */
+function concerns(events: Events, followed: FollowedByKey, isYetToCome: boolean): boolean {
   const isFollowed = (id: string) => followed.ids.has(id) || followed.services.has(id);
   return events.some((event) => {
-    // Whose the rows are that a service's end or a task's key stands for, only the state knows.
-    if (followed.tasksOf.size > 0 && event.type.startsWith('task.')) return true;
-    if (event.type.startsWith('cluster.')) return true;
+    // Of which service the tasks are that an event names, only the state knows.
+    if (followed.tasksOf.size > 0 && event.type.startsWith('task.')) return !isYetToCome;
+    if (event.type === 'cluster.updated') return followed.ofCluster;
     if ('id' in event) return isFollowed(event.id);
     if ('ids' in event) return event.ids.some(isFollowed);
     if (event.type === 'task.assigned') return event.rows.some(({ tasks }) => tasks.some(isFollowed));
     return 'rows' in event && event.rows.some(({ id }) => isFollowed(id));
   });
+}
+
+/**
+ * Whether these events are of other services' tasks. A state from before its creation would be out of date by then:
+ * its name, say, may be another's still.
+ */
+function isNotThere({ roots }: ClusterState, followed: FollowedByKey, events: Events): boolean {
+  if (followed.tasksOf.size === 0 || concerns(events, followed, true)) return false;
+  return ![...followed.tasksOf].some((id) => roots.services.ids.has(asId(id)));
 }
 
 async function stateBefore(
@@ -105,7 +138,7 @@ async function followedOf(parts: StoryParts, named: Named): Promise<FollowedByKe
   const tasksOf = named.tasks ? ids : new Set<string>();
   const keys = new Set([...ids, ...services].map(objectKey));
   for (const id of tasksOf) keys.add(tasksKey(id));
-  return { ids, tasksOf, services, keys };
+  return { ids, tasksOf, services, keys, ofCluster: named.kind === 'cluster' };
 }
 
 /** All ids that the subject has, or had as far as history goes back. */
