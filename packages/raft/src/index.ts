@@ -81,6 +81,8 @@ export type {
 } from './node/ports.ts';
 export { noRaftMetrics, silentRaftLogger } from './node/ports.ts';
 export type { ProposalId, ProposalOutcome } from './node/proposals.ts';
+export type { ForcedCluster } from './node/quorum-loss.ts';
+export { forceNewClusterOn } from './node/quorum-loss.ts';
 export type { NodeRecovery, TermProposal } from './node/raft-node.ts';
 export { RaftNode } from './node/raft-node.ts';
 export type { AppliedCommand, MachineCapture, RaftStateMachine } from './node/state-machine.ts';

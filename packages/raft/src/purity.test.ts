@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { sep } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const root = new URL('./', import.meta.url);
@@ -36,5 +37,20 @@ describe('the deterministic parts', () => {
       const source = readFileSync(new URL(file, root), 'utf8');
       expect(source.match(/from '(?!\.\/)[^']+'/g) ?? []).toEqual([]);
     }
+  });
+});
+
+describe('everything but the adapters', () => {
+  const all = readdirSync(root, { recursive: true, encoding: 'utf8' }).map((file) =>
+    file.split(sep).join('/'),
+  );
+  const portable = all.filter((file) => /\.ts$/.test(file) && !/\.test\.ts$|^adapters\//.test(file));
+
+  test.each(portable)('given %s, when its imports are read, then none is of Node', (file) => {
+    const source = readFileSync(new URL(file, root), 'utf8');
+    expect(source).not.toMatch(/from 'node:|import\('node:|\brequire\(/);
+    // Frames and snapshots use msgpackr; no other code than this package's own runs outside the adapters.
+    const imports = [...source.matchAll(/^import (?!type)[^']*'([^'.][^']*)'/gm)].map(([, name]) => name);
+    expect(imports.filter((name) => name !== 'msgpackr' && !file.includes('test-support'))).toEqual([]);
   });
 });

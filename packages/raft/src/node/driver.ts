@@ -280,7 +280,7 @@ export class Driver {
   }
 
   #durable(batch: PersistBatch, tookMs: number | undefined): void {
-    if (tookMs !== undefined) this.#settings.metrics.observe('raft_persist_ms', tookMs);
+    if (tookMs !== undefined) this.#settings.metrics.observe('raft_wal_fsync_duration_ms', tookMs);
     for (const message of batch.messages) this.#send(message);
     this.#guarded(() => this.core.persisted(batch.sequence));
     this.input();
@@ -327,6 +327,7 @@ export class Driver {
   #lead(next: NodeLeadership): void {
     this.#leadership = next;
     this.#settings.metrics.gauge('raft_term', next.term);
+    this.#settings.metrics.gauge('raft_is_leader', next.role === 'leader' ? 1 : 0);
     this.onLeadership.tell(next);
   }
 
@@ -374,6 +375,7 @@ export class Driver {
       this.reads.expire(now);
       this.proposals.tick();
       this.waiters.expire(now);
+      this.#settings.metrics.gauge('raft_proposals_pending', this.proposals.size + this.waiters.size);
       this.#addresses.forgetDeparted(now);
     }
     this.onTick.tell();

@@ -32,7 +32,7 @@ export type RaftMetricLabels = Readonly<Record<string, string>>;
 
 /**
  * Where numbers go. Names are `raft_...` with their unit at the end, as Prometheus has them; a bridge to any registry
- * is three lines.
+ * is three lines. The README lists them.
  */
 export interface RaftMetrics {
   /** Adds to a counter. */

@@ -71,6 +71,8 @@ describe('proposing', () => {
     const many = Array.from({ length: 8 }, (_, index) => follower.node.propose(bytes(`${index}`)));
     const kinds = (await cluster.clock.run(Promise.all(many))).map(({ kind }) => kind);
     expect(kinds).toEqual([...Array(5).fill('committed'), ...Array(3).fill('rejected')]);
+    expect(cluster.metrics.counts.get('raft_proposals_not_committed_total rejected too-large')).toBe(1);
+    expect(cluster.metrics.counts.get('raft_proposals_not_committed_total rejected busy')).toBe(3);
     await cluster.close();
   });
 

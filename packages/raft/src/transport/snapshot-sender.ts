@@ -137,11 +137,6 @@ class Shipping {
   receive(frame: SnapshotFrame): void {
     if (frame.transfer !== this.#transfer) return;
     if (frame.type === 'snapshot-wanted') {
-      if (frame.offset < this.#stored) {
-        // It has begun anew, with less than it had said to have: so must this one.
-        this.fail(new TransportError('undelivered', 'the receiver has lost a part of the snapshot'));
-        return;
-      }
       this.#isWanted = true;
       // It had more once, and what it had is not held here any more: it has begun its life anew.
       this.#setBack = frame.offset < this.#stored ? this.#setBack + 1 : 0;
