@@ -124,7 +124,7 @@ export class Snapshots {
     this.#receiving = receiving;
     let writer: SnapshotWriter;
     try {
-      writer = await this.#store(receiving, arrival);
+      writer = await this.#keep(receiving, arrival);
     } finally {
       if (this.#receiving === receiving) this.#receiving = undefined;
     }
@@ -140,11 +140,12 @@ export class Snapshots {
   }
 
   /** Stores what arrives. What is here when it breaks off is kept for the next attempt, if the storage can do that. */
-  async #store(receiving: Receiving, arrival: SnapshotArrival): Promise<SnapshotWriter> {
+  async #keep(receiving: Receiving, arrival: SnapshotArrival): Promise<SnapshotWriter> {
     const { storage, metrics, logger, isStopped } = this.#parts;
     const { from, term, snapshot } = receiving.message;
     // A leader ships the same bytes for as long as its term lasts, and no longer: it may take another at that index.
-    const resumable = await storage.resumeSnapshot?.(snapshot, `${from} in term ${term}`);
+    const source = `${from} in term ${term}`;
+    const resumable = await this.#stored(Promise.resolve(storage.resumeSnapshot?.(snapshot, source)));
     const writer = resumable ?? storage.writeSnapshot(snapshot);
     const received = resumable?.received ?? 0;
     if (received > 0) {
@@ -155,9 +156,9 @@ export class Snapshots {
       for await (const chunk of arrival.from(received)) {
         if (isStopped()) throw new RaftNodeError('closed', 'the node is closed');
         if (receiving.isSuperseded) throw new RaftNodeError('unavailable', 'a newer snapshot is arriving');
-        await writer.write(chunk);
+        await this.#stored(writer.write(chunk));
       }
-      await writer.complete();
+      await this.#stored(writer.complete());
       if (receiving.isSuperseded || isStopped()) {
         throw new RaftNodeError('unavailable', 'the snapshot is not wanted any more');
       }
@@ -209,9 +210,9 @@ export class Snapshots {
   }
 
   /** Waits for the storage; a failure that is final for it is told at once. */
-  async #stored(work: Promise<void>): Promise<void> {
+  async #stored<T>(work: Promise<T>): Promise<T> {
     try {
-      await work;
+      return await work;
     } catch (error) {
       if (isFinal(error)) this.#parts.onStorageFailure(error);
       throw error;
