@@ -28,6 +28,7 @@ export interface Followed {
 export class PartialReplay {
   readonly #followed: Followed | undefined;
   #state: ClusterState;
+  #isBegun = false;
 
   /**
    * @param state - the state before the first transaction.
@@ -41,8 +42,11 @@ export class PartialReplay {
   /** What a transaction changed of the objects, event by event. */
   *apply(transaction: Transaction): Generator<HistoryChange, undefined, undefined> {
     const { index, at, actor, cause, commandId } = transaction;
+    // The state is still true for all, and one event may make way for another: a name that is freed and taken again.
+    const isFirst = !this.#isBegun;
+    this.#isBegun = true;
     for (const whole of transaction.events) {
-      const event = this.#followed ? this.#part(whole, this.#followed) : whole;
+      const event = this.#followed && !isFirst ? this.#part(whole, this.#followed) : whole;
       if (event === undefined) continue;
       const from = this.#followed ? withNodesOf(this.#state, event, { index, at, actor }) : this.#state;
       const { state, changes } = evolve(from, { index, at, actor, events: [event] });
