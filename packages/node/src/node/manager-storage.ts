@@ -11,7 +11,7 @@ import type {
   SnapshotDescription,
   SnapshotWriter,
 } from '@skep/raft';
-import { configurationOf, forceNewCluster } from '@skep/raft';
+import { configurationOf, forceNewClusterOn } from '@skep/raft';
 import { FileStorage, KeyRing } from '@skep/raft/file-storage';
 import { NodeError } from '../errors.ts';
 import type { RaftKey } from '../state-directory/state-directory.ts';
@@ -85,16 +85,9 @@ export class ManagerStorage implements RaftStorage {
   }
 }
 
-/** Makes a stopped manager the only member of its cluster. See `forceNewCluster` of `@skep/raft`. */
+/** Makes a stopped manager the only member of its cluster. See `forceNewClusterOn` of `@skep/raft`. */
 export async function makeOnlyMember(parts: ManagerStorageParts, member: MemberId): Promise<void> {
-  const { storage } = fileStorage(parts);
-  try {
-    const { stored } = await storage.open();
-    const { hardState, entries } = forceNewCluster(stored, member);
-    await storage.persist({ sequence: 1, hardState, entries: entries.slice(-1), messages: [] });
-  } finally {
-    await storage.close();
-  }
+  await forceNewClusterOn(fileStorage(parts).storage, member);
 }
 
 /** A snapshot as a backup has it. */
