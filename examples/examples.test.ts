@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { engineMissing, type PrivateEngine, startPrivateEngine } from '@skep/docker-driver/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runExample } from './run-example.ts';
 
 describe('the embed example', () => {
@@ -58,4 +59,45 @@ describe('the time travel example', () => {
       'history begins with event 1',
     ]);
   });
+});
+
+const missing = engineMissing();
+
+describe.skipIf(missing !== undefined)(missing ?? 'the examples that need a Docker Engine', () => {
+  let engine: PrivateEngine;
+  const variables = () => ({ DOCKER_HOST: `unix://${engine.socketPath}` });
+  const containers = () => engine.request('GET', '/containers/json?all=1');
+
+  beforeAll(async () => {
+    engine = await startPrivateEngine({ images: [] });
+  });
+  afterAll(() => engine?.dispose());
+
+  it('when the docker example is run, then its containers answer, one is healed, and none is left', async () => {
+    const { lines, exit } = runExample('docker/docker.ts', [], variables());
+    expect(await exit, lines.join('\n')).toBe(0);
+    expect(lines.slice(0, 3)).toEqual(
+      [1, 2, 3].map((slot) => expect.stringMatching(`^web.${slot}: hello: task web.${slot}.`)),
+    );
+    expect(lines[3]).toMatch(/^killing container [0-9a-f]{12}$/);
+    expect(lines[4]).toMatch(/^web.\d runs again$/);
+    expect(await containers()).toEqual([]);
+  }, 120_000);
+
+  it('when the mini-cluster runs on it, then its stack converges on six nodes, and none is left', async () => {
+    const args = ['--driver', 'docker', '--once', '--cpus', '1', '--memory', '512M', '--timeout', '100'];
+    const { lines, exit } = runExample('mini-cluster/main.ts', args, variables());
+    expect(await exit, lines.join('\n')).toBe(0);
+    expect(lines.join('\n')).toMatch(/hello_web +replicated +3\/3 +skep-hello-web/);
+    expect(await containers()).toEqual([]);
+  }, 120_000);
+
+  it('when a stack can not run on it, then it exits with 1 and tells why in the words of the engine', async () => {
+    const stack = fileURLToPath(new URL('stacks/visualizer.yaml', import.meta.url));
+    const args = ['--driver', 'docker', '--once', '--timeout', '5', '--stack', stack];
+    const { lines, exit } = runExample('mini-cluster/main.ts', args, variables());
+    expect(await exit).toBe(1);
+    expect(lines.join('\n')).toContain('bind source path does not exist: /var/run/docker.sock');
+    expect(await containers()).toEqual([]);
+  }, 120_000);
 });

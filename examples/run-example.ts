@@ -15,10 +15,15 @@ export interface RunningExample {
   readonly exit: Promise<number>;
 }
 
-/** Starts `examples/<file>` with these arguments. */
-export function runExample(file: string, args: readonly string[] = []): RunningExample {
+/** Starts `examples/<file>` with these arguments, and these variables beside those of the test. */
+export function runExample(
+  file: string,
+  args: readonly string[] = [],
+  variables: Readonly<Record<string, string>> = {},
+): RunningExample {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const child = spawn(process.execPath, ['--conditions=@skep/source', '--import=tsx', path, ...args], {
+    env: { ...process.env, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: string[] = [];

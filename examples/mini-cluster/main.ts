@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { type Cluster, isSkepError } from '@skep/core';
 import { applyStack, type Stack } from '@skep/stack';
 import { readStackFile } from '@skep/stack/node';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { show } from './display.ts';
-import { converge, openMiniCluster } from './mini-cluster.ts';
+import { converge, type MiniClusterOptions, openMiniCluster } from './mini-cluster.ts';
 import { serviceTable, taskTable } from './tables.ts';
 
 /** Exit code of a run that was interrupted before it was done: 128 + SIGINT. */
@@ -25,6 +25,9 @@ interface Options {
   readonly workers: number;
   readonly timeout: number;
   readonly dir?: string;
+  readonly driver: 'process' | 'docker';
+  readonly cpus?: number;
+  readonly memory?: number;
 }
 
 const options = new Command('npm start --')
@@ -34,6 +37,13 @@ const options = new Command('npm start --')
   .option('--workers <n>', 'nodes beside the manager', count, 5)
   .option('--timeout <seconds>', 'how long to wait for all to run', count, 60)
   .option('--dir <dir>', 'keep the cluster here, and go on with it next time (default: nothing is kept)')
+  .addOption(
+    new Option('--driver <name>', 'what runs the tasks; docker: on the engine at DOCKER_HOST')
+      .choices(['process', 'docker'])
+      .default('process'),
+  )
+  .option('--cpus <n>', "processors of each node (default: its share of the machine's)", amount)
+  .option('--memory <size>', 'memory of each node, such as 512M (default: its share)', bytes)
   .parse()
   .opts<Options>();
 
@@ -49,8 +59,20 @@ async function run({ stack: file, dir, ...options }: Options): Promise<number> {
   for (const warning of stack.warnings) console.error(`warning: ${warning.field}: ${warning.message}`);
   const interrupted = listenForInterrupts();
   const home = dir ?? (await mkdtemp(join(tmpdir(), 'skep-mini-cluster-')));
+  const { driver, cpus, memory } = options;
+  const engine = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
+  const nodes: Omit<MiniClusterOptions, 'signal'> = {
+    dir: home,
+    workers: options.workers,
+    driver:
+      driver === 'docker' ? { kind: driver, engine, removeOnClose: dir === undefined } : { kind: driver },
+    resources: {
+      ...(cpus !== undefined && { cpus }),
+      ...(memory !== undefined && { memoryBytes: memory }),
+    },
+  };
   try {
-    return await live(home, stack, options, interrupted);
+    return await live(nodes, stack, options, interrupted);
   } catch (error) {
     if (interrupted.aborted) return options.once ? INTERRUPTED : 0;
     throw error;
@@ -61,12 +83,12 @@ async function run({ stack: file, dir, ...options }: Options): Promise<number> {
 
 /** From the first node to the last task. */
 async function live(
-  dir: string,
+  nodes: Omit<MiniClusterOptions, 'signal'>,
   stack: Stack,
-  { once, workers, timeout }: Omit<Options, 'stack' | 'dir'>,
+  { once, timeout }: Pick<Options, 'once' | 'timeout'>,
   interrupted: AbortSignal,
 ): Promise<number> {
-  const cluster = await openMiniCluster({ dir, workers, signal: interrupted });
+  const cluster = await openMiniCluster({ ...nodes, signal: interrupted });
   const display = show(cluster, process.stdout);
   try {
     await applyStack(cluster, stack, { signal: interrupted });
@@ -111,9 +133,10 @@ function printTables(cluster: Cluster): void {
 }
 
 function hint(cluster: Cluster): string {
-  const [, pid] =
-    /^pid (\d+)$/.exec(cluster.tasks.list({ state: 'running' })[0]?.status.runtime?.id ?? '') ?? [];
-  const kill = pid === undefined ? 'kill a task' : `try \`kill -9 ${pid}\``;
+  const id = cluster.tasks.list({ state: 'running' })[0]?.status.runtime?.id ?? '';
+  const [, pid] = /^pid (\d+)$/.exec(id) ?? [];
+  const command = pid === undefined ? `docker kill ${id.slice(0, 12)}` : `kill -9 ${pid}`;
+  const kill = id === '' ? 'kill a task' : `try \`${command}\``;
   return `In another terminal, ${kill} and see it healed. Ctrl-C stops everything.`;
 }
 
@@ -122,4 +145,17 @@ function count(text: string): number {
   if (!Number.isInteger(number) || number < 0)
     throw new InvalidArgumentError('must be a whole number, 0 or more');
   return number;
+}
+
+function amount(text: string): number {
+  const number = Number(text);
+  if (!(number > 0 && number < Number.POSITIVE_INFINITY))
+    throw new InvalidArgumentError('must be a number above 0');
+  return number;
+}
+
+function bytes(text: string): number {
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([KMG]?)B?$/i.exec(text) ?? [];
+  if (digits === undefined) throw new InvalidArgumentError('must be a size such as 512M');
+  return Math.floor(Number(digits) * 1024 ** ' KMG'.indexOf(unit.toUpperCase() || ' '));
 }

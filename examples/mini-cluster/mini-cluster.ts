@@ -1,9 +1,11 @@
 /**
- * The mini-cluster: one manager and some workers in one process, each with a process driver of its own. What
+ * The mini-cluster: one manager and some workers in one process, each with a driver of its own. What
  * `npm start` shows, as a library of two functions.
  */
 
 import { Cluster, type ServiceStatus, TimeoutError } from '@skep/core';
+import type { RuntimeDriver } from '@skep/core/driver';
+import { CallLimit, DockerDriver } from '@skep/docker-driver';
 import { ProcessDriver } from '@skep/process-driver';
 import type { Stack } from '@skep/stack';
 import { programs } from './programs.ts';
@@ -15,13 +17,23 @@ export interface MiniClusterOptions {
   /** Nodes beside the manager's own. */
   readonly workers: number;
   readonly signal?: AbortSignal;
+  /** What a node's driver runs tasks as. Default: child processes. */
+  readonly driver?: NodeDriver;
+  /** What each node offers. Default: its share of this machine, or of the engine. */
+  readonly resources?: { readonly cpus?: number; readonly memoryBytes?: number };
 }
 
+/** What tasks run as. */
+export type NodeDriver =
+  | { readonly kind: 'process' }
+  /** Containers of the engine that listens there; all nodes share it. */
+  | { readonly kind: 'docker'; readonly engine: string; readonly removeOnClose: boolean };
+
 /** Opens the cluster of this directory, or makes it, and waits until its nodes are ready. */
-export async function openMiniCluster({ dir, workers, signal }: MiniClusterOptions): Promise<Cluster> {
+export async function openMiniCluster(options: MiniClusterOptions): Promise<Cluster> {
+  const { dir, workers, signal } = options;
   const waiting = signal === undefined ? {} : { signal };
-  const divideBy = workers + 1;
-  const driver = () => new ProcessDriver({ programs, resources: { divideBy } });
+  const driver = driversOf(options);
   const cluster = await Cluster.open({
     ...waiting,
     dir,
@@ -37,6 +49,19 @@ export async function openMiniCluster({ dir, workers, signal }: MiniClusterOptio
     await cluster.close();
     throw error;
   }
+}
+
+/** Makes the drivers of the nodes, one at each call. */
+function driversOf({
+  driver = { kind: 'process' },
+  workers,
+  resources = {},
+}: MiniClusterOptions): () => RuntimeDriver {
+  const shared = { resources: { divideBy: workers + 1, ...resources } };
+  if (driver.kind === 'process') return () => new ProcessDriver({ programs, ...shared });
+  const { engine, removeOnClose } = driver;
+  const callLimit = new CallLimit();
+  return () => new DockerDriver({ engine, removeOnClose, callLimit, init: true, ...shared });
 }
 
 /** What became of waiting for a stack. */

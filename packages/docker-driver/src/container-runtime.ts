@@ -169,7 +169,7 @@ export class ContainerRuntime implements TaskRuntime {
     try {
       await limit.run(
         () => engine.call({ what: 'start' }, (docker) => docker.getContainer(container).start()),
-        { first: true, signal },
+        { signal },
       );
     } catch (error) {
       watch.unexpect(this.#task.id);

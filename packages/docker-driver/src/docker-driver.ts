@@ -105,8 +105,8 @@ export class DockerDriver implements RuntimeDriver {
     const node = this.#node;
     if (node === undefined) return;
     node.watch.close();
-    // A cluster that keeps nothing never comes back for what has ended.
-    if (node.context.stateDir === undefined) await removeEnded(node).catch(() => {});
+    if (this.#options.removeOnClose ?? node.context.stateDir === undefined)
+      await removeEnded(node).catch(() => {});
     node.engine.close();
   }
 

@@ -205,7 +205,7 @@ function withTag(reference: string): string {
   return /[:@]/.test(last) ? reference : `${reference}:latest`;
 }
 
-/** The header X-Registry-Auth: JSON in base64url. */
+/** The header X-Registry-Auth: JSON in base64url, padded. Without the padding the engine takes it for no credentials. */
 function encoded(auth: RegistryAuth): string {
   const words =
     'identityToken' in auth
@@ -213,7 +213,8 @@ function encoded(auth: RegistryAuth): string {
       : 'registryToken' in auth
         ? { registrytoken: auth.registryToken }
         : { username: auth.username, password: auth.password };
-  return Buffer.from(JSON.stringify(words)).toString('base64url');
+  const text = Buffer.from(JSON.stringify(words)).toString('base64');
+  return text.replaceAll('+', '-').replaceAll('/', '_');
 }
 
 function errorOf(line: object): string | undefined {

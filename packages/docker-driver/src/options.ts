@@ -52,6 +52,11 @@ export interface DockerDriverOptions {
   /** How often a step is tried that the engine answers with an error of its own (status 500). Default 4. */
   readonly attempts?: number;
   /**
+   * Remove the containers of tasks that have ended when the driver is closed: nobody will come back for them. Default:
+   * where the cluster keeps nothing (it has no `dir`).
+   */
+  readonly removeOnClose?: boolean;
+  /**
    * A directory in memory on the engine's machine, for secrets and configs. Default `/dev/shm`. Where the engine is on
    * another machine (`tcp://`), tasks with secrets or configs are refused.
    */
