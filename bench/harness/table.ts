@@ -15,10 +15,22 @@ export function textTable(headings: readonly string[], rows: readonly (readonly 
   return [headings, ...rows].map(line).join('\n');
 }
 
-/** The same in Markdown. */
+/** The same in Markdown, laid out as formatters leave it. */
 export function markdownTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const rule = headings.map((_, column) => (column === 0 ? '---' : '--:'));
-  return [headings, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  const widths = headings.map((heading, column) =>
+    Math.max(3, heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const rule = widths.map((width, column) =>
+    column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  );
+  const line = (cells: readonly string[]) => {
+    const padded = cells.map((cell, column) => {
+      const width = widths[column] ?? 0;
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    });
+    return `| ${padded.join(' | ')} |`;
+  };
+  return [headings, rule, ...rows].map(line).join('\n');
 }
 
 /** A whole number as people write it: `1,234,567`. */
