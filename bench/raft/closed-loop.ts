@@ -39,9 +39,9 @@ export function summarize(latencies: readonly number[], tookMs: number): LoopRes
   };
 }
 
-/** A percentile of sorted numbers; 0 of none. */
+/** A percentile of sorted numbers, as the nearest rank has it; 0 of none. */
 export function percentile(sorted: ArrayLike<number>, percent: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? 0;
+  return sorted[Math.ceil((sorted.length * percent) / 100) - 1] ?? 0;
 }
 
 /** The middle one. */
