@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { MUTANTS, plant } from '../../mutants.ts';
+import { MUTANTS, plant } from '../../mutants/index.ts';
 import type { SearchBounds, SearchBudgets, StartName } from './bounds.ts';
 import { DEFAULT_BUDGETS } from './bounds.ts';
 import { search } from './search.ts';

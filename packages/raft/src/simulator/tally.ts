@@ -12,6 +12,11 @@ export class Tally {
     return this.#counts.get(name) ?? 0;
   }
 
+  /** All counters. */
+  entries(): IterableIterator<[name: string, count: number]> {
+    return this.#counts.entries();
+  }
+
   merge(other: Tally): void {
     for (const [name, count] of other.#counts) this.add(name, count);
   }

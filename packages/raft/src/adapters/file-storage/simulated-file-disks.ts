@@ -64,9 +64,9 @@ class SimulatedFileDisk implements MemberDisk {
     else this.#disk.kill();
   }
 
-  failNext(what: 'sync' | 'write'): void {
+  failNext(what: 'sync' | 'write' | 'room'): void {
     if (what === 'sync') this.#disk.failNextSync();
-    else this.#disk.failNextWrite();
+    else this.#disk.failNextWrite(() => true, what === 'room' ? 'ENOSPC' : 'EIO');
   }
 
   leaveRoom(bytes: number | undefined): void {

@@ -18,8 +18,11 @@ export interface MemberDisk {
   boot(): RaftStorage;
   /** The process dies; with `power`, so does the machine, and what was not synced is there in part or not at all. */
   crash(how: 'kill' | 'power'): void;
-  /** The next sync or write fails with an I/O error, as the file system reports it once. */
-  failNext(what: 'sync' | 'write'): void;
+  /**
+   * The next sync or write fails with an I/O error, as the file system reports it once; or the next write finds no
+   * room, as where a file system copies what it overwrites.
+   */
+  failNext(what: 'sync' | 'write' | 'room'): void;
   /** From now on there is room for so many bytes more; undefined for any number. */
   leaveRoom(bytes: number | undefined): void;
   /**

@@ -2,6 +2,7 @@
 
 import { TICK } from '../plan.ts';
 import type { RandomStream } from '../seeded-random.ts';
+import { randomStream } from '../seeded-random.ts';
 import type { Clients } from './clients.ts';
 import type { NodeAction } from './node-plan.ts';
 import { NODE_ACTIONS } from './node-plan.ts';
@@ -18,12 +19,14 @@ export class Misfortune {
   readonly #operator: Operator;
   readonly #clients: Clients;
   readonly #random: RandomStream;
+  readonly #roomRandom: RandomStream;
 
-  constructor(world: NodeWorld, operator: Operator, clients: Clients, random: RandomStream) {
+  constructor(world: NodeWorld, operator: Operator, clients: Clients, seed: number) {
     this.#world = world;
     this.#operator = operator;
     this.#clients = clients;
-    this.#random = random;
+    this.#random = randomStream(seed, 'misfortune');
+    this.#roomRandom = randomStream(seed, 'room');
   }
 
   /** Plans the next action, and so on, until the faults are over. */
@@ -160,9 +163,7 @@ export class Misfortune {
       case 'sync-fails':
       case 'write-fails':
         if (anyone === undefined) return true;
-        anyone.machineDisk.failNext(name === 'sync-fails' ? 'sync' : 'write');
-        anyone.isDiskFaulty = true;
-        tally.add(name === 'sync-fails' ? 'syncs that fail once' : 'writes that fail');
+        this.#failNext(anyone, name);
         this.#world.trace(() => `the disk of ${anyone.id}: ${name}`);
         return true;
       case 'disk-fills':
@@ -186,6 +187,19 @@ export class Misfortune {
       default:
         return false;
     }
+  }
+
+  #failNext(member: SimulatedNode, name: 'sync-fails' | 'write-fails'): void {
+    const { tally } = this.#world;
+    if (name === 'write-fails' && this.#roomRandom.chance(0.5)) {
+      member.machineDisk.failNext('room');
+      member.isDiskFull = true;
+      tally.add('writes that find no room');
+      return;
+    }
+    member.machineDisk.failNext(name === 'sync-fails' ? 'sync' : 'write');
+    member.isDiskFaulty = true;
+    tally.add(name === 'sync-fails' ? 'syncs that fail once' : 'writes that fail');
   }
 
   /** A member that is down, or is taken down for it, finds a bit flipped when it comes back. */

@@ -45,7 +45,7 @@ export async function simulateNodes(request: NodeSimulationRequest): Promise<Sim
   const world = new NodeWorld({ seed, plan, disks, trace: mode === 'none' ? undefined : trace });
   const clients = new Clients(world, randomStream(seed, 'clients'));
   const operator = new Operator(world, randomStream(seed, 'operator'));
-  const misfortune = new Misfortune(world, operator, clients, randomStream(seed, 'misfortune'));
+  const misfortune = new Misfortune(world, operator, clients, seed);
   let done = 0;
   const step = async (): Promise<boolean> => {
     if (world.violation !== undefined || !world.queue.next()) return false;
