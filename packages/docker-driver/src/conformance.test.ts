@@ -24,7 +24,7 @@ describe.skipIf(missing !== undefined)(missing ?? 'given a real engine', () => {
     'docker',
     {
       createMachine: async () => new DockerMachine(engine, `${registry.host}/unknown:latest`),
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
     },
     { describe, expect, it },
   );

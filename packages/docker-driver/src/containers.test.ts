@@ -19,7 +19,7 @@ async function textOf(chunks: AsyncIterable<LogChunk>): Promise<string> {
   return text;
 }
 
-describe.skipIf(missing !== undefined)(missing ?? 'given a real engine', () => {
+describe.skipIf(missing !== undefined)(missing ?? 'given a real engine', { timeout: 120_000 }, () => {
   let engine: PrivateEngine;
   let machine: DockerMachine;
   let dir: string;
@@ -214,7 +214,11 @@ describe.skipIf(missing !== undefined)(missing ?? 'given a real engine', () => {
       { mounts: [{ type: 'bind', source: '/no/such/path', target: '/data' }] },
       /bind source path does not exist: \/no\/such\/path/,
     ],
-    ['a log driver that is none', { logDriver: { name: 'carrier-pigeon' } }, /carrier-pigeon/],
+    [
+      'a log option that is none',
+      { logDriver: { name: 'json-file', options: { wings: '2' } } },
+      /unknown log opt 'wings'/,
+    ],
     ['a kernel setting that is not its own', { sysctls: { 'vm.swappiness': '1' } }, /vm\.swappiness/],
   ])(
     'when a task asks for %s, then it is refused for good, in the words of the engine',
