@@ -50,7 +50,7 @@ export class CandidateOrder {
 
   /** Leaves with candidates. Valid until the next {@link repair}. */
   *leaves(): Generator<number, undefined, undefined> {
-    for (const [leaf, heap] of this.#heaps.entries()) if (heap !== undefined && heap.length > 0) yield leaf;
+    for (const [leaf, heap] of this.#heaps.entries()) if (heap.length > 0) yield leaf;
   }
 
   /** Takes in what changed of the nodes since the last time. @returns how many nodes it looked at for that. */
@@ -90,7 +90,6 @@ export class CandidateOrder {
       heap.push(slot);
     }
     for (const heap of this.#heaps) {
-      if (heap === undefined) continue;
       for (let at = (heap.length >> 1) - 1; at >= 0; at--) this.#sink(heap, at);
     }
     return length;
