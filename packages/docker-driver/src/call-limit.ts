@@ -4,8 +4,8 @@
 export const CONCURRENT_CALLS = 8;
 
 /**
- * A queue of calls, first come, first served: were starts to overtake creations, the last container would be made and
- * started alone when all others run.
+ * A queue of calls, first come, first served. A container's start goes on in the turn of its creation: were all of a
+ * burst created first, or starts to overtake, the burst would take longer as a whole.
  */
 export class CallLimit {
   #free: number;
@@ -18,17 +18,30 @@ export class CallLimit {
     this.#free = concurrent;
   }
 
-  /** Runs the call when its turn comes. One whose signal has aborted by then is not made. */
-  async run<T>(work: () => Promise<T>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<T> {
+  /** Waits for a turn. The returned function gives it back; again does nothing. @throws the signal's reason. */
+  async take(signal?: AbortSignal): Promise<() => void> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      signal?.throwIfAborted();
-      return await work();
-    } finally {
+    let isHeld = true;
+    const giveBack = () => {
+      if (!isHeld) return;
+      isHeld = false;
       const next = this.#waiting.shift();
       if (next === undefined) this.#free += 1;
       else next();
+    };
+    if (signal?.aborted) giveBack();
+    signal?.throwIfAborted();
+    return giveBack;
+  }
+
+  /** Runs the call when its turn comes. One whose signal has aborted by then is not made. */
+  async run<T>(work: () => Promise<T>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<T> {
+    const giveBack = await this.take(signal);
+    try {
+      return await work();
+    } finally {
+      giveBack();
     }
   }
 }

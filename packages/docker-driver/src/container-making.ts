@@ -19,6 +19,8 @@ export interface MadeContainer {
   readonly id: string;
   /** Made just now, so that it was never started. */
   readonly isFresh: boolean;
+  /** Gives back the turn with the engine that it was made in. */
+  readonly giveBack: () => void;
 }
 
 /**
@@ -80,13 +82,12 @@ async function createOrAdopt(
   const { engine, limit, context, options } = node;
   const spec = containerSpec(task, { node: context, options, filePaths });
   for (let attempt = 1; ; attempt++) {
+    const giveBack = await limit.take(signal);
     try {
-      const id = await limit.run(
-        () => engine.call({ what: 'create' }, async (docker) => (await docker.createContainer(spec)).id),
-        { signal },
-      );
-      return { id, isFresh: true };
+      const { id } = await engine.call({ what: 'create' }, (docker) => docker.createContainer(spec));
+      return { id, isFresh: true, giveBack };
     } catch (error) {
+      giveBack();
       if (!hasStatus(error, 409)) throw error;
       const adopted = await adopt(node, task, error, signal);
       if (adopted !== undefined) return adopted;
@@ -108,7 +109,8 @@ async function adopt(
     const found = await engine.call({ what: 'inspect', signal }, (docker, abortSignal) =>
       docker.getContainer(task.name).inspect({ abortSignal }),
     );
-    if (taskOf(found.Config.Labels, context) === task.id) return { id: found.Id, isFresh: false };
+    if (taskOf(found.Config.Labels, context) === task.id)
+      return { id: found.Id, isFresh: false, giveBack: () => {} };
     const stranger = found.Id.slice(0, 12);
     throw new DriverError(
       `the name ${task.name} is taken by container ${stranger}, which is not this node's: ${conflict.message}`,

@@ -29,6 +29,9 @@ import { taskOf } from './labels.ts';
 import { type OpenEngine, releaseFiles } from './open-engine.ts';
 import { Patience } from './patience.ts';
 
+/** A start that follows its creation within this time goes on in the same turn. */
+const HANDOVER_MS = 100;
+
 type Signal = { readonly signal: AbortSignal };
 
 /** The handle of one task. */
@@ -41,6 +44,8 @@ export class ContainerRuntime implements TaskRuntime {
   /** Made by this handle and never started. */
   #isFresh = false;
   #isStopped = false;
+  /** Takes over the turn with the engine that the container was made in. */
+  #turn: (() => () => void) | undefined;
   #making: Promise<void> | undefined;
   #starting: Promise<RuntimeStatus> | undefined;
 
@@ -149,9 +154,14 @@ export class ContainerRuntime implements TaskRuntime {
 
   async #make(signal: AbortSignal): Promise<void> {
     if (this.#container !== undefined) return;
-    const { id, isFresh } = await makeContainer(this.#node, this.#task, signal);
+    const { id, isFresh, giveBack } = await makeContainer(this.#node, this.#task, signal);
     this.#container = id;
     this.#isFresh = isFresh;
+    const cancel = this.#node.context.clock.setTimer(HANDOVER_MS, giveBack);
+    this.#turn = () => {
+      cancel();
+      return giveBack;
+    };
   }
 
   async #start(signal: AbortSignal): Promise<RuntimeStatus> {
@@ -166,11 +176,14 @@ export class ContainerRuntime implements TaskRuntime {
     // From here on nobody knows whether it has run, until the engine has answered.
     this.#isFresh = false;
     watch.expect(this.#task.id);
+    const turn = this.#turn?.();
+    this.#turn = undefined;
     try {
-      await limit.run(
-        () => engine.call({ what: 'start' }, (docker) => docker.getContainer(container).start()),
-        { signal },
-      );
+      // Where the turn of its creation has been given back in the meantime, this is one more call, and no harm.
+      const giveBack = turn ?? (await limit.take(signal));
+      await engine
+        .call({ what: 'start' }, (docker) => docker.getContainer(container).start())
+        .finally(giveBack);
     } catch (error) {
       watch.unexpect(this.#task.id);
       if (hasStatus(error, 404) && /no such container/i.test(error.message)) throw this.#gone();
