@@ -85,6 +85,12 @@ describe('given the first example of a README, when it is run', () => {
     expect(lines).toEqual(['committed', "[ 'hello' ]"]);
   }, 60_000);
 
+  it('then that of the simulator sees a cluster survive its leader and a machine', async () => {
+    expect(await allLines(runExampleOf('packages/simulator/README.md'))).toEqual([
+      '6 of 6 tasks run, 1 worker is down, another manager leads',
+    ]);
+  }, 60_000);
+
   it('then that of the node makes a cluster of two managers', async () => {
     expect(await allLines(runExampleOf('packages/node/README.md'))).toEqual(['web']);
   }, 60_000);

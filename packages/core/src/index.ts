@@ -6,7 +6,8 @@
  */
 
 export type { LabelsUpdate } from './cluster/applied-again.ts';
-export { type CloseOptions, Cluster, type ClusterHealth, type ClusterOptions } from './cluster/cluster.ts';
+export { type CloseOptions, Cluster, type ClusterOptions } from './cluster/cluster.ts';
+export type { ClusterHealth } from './cluster/cluster-health.ts';
 export type { CommandForwarder, CommandRequest, CommandResponse } from './cluster/command-forwarder.ts';
 export type { Configs } from './cluster/configs.ts';
 export type { CommandOptions, VersionedCommandOptions } from './cluster/control.ts';

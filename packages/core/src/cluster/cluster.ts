@@ -9,9 +9,8 @@ import { History, type StoryOptions } from '../history/history.ts';
 import type { HistoryEvent } from '../history/history-event.ts';
 import type { HistoryOptions } from '../history/options.ts';
 import type { HistorySubject } from '../history/subject.ts';
-import type { EventLog, LogStatus, RecoveryReport } from '../log/event-log.ts';
+import type { EventLog, RecoveryReport } from '../log/event-log.ts';
 import { findService } from '../manager/api/find.ts';
-import type { LoopStatus } from '../manager/loop-runner.ts';
 import { Manager } from '../manager/manager.ts';
 import type { Plan } from '../manager/planner/plan.ts';
 import type { Plannable } from '../manager/planner/plan-action.ts';
@@ -29,7 +28,9 @@ import { systemRandom } from '../runtime/system-random.ts';
 import type { ObjectKind } from '../state/change.ts';
 import { ChangeFeed } from '../state/change-feed.ts';
 import { Replica } from '../state/replica.ts';
+import type { DispatcherPort } from '../worker/dispatcher-port.ts';
 import type { ProbeNetwork } from '../worker/health/probe.ts';
+import type { ClusterHealth } from './cluster-health.ts';
 import {
   type CommandForwarder,
   type CommandRequest,
@@ -43,6 +44,7 @@ import { Control, type VersionedCommandOptions } from './control.ts';
 import { EndpointFeed, type Endpoints, endpointsOf } from './endpoints.ts';
 import { explainOn, type TaskExplanation } from './explain.ts';
 import { Forgetting } from './forgetting.ts';
+import { LeaderDispatcher } from './leader-dispatcher.ts';
 import { LocalNode, type LocalNodeOptions } from './local-node.ts';
 import { Networks } from './networks.ts';
 import { Nodes } from './nodes.ts';
@@ -90,15 +92,6 @@ export interface CloseOptions extends WaitOptions {
   readonly tasks?: 'stop' | 'leave';
 }
 
-/** What a cluster tells of itself, for health pages and metrics. */
-export interface ClusterHealth {
-  /** Index of the newest committed transaction. */
-  readonly index: number;
-  readonly leading: boolean;
-  readonly log: LogStatus;
-  readonly loops: readonly LoopStatus[];
-}
-
 /** An open cluster. */
 export class Cluster implements AsyncDisposable {
   readonly services: Services;
@@ -109,6 +102,8 @@ export class Cluster implements AsyncDisposable {
   readonly configs: Configs;
   /** Bytes that a program which builds on the cluster keeps in it. */
   readonly records: SealedRecords;
+  /** What agents of other machines talk to. It serves while this member leads, and tells them so when it does not. */
+  readonly dispatcher: DispatcherPort;
   /** What the log mended and replayed when it was opened. */
   readonly recovery: RecoveryReport;
   readonly #parts: ClusterParts;
@@ -124,6 +119,7 @@ export class Cluster implements AsyncDisposable {
     this.recovery = recovery;
     this.#control = parts.control;
     const { control } = parts;
+    this.dispatcher = new LeaderDispatcher(control.manager);
     const { forwarder } = parts.options;
     const collections = {
       services: new Services(control),

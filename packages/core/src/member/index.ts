@@ -27,3 +27,4 @@ export {
   type StatusReport,
   type WorkerCalls,
 } from '../worker/dispatcher-port.ts';
+export type { ProbeNetwork } from '../worker/health/probe.ts';

@@ -5,11 +5,16 @@
  * @packageDocumentation
  */
 
+export { decodeTransaction } from '../events/codec.ts';
+export { meetsConstraints } from '../model/constraint-match.ts';
 export { newId } from '../model/ids.ts';
 export { type TaskSpecInput, taskSpecSchema } from '../model/task-spec.ts';
+export { isDesiredAfter, isMeantToRun, taskStateRank } from '../model/task-state.ts';
 export { type LogFields, type Logger, silentLogger } from '../runtime/logger.ts';
 export { type Random, seededRandom } from '../runtime/random.ts';
 export { systemClock } from '../runtime/system-clock.ts';
+export type { ClusterState } from '../state/cluster-state.ts';
+export { Replica } from '../state/replica.ts';
 export type { SimulatedBehaviour, SimulatedDuration, SimulatedStep } from './simulated-behaviour.ts';
 export { SIMULATED_EPOCH_MS, SimulatedClock } from './simulated-clock.ts';
 export {

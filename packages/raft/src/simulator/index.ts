@@ -10,5 +10,7 @@ export { simulateNodes } from './nodes/simulate-nodes.ts';
 export type { ActionName, SimulationPlan } from './plan.ts';
 export { planOf } from './plan.ts';
 export type { RandomStream } from './seeded-random.ts';
+export { hashText, randomStream } from './seeded-random.ts';
 export type { SimulationResult } from './simulation-result.ts';
 export { Tally } from './tally.ts';
+export { Violation } from './violation.ts';

@@ -1,0 +1,156 @@
+/**
+ * One worker: a machine whose tasks run on when the agent dies, and the agent's process, if one runs. Taken out of the
+ * cluster, it joins as a new node when it is started again.
+ */
+
+import { type Cluster, type NodeDescription, type NodeId, seededRandom } from '@skep/core';
+import { Agent, type ProbeNetwork } from '@skep/core/member';
+import { type SimulatedBehaviour, SimulatedDriver, SimulatedHost } from '@skep/core/testing';
+import { hashText } from '@skep/raft/simulator';
+import { type Calls, Endpoint } from './calls.ts';
+import { AgentRoute, type DispatcherWrapper, type ManagerDoor } from './routes.ts';
+import type { World } from './world.ts';
+
+/** A worker as a test asks for it. */
+export interface WorkerOptions {
+  /** Default `worker-1`, `worker-2`… */
+  readonly name?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Default 8. */
+  readonly cpus?: number;
+  /** Default 16 GiB. */
+  readonly memoryBytes?: number;
+}
+
+/** What workers share. */
+export interface WorkerParts {
+  readonly world: World;
+  readonly calls: Calls;
+  readonly managers: readonly ManagerDoor[];
+  readonly images: Readonly<Record<string, SimulatedBehaviour>>;
+  readonly wrap: DispatcherWrapper;
+}
+
+const GIB = 1024 ** 3;
+
+/** A worker. */
+export class SimulatedWorker {
+  readonly name: string;
+  readonly address: string;
+  readonly host: SimulatedHost;
+  readonly #options: WorkerOptions;
+  readonly #parts: WorkerParts;
+  readonly #number: number;
+  #life = 0;
+  #nodeId: NodeId | undefined;
+  #endpoint: Endpoint | undefined;
+  #agent: Agent | undefined;
+  #driver: SimulatedDriver | undefined;
+
+  /** @param number - from 1, for its address. */
+  constructor(name: string, number: number, options: WorkerOptions, parts: WorkerParts) {
+    const { world, images } = parts;
+    this.name = name;
+    this.address = `10.0.${number >> 8}.${number & 255}`;
+    this.#number = number;
+    this.#options = options;
+    this.#parts = parts;
+    const random = seededRandom(hashText(`host of ${name}`, world.seed));
+    this.host = new SimulatedHost({ clock: world.clock, random, images });
+  }
+
+  get isUp(): boolean {
+    return this.#agent !== undefined;
+  }
+
+  /** The node that it is, or was last. Undefined before it has joined. */
+  get nodeId(): NodeId | undefined {
+    return this.#nodeId;
+  }
+
+  /** The agent of the present process, while there is one. */
+  get agent(): Agent | undefined {
+    return this.#agent;
+  }
+
+  /** Makes the machine a node, unless it is one. */
+  async join(cluster: Cluster): Promise<void> {
+    const { labels = {} } = this.#options;
+    const id = this.#nodeId;
+    if (id !== undefined && cluster.nodes.list().some((node) => node.id === id)) return;
+    this.#nodeId = await cluster.nodes.join({
+      hostname: this.name,
+      address: this.address,
+      driver: 'simulated',
+      labels,
+    });
+  }
+
+  /** Begins a process for the agent. It takes up what the one before left running. */
+  start(cluster: Cluster): void {
+    const nodeId = this.#nodeId;
+    if (this.isUp || nodeId === undefined) return;
+    const { world, calls, managers, wrap } = this.#parts;
+    const life = ++this.#life;
+    const endpoint = new Endpoint(this.name);
+    const dispatcher = new AgentRoute({
+      calls,
+      managers,
+      from: endpoint,
+      firstAsked: this.#number + life,
+      wrap: (port) => wrap(port, this.name),
+    });
+    this.#endpoint = endpoint;
+    this.#driver = new SimulatedDriver({ host: this.host, description: this.#description() });
+    const agent = new Agent({
+      clusterId: cluster.info.id,
+      nodeId,
+      hostname: this.name,
+      address: this.address,
+      driver: this.#driver,
+      dispatcher,
+      clock: world.clock,
+      random: seededRandom(hashText(`${this.name} ${life}`, world.seed)),
+      logger: world.loggerOf(this.name),
+      probeNetwork: probesOf(this.host),
+    });
+    this.#agent = agent;
+    agent.start().catch(() => {
+      // A process that dies while it opens its driver has nobody left to tell.
+    });
+  }
+
+  /** The agent's process dies; tasks run on. With `machine`, all that ran on it ends, too. */
+  crash(options: { readonly machine?: boolean } = {}): void {
+    this.#endpoint?.die();
+    this.#endpoint = undefined;
+    // A dead process asks nothing of the runtime any more.
+    void this.#driver?.close();
+    void this.#agent?.close();
+    this.#agent = undefined;
+    if (options.machine) this.host.reboot();
+  }
+
+  #description(): Partial<NodeDescription> {
+    const { cpus = 8, memoryBytes = 16 * GIB } = this.#options;
+    return { resources: { cpus, memoryBytes, generic: {} } };
+  }
+}
+
+/** Probes find a port open while a task that has it runs, and healthy as its script says. */
+function probesOf(host: SimulatedHost): ProbeNetwork {
+  const taskAt = (port: number) => {
+    const found = host.running().find(({ ports }) => ports.some((each) => each.port === port));
+    if (found === undefined) throw new Error(`nobody listens on port ${port}`);
+    return found;
+  };
+  return {
+    async connect(_, port) {
+      taskAt(port);
+    },
+    async request(_, port) {
+      const { exitCode } = host.exec(taskAt(port).id, ['probe']);
+      return { status: exitCode === 0 ? 200 : 503 };
+    },
+  };
+}
