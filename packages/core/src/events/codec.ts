@@ -70,15 +70,11 @@ export function decodeTransaction(payload: Uint8Array): Transaction {
   }
   const [, index, at, actor, cause, commandId, answer, written] = envelope;
   const events = written.map(([version, event]) => upcast(version, event));
-  return {
-    index,
-    at,
-    actor,
-    ...(cause === null ? {} : { cause }),
-    ...(commandId === null ? {} : { commandId }),
-    ...(answer === null ? {} : { answer }),
-    events,
-  };
+  const transaction: { -readonly [K in keyof Transaction]: Transaction[K] } = { index, at, actor, events };
+  if (cause !== null) transaction.cause = cause;
+  if (commandId !== null) transaction.commandId = commandId;
+  if (answer !== null) transaction.answer = answer;
+  return transaction;
 }
 
 /** Any plain value as bytes; for snapshots. */

@@ -33,8 +33,16 @@ export function encodeBatch(
   return at;
 }
 
-/** Calls `emit` for each entry of a batch. Payloads are views of `bytes`. Returns the last position, if any. */
-export function decodeBatch(bytes: Buffer, emit: (entry: Entry) => void): Position | undefined {
+/**
+ * Calls `emit` for each entry of a batch. Payloads are views of `bytes`. Returns the last position, if any.
+ *
+ * @param isWanted - whether the entry whose payload lies between these offsets is made at all. Default: each is.
+ */
+export function decodeBatch(
+  bytes: Buffer,
+  emit: (entry: Entry) => void,
+  isWanted: (start: number, end: number) => boolean = () => true,
+): Position | undefined {
   const epoch = bytes.readDoubleLE(0);
   const sequence = bytes.readDoubleLE(8);
   const position = bytes.readDoubleLE(16);
@@ -43,14 +51,16 @@ export function decodeBatch(bytes: Buffer, emit: (entry: Entry) => void): Positi
   for (let index = 0; index < count; index++) {
     const length = bytes.readUInt32LE(at);
     const start = at + ENTRY_OVERHEAD;
-    const payload = new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
-    emit({
-      position: position + index,
-      epoch,
-      sequence: sequence + index,
-      at: bytes.readDoubleLE(at + 4),
-      payload,
-    });
+    if (isWanted(start, start + length)) {
+      const payload = new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
+      emit({
+        position: position + index,
+        epoch,
+        sequence: sequence + index,
+        at: bytes.readDoubleLE(at + 4),
+        payload,
+      });
+    }
     at = start + length;
   }
   return count === 0 ? undefined : position + count - 1;

@@ -3,6 +3,7 @@
  * share all but what changed since with the newer ones, so that taking and reading one costs nothing.
  */
 
+import { holding, type Needle } from './contains-text.ts';
 import {
   type HistoryBlock,
   type HistoryCheckpoint,
@@ -56,7 +57,9 @@ export class MemoryHistoryStore implements HistoryStore {
       this.#segments.push(segment);
       this.#ended = false;
     }
-    segment.blocks.push({ ...span, keys: block.keys, read: async () => block.records });
+    const { records, keys } = block;
+    const find = async (needles: readonly Needle[]) => holding(records, needles);
+    segment.blocks.push({ ...span, keys, read: async () => records, holding: find });
     segment.bytes += block.keys.byteLength;
     for (const { payload } of block.records) segment.bytes += payload.length + RECORD_BYTES;
   }

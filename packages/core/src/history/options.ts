@@ -15,8 +15,9 @@ export interface HistoryOptions {
    */
   readonly maxBytes?: number;
   /**
-   * A state is kept after so many transactions, to go on from. Default 10,000. A state that is large beside what
-   * happened is kept less often: those that are kept take at most eight times the bytes of the events between.
+   * A state is kept after so many transactions, to go on from. Default 10,000. One that takes no more bytes than what
+   * happened since the last is kept up to five times as often, so that going on from it is quick. One that is large
+   * beside it is kept less often: those that are kept take at most eight times the bytes of the events between.
    */
   readonly checkpointEvery?: number;
   /** Where it is kept. Default: in the cluster's directory, or in memory without one. */

@@ -10,6 +10,7 @@ import { ClusterState } from '../state/cluster-state.ts';
 import { evolveDraft } from '../state/evolve/evolve.ts';
 import { restoreSnapshot } from '../state/snapshot.ts';
 import { StateDraft } from '../state/state-draft.ts';
+import { holding, type Needle } from './contains-text.ts';
 import type {
   CheckpointContents,
   HistoryRecord,
@@ -57,11 +58,27 @@ export class PastStates {
 
   /** The records of a block. */
   async read(block: StoredBlock): Promise<readonly HistoryRecord[]> {
-    const known = this.#blocks.get(block.first);
-    if (known && known.length === block.last - block.first + 1) return known;
+    const known = this.#known(block);
+    if (known) return known;
     const records = await block.read();
     this.#blocks.set(block.first, records);
     return records;
+  }
+
+  /** The records of a block that hold one of these texts; of all, without any. */
+  async holding(
+    block: StoredBlock,
+    needles: readonly Needle[] | undefined,
+  ): Promise<readonly HistoryRecord[]> {
+    if (!needles) return this.read(block);
+    const known = this.#known(block);
+    return known ? holding(known, needles) : block.holding(needles);
+  }
+
+  /** A block that grew since is not what it was. */
+  #known({ first, last }: StoredBlock): readonly HistoryRecord[] | undefined {
+    const records = this.#blocks.get(first);
+    return records?.length === last - first + 1 ? records : undefined;
   }
 
   async #make(index: number, route: Route, signal: AbortSignal | undefined): Promise<ClusterState> {

@@ -35,6 +35,12 @@ const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 /** Checkpoints take at most so many times the bytes of the events between them. */
 const CHECKPOINT_SHARE = 8;
 
+/**
+ * A state that is small beside what happened is kept this much more often than is asked for: going on from a state is
+ * then quick, and all of them together still take no more bytes than the events.
+ */
+const SMALL_STATE_PARTS = 5;
+
 /** What waits for a store that fails; beyond it, history has a hole. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -72,7 +78,8 @@ export class HistoryRecorder {
   #isClosed = false;
   #failing = false;
   #sinceCheckpoint = { events: 0, bytes: 0, rows: 0 };
-  #checkpointBytes = 0;
+  /** What the last checkpoint took; undefined as long as this recorder has made none behind older ones. */
+  #checkpointBytes: number | undefined;
   #stop: (() => void)[] = [];
 
   constructor(parts: RecorderParts) {
@@ -91,6 +98,7 @@ export class HistoryRecorder {
     const checkpoint = checkpoints.at(-1);
     if (segment) this.#last = { index: segment.last, at: segment.newestAt };
     if (checkpoint && checkpoint.index > (this.#last?.index ?? 0)) this.#last = checkpoint;
+    if (!this.#last) this.#checkpointBytes = 0;
     this.#sinceCheckpoint.events = (this.#last?.index ?? 0) - (checkpoint?.index ?? 0);
     replica.holdSnapshots((index) => this.#secure(index));
     this.#stop = [
@@ -141,9 +149,7 @@ export class HistoryRecorder {
     this.#sinceCheckpoint.bytes += payload.length;
     this.#sinceCheckpoint.rows += changes.changes.length;
     if (this.#recordBytes >= BLOCK_BYTES) void this.flush();
-    if (this.#sinceCheckpoint.events >= this.#parts.bounds.checkpointEvery || this.#isHeavy) {
-      this.#checkpointIfDue(state);
-    }
+    this.#checkpointIfDue(state);
   }
 
   /** The log went on without telling each transaction: history does so too, from a checkpoint. */
@@ -162,9 +168,12 @@ export class HistoryRecorder {
 
   #checkpointIfDue(state: ClusterState): void {
     if (this.#saving) return;
-    const { bytes } = this.#sinceCheckpoint;
-    if (bytes * CHECKPOINT_SHARE < this.#checkpointBytes && !this.#isHeavy) return;
-    this.#beginCheckpoint(state);
+    const { events, bytes } = this.#sinceCheckpoint;
+    const every = this.#parts.bounds.checkpointEvery;
+    const size = this.#checkpointBytes;
+    const isSmall = size !== undefined && size <= bytes && events >= every / SMALL_STATE_PARTS;
+    const isDue = events >= every && (size ?? 0) <= bytes * CHECKPOINT_SHARE;
+    if (isSmall || isDue || this.#isHeavy) this.#beginCheckpoint(state);
   }
 
   /** Keeps the state, beside what happens meanwhile. */

@@ -59,10 +59,10 @@ export async function* tellStory(
     for (const block of await segment.blocks()) {
       if (block.last < range.from || block.first > range.to) continue;
       if (keys && !keys.some((key) => hasKey(block.keys, key))) continue;
-      for (const record of await parts.states.read(block)) {
+      await parts.pause();
+      for (const record of await parts.states.holding(block, needles)) {
         if (record.index < range.from || record.index > range.to) continue;
         await parts.pause();
-        if (needles && !needles.some((needle) => needle.isIn(record.payload))) continue;
         const transaction = decodeTransaction(record.payload);
         if (!replay && (!followed || concerns(transaction.events, followed, isYetToCome))) {
           const state = await stateBefore(parts, record);

@@ -6,6 +6,7 @@
  * A segment that is being written has the name `<first>.open` and no index yet.
  */
 
+import type { Needle } from '../../history/contains-text.ts';
 import type { HistoryRecord, Span } from '../../history/history-store.ts';
 import { BATCH_HEADER_BYTES, decodeBatch, ENTRY_OVERHEAD, encodeBatch } from '../entry-batch.ts';
 import { FRAME_OVERHEAD } from '../frame.ts';
@@ -50,18 +51,40 @@ export function encodeBlock(records: readonly HistoryRecord[], keys: Uint32Array
   return contents;
 }
 
-/** The block in a frame; undefined when it is another kind of frame. */
+/**
+ * The block in a frame; undefined when it is another kind of frame.
+ *
+ * @param needles - leave out the records that hold none of these. Default: all are given.
+ */
 export function decodeBlock(
   contents: Buffer,
+  needles?: readonly Needle[],
 ): { readonly records: HistoryRecord[]; readonly keys: Uint32Array } | undefined {
   if (contents[0] !== BLOCK) return undefined;
   const count = contents.readUInt32LE(1);
   const records: HistoryRecord[] = [];
+  const batch = contents.subarray(BLOCK_HEADER_BYTES + count * KEY_BYTES);
   decodeBatch(
-    contents.subarray(BLOCK_HEADER_BYTES + count * KEY_BYTES),
+    batch,
     ({ position, at, payload }) => void records.push({ index: position, at, payload }),
+    needles && isHeldIn(batch, needles),
   );
   return { records, keys: readKeys(contents, BLOCK_HEADER_BYTES, count) };
+}
+
+/** Whether a stretch holds one of the texts. Stretches are asked for in order, so that the bytes are searched once. */
+function isHeldIn(bytes: Buffer, needles: readonly Needle[]): (start: number, end: number) => boolean {
+  const searches = needles.map((needle) => ({ needle: needle.bytes, next: 0 }));
+  return (start, end) => {
+    for (const search of searches) {
+      if (search.next < start) {
+        const found = bytes.indexOf(search.needle, start);
+        search.next = found === -1 ? bytes.length : found;
+      }
+      if (search.next + search.needle.length <= end) return true;
+    }
+    return false;
+  };
 }
 
 /** The index of a segment as the contents of a frame. */

@@ -1,5 +1,6 @@
 /** Reads segments of history: a block or the index at a known place, or all of one that a crash left without an index. */
 
+import type { Needle } from '../../history/contains-text.ts';
 import { type HistorySegment, joinSpans, type StoredBlock } from '../../history/history-store.ts';
 import { LogError } from '../../log/event-log.ts';
 import type { Disk, DiskFile } from '../disk.ts';
@@ -98,15 +99,13 @@ export async function recoverSegment(
 
 function storedBlock(disk: Disk, where: string, fileKey: Uint8Array, block: IndexedBlock): StoredBlock {
   const { place, ...rest } = block;
-  return {
-    ...rest,
-    read: () =>
-      withFile(disk, where, async (file) => {
-        const decoded = decodeBlock(await frameAt(file, fileKey, place, where));
-        if (!decoded) throw damage(where, place.offset);
-        return decoded.records;
-      }),
-  };
+  const read = (needles?: readonly Needle[]) =>
+    withFile(disk, where, async (file) => {
+      const decoded = decodeBlock(await frameAt(file, fileKey, place, where), needles);
+      if (!decoded) throw damage(where, place.offset);
+      return decoded.records;
+    });
+  return { ...rest, read: () => read(), holding: read };
 }
 
 async function frameAt(
