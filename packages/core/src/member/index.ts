@@ -7,7 +7,7 @@
 
 export type { CommandForwarder, CommandRequest, CommandResponse } from '../cluster/command-forwarder.ts';
 export type { SealedRecords } from '../cluster/sealed-records.ts';
-export { newId } from '../model/ids.ts';
+export { asId, newId, type SessionId } from '../model/ids.ts';
 export { withDeadline } from '../runtime/abort.ts';
 export { sleep } from '../runtime/clock.ts';
 export { silentLogger } from '../runtime/logger.ts';
@@ -27,4 +27,6 @@ export {
   type StatusReport,
   type WorkerCalls,
 } from '../worker/dispatcher-port.ts';
+export { checkDescription } from '../worker/driver-answers.ts';
 export type { ProbeNetwork } from '../worker/health/probe.ts';
+export type { WorkerLimits } from '../worker/limits.ts';

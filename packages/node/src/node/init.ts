@@ -52,7 +52,13 @@ export async function init(options: InitOptions): Promise<SkepNode> {
     const texts = { privateKey, chain, roots: trustedRoots(record) };
     await directory.writeCredentials(texts);
     const node = new RunningNode({
-      ...{ directory, credentials: new Credentials(texts), host, unlockKey: undefined },
+      ...{
+        directory,
+        credentials: new Credentials(texts),
+        host,
+        unlockKey: undefined,
+        driver: options.driver,
+      },
       file: { version: 1, clusterId, nodeId, ...addresses },
       managers: [addresses.advertise],
     });

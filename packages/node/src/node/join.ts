@@ -60,7 +60,13 @@ export async function join(options: JoinOptions): Promise<SkepNode> {
     const file = { version: 1, clusterId, nodeId, ...addresses } as const;
     await directory.writeNode(file);
     const node = new RunningNode({
-      ...{ directory, credentials: new Credentials(texts), host, unlockKey: undefined },
+      ...{
+        directory,
+        credentials: new Credentials(texts),
+        host,
+        unlockKey: undefined,
+        driver: options.driver,
+      },
       ...{ file, managers },
     });
     try {

@@ -7,6 +7,7 @@ import { type Clock, Cluster, type ClusterId, type Logger, type NodeId, type Ran
 import { sleep } from '@skep/core/member';
 import { isVoter } from '@skep/raft';
 import type { RaftEventLog } from '@skep/raft/event-log';
+import { DispatcherService } from '../dispatch/dispatcher-service.ts';
 import { isNodeError, NodeError, type NodeErrorCode } from '../errors.ts';
 import { serveCertificates } from '../membership/certificate-service.ts';
 import { commandForwarder, serveCommands } from '../membership/command-route.ts';
@@ -231,6 +232,7 @@ export class ManagerPart {
     members.serve(server);
     serveCertificates(server, context);
     serveCommands(server, context);
+    new DispatcherService(context).serve(server);
     server.serve(followNews, (_, call) => news.follow(call.caller.identity.nodeId, call.signal));
     server.serve(reportCertificate, async ({ chain }, { caller }) => {
       rotation.report(caller.identity.nodeId, chain);

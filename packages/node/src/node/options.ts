@@ -2,6 +2,7 @@
 
 import { hostname as machineName, networkInterfaces } from 'node:os';
 import type { Clock, Logger, Random } from '@skep/core';
+import type { RuntimeDriver } from '@skep/core/driver';
 import { silentLogger, systemClock, systemRandom } from '@skep/core/member';
 import { NodeError } from '../errors.ts';
 import { formatAddress, isUnspecified, parseAddress } from '../rpc/address.ts';
@@ -16,6 +17,10 @@ export interface NodeOptions {
   readonly advertise?: string;
   /** Default: the machine's name. */
   readonly hostname?: string;
+  /**
+   * What runs tasks here. Without one the node runs none, as a manager may. A driver serves one node.
+   */
+  readonly driver?: RuntimeDriver;
   /** Opens a node that is locked: `SWMKEY-1-…`. */
   readonly unlockKey?: string;
   /** Gives up when aborted. */

@@ -4,6 +4,8 @@
  */
 
 import type { ClusterId, NodeId } from '@skep/core';
+import type { RuntimeDriver } from '@skep/core/driver';
+import type { Agent } from '@skep/core/member';
 import { isNodeError, NodeError } from '../errors.ts';
 import { renewFor } from '../membership/certificate-service.ts';
 import { leaveCluster, type News, renewCertificate, reportCertificate } from '../membership/methods.ts';
@@ -12,6 +14,7 @@ import { ManagerLink } from '../rpc/manager-link.ts';
 import type { Credentials } from '../security/credentials.ts';
 import { memberIdOf, type NodeRole } from '../security/identity.ts';
 import type { NodeFile, StateDirectory } from '../state-directory/state-directory.ts';
+import { agentOf } from './agent-part.ts';
 import { KeyKeeper } from './key-keeper.ts';
 import { type ManagerOrigin, ManagerPart, MembershipEnded } from './manager-part.ts';
 import type { NodeHost } from './options.ts';
@@ -24,6 +27,7 @@ export interface RunningNodeParts {
   readonly file: NodeFile;
   readonly managers: readonly string[];
   readonly unlockKey: Uint8Array | undefined;
+  readonly driver: RuntimeDriver | undefined;
   readonly host: NodeHost;
 }
 
@@ -32,6 +36,9 @@ export type NodeCondition = 'starting' | 'running' | 'removed' | 'closed';
 
 /** Before a change of role that failed is tried again, in ms. */
 const ROLE_AGAIN_MS = 1_000;
+
+/** What becomes of the tasks of a node that closes: they are stopped, or go on until it is started again. */
+export type TasksAtClose = 'stop' | 'leave';
 
 /** A node that could not join tells the managers so within this time, in ms. */
 const ABANDON_MS = 2_000;
@@ -47,6 +54,7 @@ export class RunningNode {
   #file: NodeFile;
   #manager: ManagerPart | undefined;
   #worker: WorkerPart | undefined;
+  #agent: Agent | undefined;
   #condition: NodeCondition = 'starting';
   #turn: Promise<void> = Promise.resolve();
 
@@ -126,8 +134,19 @@ export class RunningNode {
     }
   }
 
-  /** Is a node from here on: what it is stands on the disk, and it follows the news. The list has to hold it. */
+  /** What runs tasks here, whatever the node's role is; undefined without a driver. */
+  get agent(): Agent | undefined {
+    return this.#agent;
+  }
+
+  /**
+   * Is a node from here on: what it is stands on the disk, its agent runs, and it follows the news. The list has to
+   * hold it.
+   *
+   * @throws DriverError if the driver can't be opened.
+   */
   async establish(): Promise<void> {
+    await this.#startAgent();
     await this.#keep(this.#file);
     await this.#manager?.tellAddress();
     this.#follow();
@@ -136,7 +155,7 @@ export class RunningNode {
   /** Takes back what was begun: the cluster is told, if it can be, and nothing stays on the disk. */
   async abandon(): Promise<void> {
     await this.#link.unary(leaveCluster, undefined, { timeoutMs: ABANDON_MS }).catch(() => {});
-    await this.#close(() => this.#parts.directory.removeNode());
+    await this.#close('stop', () => this.#parts.directory.removeNode());
   }
 
   /** Renews this node's own certificate now. @throws NodeError */
@@ -157,7 +176,8 @@ export class RunningNode {
       const isGone = isNodeError(error) && error.code === 'NODE_REMOVED';
       if (!isGone && !options.force) throw error;
     }
-    await this.#close(() => this.#parts.directory.removeNode());
+    await this.#agent?.worker.removeAll();
+    await this.#close('stop', () => this.#parts.directory.removeNode());
   }
 
   /** Calls back when the node has become something else. Returns the way to stop. */
@@ -167,18 +187,30 @@ export class RunningNode {
     return () => this.#listeners.delete(own);
   }
 
-  /** Ends the node. What it keeps stays. Safe to call twice. */
-  close(): Promise<void> {
-    return this.#close(async () => {});
+  /** Ends the node. What it keeps stays, and so do its tasks unless they are to be stopped. Safe to call twice. */
+  close(tasks: TasksAtClose = 'leave'): Promise<void> {
+    return this.#close(tasks, async () => {});
   }
 
-  async #close(after: () => Promise<void>): Promise<void> {
+  async #startAgent(): Promise<void> {
+    const { driver, directory, host } = this.#parts;
+    if (driver === undefined) return;
+    const { clusterId, nodeId, hostname, advertise } = this;
+    this.#agent = agentOf({
+      ...{ clusterId, nodeId, hostname, advertise, driver, host },
+      ...{ directory, link: this.#link },
+    });
+    await this.#agent.start();
+  }
+
+  async #close(tasks: TasksAtClose, after: () => Promise<void>): Promise<void> {
     if (this.#condition === 'closed') return this.#turn;
     this.#condition = 'closed';
     this.#life.abort(new NodeError('CLOSED', 'the node is closed'));
     this.#turn = this.#turn
       .catch(() => {})
       .then(async () => {
+        await this.#agent?.close({ drain: tasks === 'stop' });
         await this.#upkeep.close();
         await this.#stop();
         this.#link.close();

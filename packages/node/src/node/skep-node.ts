@@ -4,6 +4,7 @@
  */
 
 import type { Cluster, ClusterId, NodeId } from '@skep/core';
+import type { Agent } from '@skep/core/member';
 import { NodeError } from '../errors.ts';
 import { demoteNode, removeNode } from '../membership/methods.ts';
 import { beginRootRotation } from '../membership/root-rotation.ts';
@@ -14,7 +15,7 @@ import { newTokenSecret } from '../security/join-token.ts';
 import { joinTokenFor } from '../security/trust-record.ts';
 import { formatUnlockKey, newUnlockKey, parseUnlockKey } from '../security/unlock-key.ts';
 import type { ManagerPart } from './manager-part.ts';
-import type { NodeCondition, RunningNode } from './running-node.ts';
+import type { NodeCondition, RunningNode, TasksAtClose } from './running-node.ts';
 
 /** The tokens that admit nodes. */
 export interface JoinTokens {
@@ -185,9 +186,19 @@ export class SkepNode implements AsyncDisposable {
     return this.#node.onRole(listener);
   }
 
-  /** Ends the node. What it keeps stays, and `start` takes it up again. Safe to call twice. */
-  close(): Promise<void> {
-    return this.#node.close();
+  /** What runs tasks here, and how it stands with the managers; undefined for a node without a driver. */
+  get agent(): Agent | undefined {
+    return this.#node.agent;
+  }
+
+  /**
+   * Ends the node. What it keeps stays, and `start` takes it up again. Safe to call twice.
+   *
+   * @param options.tasks - `leave` (default): they run on, and are taken up again with the node; `stop`: they are
+   *   stopped first, each with its own grace.
+   */
+  close(options: { readonly tasks?: TasksAtClose } = {}): Promise<void> {
+    return this.#node.close(options.tasks);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

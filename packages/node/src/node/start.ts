@@ -38,7 +38,7 @@ export async function start(options: StartOptions): Promise<SkepNode> {
     const { listen, advertise, hostname } = { ...file, ...definedOf(options) };
     const addresses = addressesOf({ listen, advertise, hostname });
     const node = new RunningNode({
-      ...{ directory, credentials, host, unlockKey },
+      ...{ directory, credentials, host, unlockKey, driver: options.driver },
       file: { ...file, ...addresses },
       managers: await directory.readManagers(),
     });

@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
+import { SimulatedDriver, type SimulatedHostOptions, systemClock } from '@skep/core/testing';
 import { type InitOptions, init } from '../node/init.ts';
 import { join } from '../node/join.ts';
 import type { NodeOptions } from '../node/options.ts';
@@ -56,6 +57,11 @@ export class Machines implements AsyncDisposable {
     this.#nodes.add(node);
     return node;
   }
+}
+
+/** A simulated engine that runs whatever it is given, until it is stopped. */
+export function simulatedDriver(options: Partial<SimulatedHostOptions> = {}): SimulatedDriver {
+  return new SimulatedDriver({ clock: systemClock, ...options });
 }
 
 /** Resolves once something holds, looked at each time that the loop has come round. */

@@ -1,0 +1,155 @@
+/**
+ * What agents ask of the dispatcher. A node is who its certificate says: no request names one, so that a node can open
+ * no session but its own, and gets no assignments but its own.
+ */
+
+import type { NodeDescription } from '@skep/core';
+import {
+  type AssignmentsMessage,
+  asId,
+  checkDescription,
+  type SessionId,
+  type SessionMessage,
+  type StatusReport,
+} from '@skep/core/member';
+import * as z from 'zod';
+import { NodeError } from '../errors.ts';
+import { type Decoder, decodedBy, type Method, nothing, undecoded } from '../rpc/method.ts';
+import { type WorkerAsk, workerAsk } from './worker-ask.ts';
+
+const EVERY_NODE = ['manager', 'worker'] as const;
+/** Longest message with assignments, in bytes. They are sent in parts, so that only one very large task comes near. */
+const ASSIGNMENTS_BYTES_MAX = 32 * 1024 * 1024;
+/** A report waits for a commit, in ms. */
+const REPORT_MS = 15_000;
+
+const sessionId = z
+  .string()
+  .min(1)
+  .max(256)
+  .transform((text) => asId<SessionId>(text));
+
+const description = z.unknown().transform((value, context): NodeDescription => {
+  try {
+    return checkDescription(value);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+});
+
+const fromAgent = z.discriminatedUnion('kind', [
+  /** The first message, and only that. */
+  z.object({ kind: z.literal('open'), description, address: z.string().min(1).max(300) }),
+  z.object({ kind: z.literal('heartbeat') }),
+]);
+/** What an agent says in its session. */
+export type FromAgent = z.output<typeof fromAgent>;
+
+/** What the managers say in a session. */
+export type ToAgent =
+  | { readonly kind: 'opened'; readonly session: SessionId }
+  /** The answer to one heartbeat. */
+  | { readonly kind: 'heartbeat'; readonly heartbeatMs: number }
+  | { readonly kind: 'node'; readonly message: SessionMessage }
+  /** Asks the agent to open {@link answerCall} with this number. */
+  | { readonly kind: 'call'; readonly call: number; readonly ask: WorkerAsk };
+
+const toAgent = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('opened'), session: sessionId }),
+  z.object({ kind: z.literal('heartbeat'), heartbeatMs: z.number().positive() }),
+  // Objects of the state are passed on as they are: managers are who tells what they look like.
+  z.object({ kind: z.literal('node'), message: z.custom<SessionMessage>(isRecord, 'must be an object') }),
+  z.object({ kind: z.literal('call'), call: z.number().int(), ask: workerAsk }),
+]);
+
+/** A session, from its opening to its end: heartbeats one way, what concerns the node and its tasks the other. */
+export const openSession: Method<'duplex', FromAgent, ToAgent> = {
+  name: 'dispatcher.session',
+  kind: 'duplex',
+  callers: EVERY_NODE,
+  answeredBy: 'leader',
+  request: decodedBy(fromAgent),
+  response: decodedBy<ToAgent>(toAgent),
+};
+
+/** A piece of an assignments message; it counts once the piece that says `last` has come. */
+export interface AssignmentsPart {
+  readonly message: AssignmentsMessage;
+  readonly last: boolean;
+}
+
+const inSession = z.object({ session: sessionId });
+/** Names the caller's session. */
+export type InSession = z.output<typeof inSession>;
+
+/** What the caller should run: all of it first, then what changes. */
+export const followAssignments: Method<'server-stream', InSession, AssignmentsPart> = {
+  name: 'dispatcher.assignments',
+  kind: 'server-stream',
+  callers: EVERY_NODE,
+  answeredBy: 'leader',
+  request: decodedBy(inSession),
+  response: assignmentsPart(),
+  messageBytesMax: ASSIGNMENTS_BYTES_MAX,
+};
+
+const report = z.object({
+  session: sessionId,
+  // Each status is checked by the dispatcher, so that one that is none costs only itself.
+  reports: z.array(z.custom<StatusReport>(isReport, 'must be a report')).max(10_000),
+});
+
+/** The newest statuses of the caller's tasks. Answered once they are committed. */
+export const reportStatuses: Method<'unary', z.output<typeof report>, undefined> = {
+  name: 'dispatcher.report',
+  kind: 'unary',
+  callers: EVERY_NODE,
+  answeredBy: 'leader',
+  request: decodedBy(report),
+  response: nothing,
+  deadlineMs: REPORT_MS,
+  messageBytesMax: ASSIGNMENTS_BYTES_MAX,
+};
+
+const fromAnswerer = z.discriminatedUnion('kind', [
+  /** The first message, and only that. */
+  z.object({ kind: z.literal('begin'), session: sessionId, call: z.number().int() }),
+  z.object({ kind: z.literal('value'), value: z.unknown() }),
+  /** How it went wrong, as an error on the wire. The last message. */
+  z.object({ kind: z.literal('error'), error: z.unknown() }),
+]);
+/** What an agent says to answer a call. */
+export type FromAnswerer = z.output<typeof fromAnswerer>;
+
+/**
+ * The agent answers what it was asked in its session: what the driver gives goes one way, what the asker puts in the
+ * other. Each has a stream of its own, so that a slow reader of one holds up nothing else.
+ */
+export const answerCall: Method<'duplex', FromAnswerer, unknown> = {
+  name: 'dispatcher.answer',
+  kind: 'duplex',
+  callers: EVERY_NODE,
+  answeredBy: 'leader',
+  request: decodedBy(fromAnswerer),
+  response: undecoded,
+};
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+function isReport(value: unknown): boolean {
+  return isRecord(value) && typeof (value as Partial<StatusReport>).id === 'string';
+}
+
+function assignmentsPart(): Decoder<AssignmentsPart> {
+  const shape = z.object({
+    message: z.looseObject({ kind: z.enum(['complete', 'incremental']) }),
+    last: z.boolean(),
+  });
+  return (value) => {
+    if (!shape.safeParse(value).success) throw new NodeError('MALFORMED', 'a message is no assignments');
+    return value as AssignmentsPart;
+  };
+}
