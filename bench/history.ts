@@ -15,10 +15,14 @@ import { parseServiceSpec } from '../packages/core/src/model/parse-spec.ts';
 import { Lifetime } from '../packages/core/src/runtime/lifetime.ts';
 import { silentLogger } from '../packages/core/src/runtime/logger.ts';
 import { systemClock } from '../packages/core/src/runtime/system-clock.ts';
+import { ChangeFeed } from '../packages/core/src/state/change-feed.ts';
 import { Replica } from '../packages/core/src/state/replica.ts';
 import { measurePauses, type PauseReport } from './harness/pauses.ts';
-import { quantile } from './harness/statistics.ts';
+import { ownTime } from './harness/processor-waits.ts';
+import { median, quantile } from './harness/statistics.ts';
 import { milliseconds, textTable, whole } from './harness/table.ts';
+import { BenchCluster } from './scheduler/cluster.ts';
+import { DEFAULT_SHAPES } from './scheduler/shapes.ts';
 
 /** What to measure. */
 export interface HistoryBenchOptions {
@@ -36,17 +40,27 @@ export interface HistoryBenchOptions {
 export interface HistoryBenchRow {
   readonly name: string;
   readonly calls: number;
+  /** By the wall clock. */
   readonly p50Ms: number;
   readonly p99Ms: number;
-  readonly maxMs: number;
+  /** Less the time for which other programs had the processor. */
+  readonly own: { readonly p50Ms: number; readonly p99Ms: number };
+}
+
+/** How long a call took, in milliseconds. */
+interface Took {
+  readonly wallMs: number;
+  readonly ownMs: number;
 }
 
 /** The whole result. */
 export interface HistoryBenchResult {
   readonly events: number;
   readonly tasks: number;
-  /** Events a second that a replica applies, with and without a history behind it. */
+  /** Events a second of own time that a replica applies and a change feed hears of, with and without a history. */
   readonly eventsPerSecond: { readonly recorded: number; readonly unrecorded: number };
+  /** Tasks a second of own time that the scheduler places, log, state and all, with and without a history. */
+  readonly tasksPerSecond: { readonly recorded: number; readonly unrecorded: number };
   readonly bytes: number;
   readonly openMs: number;
   readonly rows: readonly HistoryBenchRow[];
@@ -55,6 +69,9 @@ export interface HistoryBenchResult {
 }
 
 const SERVICES = 10;
+/** Times that the writing is measured with and without a history, by turns; the median counts. */
+const TURNS = 3;
+const PLACING_TURNS = 5;
 const STATES = ['preparing', 'starting', 'running'] as const;
 
 /** Runs the whole. */
@@ -62,25 +79,67 @@ export async function benchHistory(options: HistoryBenchOptions = {}): Promise<H
   const { events = 100_000, tasks = 1_000, jumps = 50 } = options;
   const root = await mkdtemp(join(options.dir ?? tmpdir(), 'skep-bench-history-'));
   try {
-    const payloads = transactions(events, tasks);
-    const warmUp = new Replica();
-    for (let turn = 0; turn < 2; turn += 1) apply(turn === 0 ? warmUp : new Replica(), payloads);
-    const unrecorded = await timed(async () => apply(new Replica(), payloads));
-    const recorded = await timed(() => record(root, payloads));
-    const present = [...(await chunksOf(warmUp))];
-    const openMs = await timed(async () => (await open(root, present)).history.close());
+    const { present, eventsPerSecond } = await writeHistory(root, events, tasks);
+    const tasksPerSecond = await comparePlacing(root);
+    const { wallMs: openMs } = await timed(async () => (await open(root, present)).history.close());
     const end = measurePauses();
     const rows = await jumpAbout(root, present, events, jumps);
     const pauses = end();
     const { store, history } = await open(root, present);
     const { bytes } = store;
     await history.close();
-    const perSecond = (ms: number) => (payloads.length / ms) * 1000;
-    const eventsPerSecond = { recorded: perSecond(recorded), unrecorded: perSecond(unrecorded) };
-    return { events, tasks, eventsPerSecond, bytes, openMs, rows, pauses };
+    return { events, tasks, eventsPerSecond, tasksPerSecond, bytes, openMs, rows, pauses };
   } finally {
     await rm(root, { recursive: true, force: true });
   }
+}
+
+/** Writes the history that is read then, and others to compare. What is left in memory is the present alone. */
+async function writeHistory(root: string, events: number, tasks: number) {
+  const payloads = transactions(events, tasks);
+  const unrecorded: number[] = [];
+  const recorded: number[] = [];
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    unrecorded.push((await timed(() => commitAll(payloads))).ownMs);
+    const dir = turn === 0 ? root : join(root, `again-${turn}`);
+    recorded.push((await timed(() => commitAll(payloads, new FileHistoryStore({ dir })))).ownMs);
+  }
+  const replica = new Replica();
+  for (const [number, payload] of payloads.entries()) apply(replica, number, payload);
+  return { present: await chunksOf(replica), eventsPerSecond: rates(events, recorded, unrecorded) };
+}
+
+/** The whole way of the scheduler's decisions, with and without a history, by turns. */
+async function comparePlacing(root: string) {
+  const [shape] = DEFAULT_SHAPES;
+  if (!shape) throw new Error('there is no shape to place');
+  const placing = async (store?: FileHistoryStore) => {
+    const replica = new Replica();
+    const history = store && (await historyOf(store, replica));
+    const cluster = await BenchCluster.open(undefined, replica);
+    await cluster.addNodes(shape.nodes);
+    const services = await cluster.addServices(shape);
+    cluster.runScheduler();
+    await cluster.addPending(shape, services);
+    const stop = cluster.letSchedule();
+    const { ownMilliseconds } = await cluster.untilAssigned(shape.tasks, () => cluster.wake());
+    stop();
+    await cluster.close();
+    await history?.close();
+    return ownMilliseconds;
+  };
+  const unrecorded: number[] = [];
+  const recorded: number[] = [];
+  for (let turn = 0; turn < PLACING_TURNS; turn += 1) {
+    unrecorded.push(await placing());
+    recorded.push(await placing(new FileHistoryStore({ dir: join(root, `placing-${turn}`) })));
+  }
+  return rates(shape.tasks, recorded, unrecorded);
+}
+
+function rates(count: number, recorded: readonly number[], unrecorded: readonly number[]) {
+  const perSecond = (times: readonly number[]) => (count * 1_000) / median(times);
+  return { recorded: perSecond(recorded), unrecorded: perSecond(unrecorded) };
 }
 
 async function jumpAbout(
@@ -91,7 +150,7 @@ async function jumpAbout(
 ): Promise<HistoryBenchRow[]> {
   // A stride that is prime to the whole visits all of the range, at every distance from a checkpoint.
   const moments = range(jumps).map((number) => 1 + ((number * 61_813 + 9_999) % (events - 1)));
-  const alone: number[] = [];
+  const alone: Took[] = [];
   for (const moment of moments) {
     const { history } = await open(root, present);
     alone.push(await timed(() => history.at(moment)));
@@ -148,21 +207,21 @@ function taskId(number: number): TaskId {
   return `task${String(number).padStart(21, '0')}` as TaskId;
 }
 
-function apply(replica: Replica, payloads: readonly Uint8Array[]): void {
-  for (const [number, payload] of payloads.entries()) {
-    replica.apply({ position: number + 1, epoch: 1, sequence: number + 1, at: 0, payload });
-  }
+function apply(replica: Replica, number: number, payload: Uint8Array): void {
+  replica.apply({ position: number + 1, epoch: 1, sequence: number + 1, at: 0, payload });
 }
 
-/** What a member does: commits come in batches, with turns of the event loop between. */
-async function record(root: string, payloads: readonly Uint8Array[]): Promise<void> {
+/** What a member does: commits come in batches, with turns of the event loop between, and a feed hears of them. */
+async function commitAll(payloads: readonly Uint8Array[], store?: FileHistoryStore): Promise<void> {
   const replica = new Replica();
-  const history = await historyOf(new FileHistoryStore({ dir: root }), replica);
+  const history = store && (await historyOf(store, replica));
+  const feed = new ChangeFeed(replica);
   for (const [number, payload] of payloads.entries()) {
-    replica.apply({ position: number + 1, epoch: 1, sequence: number + 1, at: 0, payload });
+    apply(replica, number, payload);
     if (number % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
-  await history.close();
+  feed.close();
+  await history?.close();
 }
 
 /** A member that was opened from a snapshot: it has the present, and its history is on the disk. */
@@ -193,14 +252,15 @@ async function readAll(items: AsyncIterable<unknown>): Promise<void> {
   for await (const item of items) void item;
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+async function timed(work: () => Promise<unknown>): Promise<Took> {
+  const own = ownTime();
   const begun = performance.now();
   await work();
-  return performance.now() - begun;
+  return { wallMs: performance.now() - begun, ownMs: own() };
 }
 
-async function timedEach<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<number[]> {
-  const times: number[] = [];
+async function timedEach<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<Took[]> {
+  const times: Took[] = [];
   for (const item of items) times.push(await timed(() => work(item)));
   return times;
 }
@@ -209,28 +269,33 @@ function range(count: number): number[] {
   return Array.from({ length: count }, (_, number) => number);
 }
 
-function row(name: string, times: readonly number[]): HistoryBenchRow {
-  const sorted = [...times].sort((a, b) => a - b);
-  const at = (share: number) => quantile(sorted, share);
-  return { name, calls: times.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
+function row(name: string, times: readonly Took[]): HistoryBenchRow {
+  const quantiles = (of: (took: Took) => number) => {
+    const sorted = times.map(of).sort((a, b) => a - b);
+    return { p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) };
+  };
+  const own = quantiles(({ ownMs }) => ownMs);
+  return { name, calls: times.length, ...quantiles(({ wallMs }) => wallMs), own };
 }
 
 /** The result for people. */
 export function historyReport(result: HistoryBenchResult): string {
-  const { events, tasks, bytes, openMs, rows, pauses, eventsPerSecond } = result;
+  const { events, tasks, bytes, openMs, rows, pauses, eventsPerSecond, tasksPerSecond } = result;
   const table = textTable(
-    ['', 'calls', 'p50 ms', 'p99 ms', 'max ms'],
-    rows.map(({ name, calls, p50Ms, p99Ms, maxMs }) => [
+    ['', 'calls', 'p50 ms', 'p99 ms', 'own p50 ms', 'own p99 ms'],
+    rows.map(({ name, calls, p50Ms, p99Ms, own }) => [
       name,
       whole(calls),
-      ...[p50Ms, p99Ms, maxMs].map(milliseconds),
+      ...[p50Ms, p99Ms, own.p50Ms, own.p99Ms].map(milliseconds),
     ]),
   );
-  const { recorded, unrecorded } = eventsPerSecond;
   const longest = (pauses.own ?? pauses.wall).max;
+  const compared = (what: string, { recorded, unrecorded }: { recorded: number; unrecorded: number }) =>
+    `${what} a second of own time: ${whole(recorded)} with a history, ${whole(unrecorded)} without`;
   return [
     `${whole(events)} events, one status each, in a cluster of ${whole(tasks)} tasks: ${whole(bytes)} bytes of history`,
-    `applied and recorded: ${whole(recorded)} events/s; applied alone: ${whole(unrecorded)} events/s`,
+    compared('events applied', eventsPerSecond),
+    compared('tasks placed', tasksPerSecond),
     `opened in ${milliseconds(openMs)} ms; longest pause of the event loop ${milliseconds(longest)} ms`,
     '',
     table,

@@ -87,10 +87,12 @@ export class BenchCluster {
     this.#ledger = ledger;
   }
 
-  /** @param retainBytes - payloads that the log keeps for its readers. Default: the log's. */
-  static async open(retainBytes?: number): Promise<BenchCluster> {
+  /**
+   * @param retainBytes - payloads that the log keeps for its readers. Default: the log's.
+   * @param replica - what is committed. Default: one that nobody else listens to.
+   */
+  static async open(retainBytes?: number, replica = new Replica()): Promise<BenchCluster> {
     const log = new WeighedLog(retainBytes === undefined ? {} : { retainBytes });
-    const replica = new Replica();
     await log.open(replica);
     const { epoch } = log.leadership();
     const random = seededRandom(2);
