@@ -7,6 +7,7 @@ import { Packr, Unpackr } from 'msgpackr';
 import type { MemberId } from '../../core/types.ts';
 import { TransportError, type TransportErrorCode } from '../../transport/errors.ts';
 import { flag, list, oneOf, text, whole } from '../../transport/wire-fields.ts';
+import { parseAddress } from './options.ts';
 
 /** The version of the protocol: greeting and frames. */
 export const PROTOCOL_VERSION = 1;
@@ -45,8 +46,18 @@ export function decodeGreeting(encoded: Uint8Array): Greeting {
     cluster: text.read(cluster),
     from: text.read(from),
     to: text.read(to),
-    address: text.read(address),
+    address: dialled(text.read(address)),
   };
+}
+
+/** An address that can be dialled. */
+function dialled(address: string): string {
+  try {
+    parseAddress(address);
+    return address;
+  } catch (error) {
+    throw new TransportError('garbled-frame', 'a greeting names an address that is none', error);
+  }
 }
 
 /** The answer: taken, or why not. */

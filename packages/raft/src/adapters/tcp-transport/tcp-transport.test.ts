@@ -281,10 +281,30 @@ describe('what is no member', () => {
       [encodeGreeting({ cluster: 'test', from: 'z', to: 'q', address: 'h:1' })],
       'stranger',
     ],
+    [
+      'a greeting from nowhere',
+      [encodeGreeting({ cluster: 'test', from: 'z', to: 'b', address: 'nowhere' })],
+      'garbled-frame',
+    ],
   ])('given %s, then it is refused with a typed error and counted', async (_, frames, code) => {
     const b = await member('b');
     await raw(b.address, ...frames);
     await b.metrics.counted(`raft_messages_refused_total ${code}`);
+  });
+
+  it('given connections that never begin a handshake, then they are refused in time, and hold up no close', async () => {
+    const options = { tls: tlsOf(new TestAuthority(), 'b') };
+    const patient = await member('b', options);
+    const left = new Promise<void>((resolve) => {
+      const socket = connect(parseAddress(patient.address), () => void patient.transport.close());
+      socket.on('error', () => {});
+      socket.on('close', () => resolve());
+    });
+    await left;
+    await patient.transport.close();
+    const hasty = await member('b', { ...options, greetingTimeoutMs: 20 });
+    await raw(hasty.address);
+    await hasty.metrics.counted('raft_messages_refused_total stranger');
   });
 
   it('given a header that announces more than the limit, then nothing of it is awaited', async () => {

@@ -17,7 +17,6 @@ import { FramedSocket } from './framed-socket.ts';
 import { decodeGreeting, encodeAnswer, GREETING_BYTES_MAX } from './greeting.ts';
 import {
   formatAddress,
-  parseAddress,
   type TcpTransportOptions,
   type TcpTransportSettings,
   withTcpDefaults,
@@ -28,7 +27,7 @@ import { PeerLink } from './peer-link.ts';
 const PULSE_MS = 1000;
 const PULSE = new Uint8Array(0);
 
-/** Strangers that may be connected at once, before they have greeted. */
+/** Strangers that may be connected at once, before they have greeted, and before the handshake of TLS. */
 const UNGREETED_MAX = 256;
 
 /** A {@link RaftTransport} over TCP. */
@@ -37,6 +36,8 @@ export class TcpTransport implements RaftTransport {
   readonly #links = new Map<MemberId, PeerLink>();
   readonly #accepted = new Map<MemberId, FramedSocket>();
   readonly #ungreeted = new Set<FramedSocket>();
+  /** All connections to this server, from before their handshake on. */
+  readonly #connections = new Set<Socket>();
   #server: Server | undefined;
   #address: string | undefined;
   #listening: Promise<string> | undefined;
@@ -102,13 +103,14 @@ export class TcpTransport implements RaftTransport {
     this.#endpoint = undefined;
     for (const link of this.#links.values()) link.close();
     for (const socket of [...this.#accepted.values(), ...this.#ungreeted]) socket.destroy();
+    for (const socket of this.#connections) socket.destroy();
     await this.#listening?.catch(() => {});
     const server = this.#server;
     if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
   #listen(): Promise<string> {
-    const { listen, tls } = this.#settings;
+    const { listen, tls, greetingTimeoutMs } = this.#settings;
     const accept = (socket: Socket) => this.#accept(socket);
     if ('accept' in listen) {
       this.#stopAccepting = listen.accept(accept);
@@ -122,6 +124,7 @@ export class TcpTransport implements RaftTransport {
             {
               requestCert: true,
               rejectUnauthorized: true,
+              handshakeTimeout: greetingTimeoutMs,
               SNICallback: (_name, done) => {
                 try {
                   done(null, tls.context());
@@ -132,7 +135,12 @@ export class TcpTransport implements RaftTransport {
             },
             accept,
           );
-    server.on('tlsClientError', (error: unknown) => this.#refused('stranger', error));
+    server.on('connection', (socket: Socket) => this.#connected(socket));
+    server.on('tlsClientError', (error: unknown, socket: Socket) => {
+      // A handshake that takes too long is told, and not ended.
+      socket.destroy();
+      if (!this.#isClosed) this.#refused('stranger', error);
+    });
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -144,6 +152,16 @@ export class TcpTransport implements RaftTransport {
         resolve(this.#address);
       });
     });
+  }
+
+  /** Whoever never ends the handshake of TLS must hold up neither the others nor the close. */
+  #connected(socket: Socket): void {
+    if (this.#isClosed || this.#connections.size >= this.#accepted.size + UNGREETED_MAX) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.add(socket);
+    socket.once('close', () => this.#connections.delete(socket));
   }
 
   #accept(socket: Socket): void {
@@ -209,7 +227,6 @@ export class TcpTransport implements RaftTransport {
         socket instanceof TLSSocket && tls.isMember(greeting.from, socket.getPeerCertificate());
       if (!isTheirs) throw new TransportError('stranger', `the certificate is not that of ${greeting.from}`);
     }
-    parseAddress(greeting.address);
     return greeting;
   }
 
