@@ -33,6 +33,11 @@ function expectQuorumsToMeet(before: Configuration, after: Configuration): void 
   }
 }
 
+/** A wish out of a request, which no compiler has seen. */
+function parsed(wish: object): MemberChange {
+  return JSON.parse(JSON.stringify(wish));
+}
+
 describe('a change of the configuration', () => {
   test('given any wishes, when they are planned and left, then every two quorums in a row meet', () => {
     fc.assert(
@@ -110,6 +115,11 @@ describe('a change of the configuration', () => {
   test.each([
     ['no change at all', []],
     ['an empty id', [{ kind: 'add-voter', member: '' }]],
+    ['an id that is too long', [{ kind: 'add-voter', member: 'x'.repeat(256) }]],
+    ['an id that is no text', [parsed({ kind: 'add-voter', member: 5 })]],
+    ['an empty address', [{ kind: 'add-learner', member: 'c', address: '' }]],
+    ['an address that is too long', [{ kind: 'set-address', member: 'a', address: 'x'.repeat(301) }]],
+    ['a change of an unknown kind', [parsed({ kind: 'replace', member: 'a' })]],
     [
       'a member named twice',
       [

@@ -3,6 +3,7 @@
  * quorums might not meet those of the one before. Ongaro's thesis, §4.1 (one voter at a time) and §4.3 (joint).
  */
 
+import { brokenAddress, brokenMemberId } from './member-names.ts';
 import type { Configuration, MemberId } from './types.ts';
 
 /** One wish. Promotion is `add-voter` of a learner, demotion `add-learner` of a voter. */
@@ -99,6 +100,13 @@ export function planLeave(joint: Configuration): MembershipPlan {
   };
 }
 
+const KINDS: Readonly<Record<MemberChange['kind'], true>> = {
+  'add-voter': true,
+  'add-learner': true,
+  remove: true,
+  'set-address': true,
+};
+
 function refuse(message: string): MembershipPlan {
   return { ok: false, message };
 }
@@ -107,8 +115,12 @@ function brokenRule(current: Configuration, changes: readonly MemberChange[]): s
   if (changes.length === 0) return 'The change names no member.';
   const known = new Set(membersOf(current));
   const seen = new Set<MemberId>();
-  for (const { kind, member } of changes) {
-    if (member === '') return 'A member id must not be empty.';
+  for (const change of changes) {
+    const { kind, member } = change;
+    if (!Object.hasOwn(KINDS, kind)) return `There is no change of the kind ${kind}.`;
+    const broken =
+      brokenMemberId(member) ?? (kind === 'remove' ? undefined : brokenAddress(member, change.address));
+    if (broken !== undefined) return broken;
     if (seen.has(member)) return `Member ${member} is named twice.`;
     seen.add(member);
     if (kind === 'remove' || kind === 'set-address') {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { configurationOf } from '../core/membership.ts';
 import { NodeCluster } from './test-support/node-cluster.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -21,6 +22,60 @@ describe('bad input', () => {
     expect(cluster.metrics.counts.get('raft_proposals_not_committed_total rejected too-large')).toBe(2);
     await cluster.clock.advance(100);
     expect(standing(leader)).toEqual(before);
+    await cluster.close();
+  });
+
+  it.each([
+    ['a text for bytes', 'hello', {}, 'command'],
+    ['a time-out that is no number', bytes('x'), { timeoutMs: Number.NaN }, 'timeoutMs'],
+    ['a time-out in the past', bytes('x'), { timeoutMs: -1 }, 'timeoutMs'],
+    ['an id without a number', bytes('x'), { id: { session: 's', base: 0 } }, 'id.number'],
+    ['an id without a base', bytes('x'), { id: { session: 's', number: 1 } }, 'id.base'],
+    ['an id without a session', bytes('x'), { id: { session: '', number: 1, base: 0 } }, 'id.session'],
+    [
+      'too long a session',
+      bytes('x'),
+      { id: { session: 'ä'.repeat(128), number: 1, base: 0 } },
+      'id.session',
+    ],
+  ])(
+    'given %s, when it is proposed, then the error names the argument, and nothing is changed',
+    async (_, command, options, argument) => {
+      const cluster = await NodeCluster.started(34, ['a']);
+      const leader = await cluster.serving();
+      const before = standing(leader);
+      // As a program without types would call it.
+      const proposed: unknown = Reflect.apply(leader.node.propose, leader.node, [command, options]);
+      await expect(proposed).rejects.toMatchObject({
+        code: 'invalid-argument',
+        message: expect.stringContaining(argument),
+      });
+      await cluster.clock.advance(100);
+      expect(standing(leader)).toEqual(before);
+      await cluster.close();
+    },
+  );
+
+  it.each([
+    ['nobody', configurationOf([]), 'at least one voter'],
+    ['a voter twice', configurationOf(['a', 'a', 'b']), 'named twice'],
+    ['a voter that is a learner too', configurationOf(['a', 'b'], ['b']), 'named twice'],
+    ['an empty id', configurationOf(['a', '']), 'id'],
+    ['an empty address', configurationOf(['a'], [], { a: '' }), 'address'],
+  ])('given first members with %s, then no node is made', async (_, bootstrap, rule) => {
+    const cluster = new NodeCluster(35, ['a'], { bootstrap });
+    await expect(cluster.start('a')).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining(rule),
+    });
+    await cluster.close();
+  });
+
+  it('given a member of the longest id, then it proposes like any other', async () => {
+    const id = '\u{20ac}'.repeat(255);
+    const cluster = await NodeCluster.started(36, [id]);
+    const { node } = await cluster.serving();
+    expect(await cluster.clock.run(node.propose(bytes('x')))).toMatchObject({ kind: 'committed' });
     await cluster.close();
   });
 

@@ -30,7 +30,9 @@ export interface OpenedCommand {
 const BARE = 0;
 const IDENTIFIED = 1;
 const FIXED_BYTES = 26;
-const SESSION_BYTES_MAX = 255;
+
+/** The longest name of a session, in bytes. */
+export const SESSION_BYTES_MAX = 255;
 
 /** What an identity adds to a payload at most. */
 export const ENVELOPE_BYTES_MAX = FIXED_BYTES + SESSION_BYTES_MAX;

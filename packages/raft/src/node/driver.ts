@@ -26,6 +26,7 @@ import type { Admission } from './proposal-sessions.ts';
 import { ProposalSessions } from './proposal-sessions.ts';
 import { type Attempt, Proposals } from './proposals.ts';
 import { ReadBarriers } from './read-barriers.ts';
+import { sessionPrefix } from './session-names.ts';
 import { SnapshotSchedule } from './snapshot-schedule.ts';
 import { Snapshots } from './snapshots.ts';
 import { type TermOutcome, TermWaiters } from './term-waiters.ts';
@@ -86,7 +87,7 @@ export class Driver {
     this.#accepted = new AcceptedProposals(this.core);
     this.reads = new ReadBarriers(settings.pendingReadsMax);
     this.proposals = new Proposals({
-      session: `${id}:${Math.floor(random.next() * 2 ** 48).toString(36)}`,
+      session: `${sessionPrefix(id)}:${Math.floor(random.next() * 2 ** 48).toString(36)}`,
       firstAttempt: Math.floor(random.next() * 2 ** 40),
       max: settings.pendingProposalsMax,
       submit: (attempt, command, identity) => this.#submit(attempt, command, identity),

@@ -1,5 +1,6 @@
 /** What a node is made of, with the defaults. */
 
+import { brokenBootstrap, brokenMemberId } from '../core/member-names.ts';
 import type { RaftOptions } from '../core/options.ts';
 import type { Configuration, MemberId, Random } from '../core/types.ts';
 import type { RaftStorage } from '../storage/storage.ts';
@@ -66,11 +67,11 @@ const MAY_BE_ZERO: ReadonlySet<string> = new Set(['snapshotEntries', 'snapshotBy
 
 /** Fills in the defaults. @throws RaftNodeError `invalid-argument`, naming the option and its rule. */
 export function withNodeDefaults(options: RaftNodeOptions): RaftNodeSettings {
-  if (options.id === '') throw new RaftNodeError('invalid-argument', 'id must not be empty');
-  const { bootstrap } = options;
-  if (bootstrap !== undefined && bootstrap.voters.length === 0) {
-    throw new RaftNodeError('invalid-argument', 'bootstrap must name at least one voter');
-  }
+  const { id, bootstrap } = options;
+  const brokenId = brokenMemberId(id);
+  if (brokenId !== undefined) throw new RaftNodeError('invalid-argument', `id: ${brokenId}`);
+  const broken = bootstrap === undefined ? undefined : brokenBootstrap(bootstrap);
+  if (broken !== undefined) throw new RaftNodeError('invalid-argument', `bootstrap: ${broken}`);
   const settings = { logger: silentRaftLogger, metrics: noRaftMetrics, ...NUMBERS, ...options };
   for (const name of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
     const least = MAY_BE_ZERO.has(name) ? 0 : 1;

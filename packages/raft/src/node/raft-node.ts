@@ -18,7 +18,9 @@ import { addMember, changeMembers, transferLeadership } from './membership-chang
 import type { NodeStatus } from './node-status.ts';
 import type { RaftNodeOptions, RaftNodeSettings } from './options.ts';
 import { withNodeDefaults } from './options.ts';
+import { brokenProposal } from './proposal-arguments.ts';
 import type { ProposalId, ProposalOutcome } from './proposals.ts';
+import { sessionPrefix } from './session-names.ts';
 import type { TermOutcome } from './term-waiters.ts';
 
 /** What was found when a node started. */
@@ -160,11 +162,14 @@ export class RaftNode {
    * Proposes a command, from whichever member. Answered exactly once, when it is applied here, or with why not.
    *
    * @param options.id - from {@link newProposalId}: proposing again under it applies the command no second time.
+   * @throws RaftNodeError `invalid-argument`, naming the argument and its rule.
    */
   propose(
     command: Uint8Array,
     options: { readonly id?: ProposalId; readonly timeoutMs?: number } = {},
   ): Promise<ProposalOutcome> {
+    const broken = brokenProposal(command, options);
+    if (broken !== undefined) return Promise.reject(broken);
     const driver = this.#driver;
     if (driver === undefined || driver.isStopped) {
       return Promise.resolve({ kind: 'rejected', reason: 'closed', message: this.#endedBy().message });
@@ -184,7 +189,8 @@ export class RaftNode {
   newProposalId(): ProposalId {
     const { random, id } = this.#settings;
     const word = () => Math.floor(random.next() * 2 ** 48).toString(36);
-    return { session: `${id}:${word()}${word()}`, number: 1, base: this.#running().applied.index };
+    const base = this.#running().applied.index;
+    return { session: `${sessionPrefix(id)}:${word()}${word()}`, number: 1, base };
   }
 
   /**
@@ -228,9 +234,8 @@ export class RaftNode {
 
   /** Waits until the entry at `index` is applied here. */
   async waitApplied(index: LogIndex, signal?: AbortSignal): Promise<void> {
-    const driver = this.#driver;
-    if (driver === undefined) throw this.#endedBy();
-    await driver.applied.wait(index, signal);
+    if (this.#driver === undefined) throw this.#endedBy();
+    await this.#driver.applied.wait(index, signal);
   }
 
   /** Changes who takes part. Ask the leader; another member refuses, naming it. */

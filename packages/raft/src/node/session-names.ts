@@ -8,6 +8,11 @@ const KEPT = 64;
 const met = new Array<{ readonly name: string; readonly bytes: Uint8Array } | undefined>(KEPT);
 let last: { readonly name: string; readonly bytes: Uint8Array } | undefined;
 
+/** What the sessions of a member begin with, for whoever reads a log. What follows makes them unique. */
+export function sessionPrefix(member: string): string {
+  return member.slice(0, 64);
+}
+
 /** The bytes of a name. Not to be changed. */
 export function encodeSessionName(name: string): Uint8Array {
   if (last?.name !== name) last = { name, bytes: encoder.encode(name) };
