@@ -53,13 +53,14 @@ withShape(program.command('memory'))
 
 program
   .command('scale')
-  .description('the pauses of the event loop while one huge service is scaled to nothing')
+  .description('the pauses of the event loop while one huge service is scaled to nothing, or removed')
   .option('--nodes <n>', 'nodes', wholeNumber, 10_000)
   .option('--tasks <n>', 'tasks of the service', wholeNumber, 1_000_000)
+  .option('--remove', 'remove the service', false)
   .option('--json', 'print the result as JSON', false)
-  .action(async ({ nodes, tasks, json }) => {
+  .action(async ({ nodes, tasks, remove, json }) => {
     const { benchScale, scaleReport } = await import('./scale.ts');
-    const result = await benchScale(nodes, tasks);
+    const result = await benchScale(nodes, tasks, remove ? 'removed' : 'scaled to nothing');
     console.log(json ? toJson(result) : scaleReport(result));
   });
 

@@ -1,26 +1,38 @@
 /**
- * Scales one service that has all of the tasks to nothing, with every control loop of a leader running: from the
- * change of the spec until each task's desired state is `remove`, on the committed change feed. What counts is how
- * long the event loop is held up meanwhile.
+ * Scales one service that has all of the tasks to nothing, or removes it, with every control loop of a leader running:
+ * from the command until each task's desired state is `remove`, on the committed change feed. What counts is how long
+ * the event loop is held up meanwhile.
  */
 
+import type { ClusterEvent } from '../packages/core/src/events/event.ts';
+import {
+  removeService,
+  scaledSpec,
+  updateService,
+} from '../packages/core/src/manager/api/service-commands.ts';
+import type { Service } from '../packages/core/src/model/objects.ts';
 import type { ChangeSet } from '../packages/core/src/state/change.ts';
+import type { ClusterState } from '../packages/core/src/state/cluster-state.ts';
 import { measurePauses, type PauseReport } from './harness/pauses.ts';
 import { type Machine, machineInWords, thisMachine } from './harness/results.ts';
 import { milliseconds, textTable, whole } from './harness/table.ts';
 import { BenchCluster } from './scheduler/cluster.ts';
+
+/** What is done to the service. */
+export type ScaleDown = 'scaled to nothing' | 'removed';
 
 /** What came of it. */
 export interface ScaleResult {
   readonly machine: Machine;
   readonly nodes: number;
   readonly tasks: number;
+  readonly how: ScaleDown;
   readonly milliseconds: number;
   readonly pauses: PauseReport;
 }
 
 /** Runs the benchmark. */
-export async function benchScale(nodes: number, tasks: number): Promise<ScaleResult> {
+export async function benchScale(nodes: number, tasks: number, how: ScaleDown): Promise<ScaleResult> {
   const machine = thisMachine();
   const kinds = { constraints: false, reservations: false, preferences: false };
   const shape = { nodes, tasks, services: 1, ...kinds };
@@ -36,18 +48,22 @@ export async function benchScale(nodes: number, tasks: number): Promise<ScaleRes
     await cluster.untilAssigned(tasks, () => cluster.wake());
     await cluster.runAllLoops();
     const { promise, stop } = untilRemoved(cluster, tasks);
-    const spec = { ...service.spec, replicas: 0 };
     const endPauses = measurePauses();
     const start = performance.now();
-    const flags = { tasksChanged: false, portsChanged: false };
-    await cluster.apply({ type: 'service.updated', id: service.id, spec, ...flags });
+    await cluster.apply(...eventsOf(how, service, cluster.ledger.head));
     await promise;
     const took = performance.now() - start;
     stop();
-    return { machine, nodes, tasks, milliseconds: took, pauses: endPauses() };
+    return { machine, nodes, tasks, how, milliseconds: took, pauses: endPauses() };
   } finally {
     await cluster.close();
   }
+}
+
+function eventsOf(how: ScaleDown, service: Service, head: ClusterState): readonly ClusterEvent[] {
+  return how === 'removed'
+    ? removeService(head, service).events
+    : updateService(head, service, { spec: scaledSpec(service.spec, 0) }).events;
 }
 
 function untilRemoved(cluster: BenchCluster, tasks: number): { promise: Promise<void>; stop: () => void } {
@@ -67,12 +83,12 @@ function untilRemoved(cluster: BenchCluster, tasks: number): { promise: Promise<
 }
 
 /** The result for people. */
-export function scaleReport({ machine, nodes, tasks, milliseconds: took, pauses }: ScaleResult): string {
+export function scaleReport({ machine, nodes, tasks, how, milliseconds: took, pauses }: ScaleResult): string {
   const cells = ({ p50, p99, max }: PauseReport['wall']) => [p50, p99, max].map(milliseconds);
   const rows = [['by the clock', ...cells(pauses.wall)]];
   if (pauses.own) rows.push(['less what others took', ...cells(pauses.own)]);
   rows.push(['of it in the garbage collector', '', '', milliseconds(pauses.gc.longest)]);
   const table = textTable(['pauses of the event loop, ms', 'p50', 'p99', 'max'], rows);
-  const what = `${whole(tasks)} tasks of one service on ${whole(nodes)} nodes, scaled to nothing`;
+  const what = `${whole(tasks)} tasks of one service on ${whole(nodes)} nodes, ${how}`;
   return `${machineInWords(machine)}\n\n${what}: ${whole(took)} ms\n${table}`;
 }

@@ -112,8 +112,11 @@ export type ClusterEvent =
       /** The ports differ: the allocator must look again. */
       readonly portsChanged: boolean;
     }
-  /** The service is gone; its tasks get desired state `remove` by this event. */
-  | { readonly type: 'service.removed'; readonly id: ServiceId }
+  /**
+   * The service is gone. Its tasks get desired state `remove` by this event or, where they are so many that this would
+   * hold up everything else, by the task reaper in transactions of their own.
+   */
+  | { readonly type: 'service.removed'; readonly id: ServiceId; readonly tasksFollow?: true }
   | { readonly type: 'service.allocated'; readonly id: ServiceId; readonly endpoint: ServiceEndpoint }
   | { readonly type: 'service.unallocated'; readonly id: ServiceId; readonly error: string }
   /** New tasks of one service, made from its present spec. */

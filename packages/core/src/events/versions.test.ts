@@ -49,6 +49,11 @@ describe('given placements written before reasons were told, when they are read'
   });
 });
 
+test('given a removal written before tasks could follow their service, when it is read, then it takes them along', () => {
+  const written = { type: 'service.removed', id: 's1' };
+  expect(upcast(1, written)).toEqual(written);
+});
+
 describe('given an event that this Skep does not know, when it is read', () => {
   test.each([4, 0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
     'then version %d is refused',

@@ -21,7 +21,8 @@ const unchanged: Upcast = (event) => event;
 /**
  * The history of every event. An event that never changed has an empty one: version 1. Version 2 of a service's events
  * came with what a container runs under: init, ulimits, sysctls, capabilities, devices, privileged, log driver, and the
- * health test `none`; version 2 of what the scheduler decided, with its reasons.
+ * health test `none`; version 2 of what the scheduler decided, with its reasons;
+ * version 2 of a removal, with tasks that follow the service.
  */
 export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'cluster.created': [],
@@ -33,7 +34,7 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'node.removed': [],
   'service.created': [unchanged],
   'service.updated': [unchanged],
-  'service.removed': [],
+  'service.removed': [unchanged],
   'service.allocated': [],
   'service.unallocated': [],
   'task.created': [],

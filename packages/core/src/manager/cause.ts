@@ -23,7 +23,8 @@ export function causeOf(events: readonly ClusterEvent[], state: ClusterState): n
 function* versionsOf(event: ClusterEvent, state: ClusterState): Generator<number, undefined, undefined> {
   const ofTask = (id: TaskId) => state.task(id)?.version ?? 0;
   const ofNode = (id: NodeId | undefined) => (id === undefined ? 0 : (state.node(id)?.version ?? 0));
-  const ofService = (id: ServiceId) => state.service(id)?.version ?? 0;
+  const ofService = (id: ServiceId) =>
+    state.service(id)?.version ?? state.roots.departed.get(id)?.removedBy ?? 0;
   const around = (task: Task) => Math.max(task.version, ofService(task.serviceId), ofNode(task.nodeId));
   switch (event.type) {
     case 'task.created':

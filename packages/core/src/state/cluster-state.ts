@@ -40,8 +40,8 @@ export interface StateRoots {
   readonly vault: PersistentMap<string, Uint8Array>;
   /** `kind/name in lower case` → id, for the kinds whose names are unique. */
   readonly names: PersistentMap<string, string>;
-  /** Names of services that were removed while tasks of theirs are still being stopped. */
-  readonly departed: PersistentMap<ServiceId, string>;
+  /** Services that were removed while tasks of theirs are still being stopped. */
+  readonly departed: PersistentMap<ServiceId, DepartedService>;
   /** By row of the service: its slots, each with its tasks. A global service's slots are rows of nodes. */
   readonly slots: PersistentVector<PersistentVector<SlotRows>>;
   /** By row of the node: rows of its tasks. */
@@ -49,6 +49,13 @@ export interface StateRoots {
   /** Commands carried out lately. Oldest are forgotten first. */
   readonly commands: PersistentMap<CommandId, CommandRecord>;
   readonly commandOrder: PersistentVector<CommandId>;
+}
+
+/** What is kept of a service that was removed, for as long as it has tasks. */
+export interface DepartedService {
+  readonly name: string;
+  /** Index of the transaction that removed it; 0 in snapshots of before that was kept. */
+  readonly removedBy: number;
 }
 
 /** Kinds whose names are unique, compared without case. */

@@ -4,19 +4,20 @@
  */
 
 import type { ServiceId } from '../model/ids.ts';
-import { nameKey } from './cluster-state.ts';
+import { type DepartedService, nameKey } from './cluster-state.ts';
 import type { DraftRoots } from './draft-roots.ts';
 
 /** The service's name becomes free, and stands for the departed one as long as nobody newer departs under it. */
-export function noteDeparture({ roots, owner }: DraftRoots, id: ServiceId, name: string): void {
+export function noteDeparture({ roots, owner }: DraftRoots, id: ServiceId, departed: DepartedService): void {
+  const { name } = departed;
   roots.names = roots.names.delete(nameKey('service', name), owner).set(nameKey('departed', name), id, owner);
-  roots.departed = roots.departed.set(id, name, owner);
+  roots.departed = roots.departed.set(id, departed, owner);
 }
 
 /** Forgets a departed service, unless tasks of it remain. @param row The number of its row. */
 export function forgetServiceWithoutTasks({ roots, owner }: DraftRoots, id: ServiceId, row: number): void {
   if (roots.slots.get(row) !== undefined) return;
-  const key = nameKey('departed', roots.departed.get(id) ?? '');
+  const key = nameKey('departed', roots.departed.get(id)?.name ?? '');
   roots.departed = roots.departed.delete(id, owner);
   roots.services = { ...roots.services, ids: roots.services.ids.delete(id, owner) };
   if (roots.names.get(key) !== id) return;
@@ -27,7 +28,7 @@ export function forgetServiceWithoutTasks({ roots, owner }: DraftRoots, id: Serv
 /** The departed service that a name stands for: of those who had it, the one made last. */
 function newestDeparted(roots: DraftRoots['roots'], key: string): ServiceId | undefined {
   let newest: { readonly id: ServiceId; readonly row: number } | undefined;
-  for (const [id, name] of roots.departed.entries()) {
+  for (const [id, { name }] of roots.departed.entries()) {
     const row = roots.services.ids.get(id) ?? 0;
     if (nameKey('departed', name) === key && row > (newest?.row ?? 0)) newest = { id, row };
   }

@@ -43,6 +43,9 @@ type WrittenTask = Omit<Task, 'spec' | 'ports' | 'explanation' | 'decision'> & {
 /** A command by its place in the order of commands. */
 type WrittenCommand = readonly [order: number, id: CommandId, index: number, answer: CommandAnswer | null];
 
+/** A departed service: id, number of its row, name, and the transaction that removed it, which older ones leave out. */
+type DepartedRow = readonly [ServiceId, number, string, number?];
+
 type Chunk =
   | {
       readonly kind: 'head';
@@ -59,7 +62,7 @@ type Chunk =
       readonly rows: readonly (readonly [number, { id: string }])[];
     }
   /** Services that are gone while tasks of theirs are not. */
-  | { readonly kind: 'departed'; readonly rows: readonly (readonly [ServiceId, number, string])[] }
+  | { readonly kind: 'departed'; readonly rows: readonly DepartedRow[] }
   | {
       readonly kind: 'tasks';
       /** What the list of shared values grows by, before these rows are read. */
@@ -129,8 +132,8 @@ function* chunksOf(roots: StateRoots): Generator<Chunk, undefined, undefined> {
       yield { kind: 'rows', table, rows: part };
     }
   }
-  const departed = [...roots.departed.entries()].map(([id, name]): readonly [ServiceId, number, string] => {
-    return [id, roots.services.ids.get(id) ?? 0, name];
+  const departed = [...roots.departed.entries()].map(([id, { name, removedBy }]): DepartedRow => {
+    return [id, roots.services.ids.get(id) ?? 0, name, removedBy];
   });
   if (departed.length > 0) yield { kind: 'departed', rows: departed.sort(([, a], [, b]) => a - b) };
   yield* taskChunks(roots);
@@ -226,10 +229,10 @@ class Restoring {
       case 'departed': {
         let { names, departed } = roots;
         let { ids } = roots.services;
-        for (const [id, number, name] of chunk.rows) {
+        for (const [id, number, name, removedBy = 0] of chunk.rows) {
           ids = ids.set(id, number, this.#owner);
           names = names.set(nameKey('departed', name), id, this.#owner);
-          departed = departed.set(id, name, this.#owner);
+          departed = departed.set(id, { name, removedBy }, this.#owner);
         }
         this.#roots = { ...roots, names, departed, services: { ...roots.services, ids } };
         return;

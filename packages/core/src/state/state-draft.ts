@@ -113,13 +113,14 @@ export class StateDraft {
    * Removes the service's row. Its tasks stay, and so does their index, until they are removed themselves: they are
    * found by the service's number.
    */
-  deleteService(id: ServiceId): void {
+  /** @param index of the transaction */
+  deleteService(id: ServiceId, index: number): void {
     const [number, before] = this.#existing(this.#roots.services, id, 'service');
     this.#roots.services = {
       ...this.#roots.services,
       rows: this.#roots.services.rows.delete(number, this.#owner),
     };
-    noteDeparture(this.#draft, id, before.spec.name);
+    noteDeparture(this.#draft, id, { name: before.spec.name, removedBy: index });
     forgetServiceWithoutTasks(this.#draft, id, number);
     this.changes.push({ kind: 'service', before, after: undefined });
   }

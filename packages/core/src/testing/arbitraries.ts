@@ -222,7 +222,7 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
     tasksChanged: fc.boolean(),
     portsChanged: fc.boolean(),
   }),
-  'service.removed': record({ id }),
+  'service.removed': shape({ id, tasksFollow: fc.constant<true>(true) }, ['id']),
   'service.allocated': record({ id, endpoint: record({ ports: listOf(anyPort) }) }),
   'service.unallocated': record({ id, error: anyText }),
   'task.created': record({

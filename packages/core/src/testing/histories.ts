@@ -83,7 +83,7 @@ class Chronicle {
       () => this.#nodeGoes(a),
       () => this.#serviceComes(a, b),
       () => this.#serviceChanges(a, b, c),
-      () => this.#serviceGoes(a),
+      () => this.#serviceGoes(a, b),
       () => this.#tasksCome(a, b, c),
       () => this.#tasksCome(b, c, a),
       () => this.#tasksAdvance(a, b, c),
@@ -179,11 +179,11 @@ class Chronicle {
     }
   }
 
-  #serviceGoes(a: number): ClusterEvent[] {
+  #serviceGoes(a: number, b: number): ClusterEvent[] {
     const service = pick(this.#present(), a);
     if (!service) return [];
     this.#services.set(service.id, { ...service, gone: true });
-    return [{ type: 'service.removed', id: service.id }];
+    return [{ type: 'service.removed', id: service.id, ...(b % 2 === 0 ? {} : { tasksFollow: true }) }];
   }
 
   #tasksCome(a: number, b: number, c: number): ClusterEvent[] {

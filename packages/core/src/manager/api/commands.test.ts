@@ -454,6 +454,17 @@ describe('given a service with credentials in the vault', () => {
     expect(removeService(state, service).events).toHaveLength(1);
   });
 
+  test.each([
+    [2_000, undefined],
+    [2_001, true],
+  ])('when a service of %i tasks goes, then whether its tasks follow later is %s', (count, tasksFollow) => {
+    const cluster = aCluster().withService({ name: 'new' }).withPending('new', count);
+    const { events } = removeService(cluster.state, findService(cluster.state, 'new'));
+    expect(events).toEqual([
+      { type: 'service.removed', id: 'new', ...(tasksFollow === undefined ? {} : { tasksFollow }) },
+    ]);
+  });
+
   test('when another uses them, then they are kept', () => {
     const cluster = withAuth('A');
     cluster.apply(

@@ -11,7 +11,7 @@ import type { Service } from '../../model/objects.ts';
 import type { ServiceSpec } from '../../model/service-spec.ts';
 import { DIGEST_PREFIX } from '../../runtime/keyed-digest.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
-import type { DecideContext } from '../control-loop.ts';
+import { type DecideContext, ROWS_PER_TRANSACTION } from '../control-loop.ts';
 import type { Decided } from '../leader-store.ts';
 import type { Applied } from './applied.ts';
 import { checkVersion } from './find.ts';
@@ -100,11 +100,22 @@ export function removeService(
   version?: number,
 ): Decided<{ id: ServiceId }> {
   checkVersion('service', service, version);
+  const event: ClusterEvent = {
+    type: 'service.removed',
+    id: service.id,
+    ...(hasMoreTasksThan(ROWS_PER_TRANSACTION, service, head) ? { tasksFollow: true } : {}),
+  };
   return {
-    events: [{ type: 'service.removed', id: service.id }, ...dropCredentials(head, service, [])],
+    events: [event, ...dropCredentials(head, service, [])],
     result: { id: service.id },
     answer: { id: service.id, action: 'removed', what: 'service' },
   };
+}
+
+function hasMoreTasksThan(most: number, { id }: Service, head: ClusterState): boolean {
+  let count = 0;
+  for (const _task of head.tasksOfService(id)) if (++count > most) return true;
+  return false;
 }
 
 function storeCredentials(head: ClusterState, { credentials }: ServiceRequest): ClusterEvent[] {

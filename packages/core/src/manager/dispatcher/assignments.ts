@@ -108,7 +108,8 @@ function concernsNode(before: Task, after: Task): boolean {
 function toAssigned(task: Task, state: ClusterState, before: AssignedTask | undefined): AssignedTask {
   // A removed service's tasks outlive its row by a little.
   const spec = state.service(task.serviceId)?.spec;
-  const serviceName = spec?.name ?? before?.serviceName ?? task.serviceId;
+  const departed = spec ? undefined : state.roots.departed.get(task.serviceId);
+  const serviceName = spec?.name ?? departed?.name ?? task.serviceId;
   const labels = spec?.labels ?? before?.serviceLabels ?? {};
   return Object.keys(labels).length === 0
     ? { task, serviceName }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { asId, type ServiceId } from '../../model/ids.ts';
+import { asId, type ServiceId, type TaskId } from '../../model/ids.ts';
 import { clusterSpecSchema } from '../../model/other-specs.ts';
 import { LoopHarness } from '../../testing/loop-harness.ts';
 import { aCluster, type StateBuilder } from '../../testing/state-builder.ts';
 import { createAllocator } from '../allocator/allocator.ts';
+import { causeOf } from '../cause.ts';
 import { createReplicatedOrchestrator } from './replicated.ts';
 import { createTaskReaper } from './task-reaper.ts';
 
@@ -137,6 +138,34 @@ describe('given tasks that are to be removed', () => {
     harness.changeLeader([createTaskReaper()]).run();
     expect(ids(cluster)).toEqual([]);
   });
+
+  test.each(['by the same leader', 'by a new one'])(
+    'when so many remain that they follow their service, then they are told in slices, %s',
+    (leader) => {
+      const cluster = aCluster().withNodes(1).withService({ name: 'web', replicas: 7_000 });
+      cluster.withRunning('web', new Array<string>(7_000).fill('node-1'));
+      const harness = reaperOn(cluster);
+      harness.run();
+      cluster.apply({ type: 'service.removed', id: asId<ServiceId>('web'), tasksFollow: true });
+      const telling = {
+        type: 'task.desired' as const,
+        state: 'remove' as const,
+        ids: [asId<TaskId>('web-1')],
+      };
+      expect(causeOf([telling], cluster.state)).toBe(cluster.state.index);
+      expect(cluster.tasks('web').every((task) => task.desiredState === 'running')).toBe(true);
+      if (leader === 'by a new one') harness.changeLeader([createTaskReaper()]);
+      harness.run();
+      expect(cluster.tasks('web').every((task) => task.desiredState === 'remove')).toBe(true);
+      const told = harness.transactions.flatMap(({ events }) => events);
+      const sizes = told.map((event) => (event.type === 'task.desired' ? event.ids.length : 0));
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(2_000);
+      expect(sizes.reduce((sum, size) => sum + size)).toBe(7_000);
+      cluster.withStatus(ids(cluster), 'shutdown');
+      harness.run();
+      expect(cluster.state.roots.departed.size).toBe(0);
+    },
+  );
 
   test('when they are very many, then they are forgotten in transactions of limited size', () => {
     const cluster = aCluster().withService({ name: 'web', replicas: 25_000 }).withPending('web', 25_000);

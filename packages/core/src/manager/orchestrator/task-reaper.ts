@@ -19,8 +19,11 @@ import { Marks } from './marks.ts';
 /** Name of the loop, and the actor of its transactions. */
 const TASK_REAPER = 'orchestrator/task-reaper';
 
-/** Tasks that one turn looks at when it has to look at whole services. */
+/** Tasks that one turn looks at. */
 const TASKS_PER_TURN = 5_000;
+
+/** So many of them in looks at whole services, which leaves room to do what was found. */
+const LOOKED_AT_PER_TURN = ROWS_PER_TRANSACTION;
 
 /** The control loop that forgets tasks. */
 export function createTaskReaper(): ControlLoop {
@@ -75,7 +78,7 @@ class TaskReaper implements ControlLoop {
       const orphaned = state.service(id) === undefined;
       let next: number | undefined;
       for (const [key, tasks] of state.slots(id, from)) {
-        next = looked < TASKS_PER_TURN ? undefined : key;
+        next = looked < LOOKED_AT_PER_TURN ? undefined : key;
         if (next !== undefined) break;
         looked += tasks.length;
         if (orphaned || tasks.length > 1 || tasks.some(isGivenUp)) this.#marks.slot(id, key);
@@ -99,14 +102,19 @@ class TaskReaper implements ControlLoop {
         return;
       }
       case 'service':
-        if (change.before && change.after && attempts(change.before) !== attempts(change.after)) {
-          this.#looks.set(change.after.id, 0);
-        }
+        this.#observeService(change.before, change.after, state);
         return;
       case 'cluster':
         if (change.before?.spec.taskHistoryLimit !== change.after?.spec.taskHistoryLimit)
           this.#markAll(state);
     }
+  }
+
+  #observeService(before: Service | undefined, after: Service | undefined, state: ClusterState): void {
+    if (!before) return;
+    // One that is removed is known for as long as it has tasks, which may be left to this loop.
+    const isToLookAt = after ? attempts(before) !== attempts(after) : state.roots.departed.has(before.id);
+    if (isToLookAt) this.#looks.set(before.id, 0);
   }
 
   #markAll(state: ClusterState): void {

@@ -107,10 +107,10 @@ export class PlacementIndex {
     return folded;
   }
 
-  /** A group is to be tried again. */
+  /** A group is to be tried again. One of a removed service is not: its tasks are being told to go. */
   retry(group: ServiceGroup): void {
     this.blocked.delete(group);
-    this.dirty.add(group);
+    if (group.service.exists) this.dirty.add(group);
   }
 
   /** No more of a group can be placed. `relievable`: the end of a task on some node may help. */
@@ -212,6 +212,7 @@ export class PlacementIndex {
     const service = this.#service(id, state);
     service.exists = exists;
     if (exists) return;
+    for (const group of service.groups.values()) this.dirty.delete(group);
     service.compiled.clear();
     service.failures.clear();
     this.#forgetIfGone(service);

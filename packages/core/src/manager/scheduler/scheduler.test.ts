@@ -780,6 +780,18 @@ describe('given pending tasks that are not wanted any more', () => {
     expect([task?.status.state, task?.nodeId]).toEqual(['shutdown', undefined]);
   });
 
+  it('when their service is gone and they have yet to follow it, then they get no node', () => {
+    const cluster = aCluster().withService({ name: 'web' }).withPending('web', 2);
+    const harness = scheduled(cluster);
+    cluster.apply({ type: 'service.removed', id: asId<ServiceId>('web'), tasksFollow: true });
+    cluster.withNode();
+    harness.run();
+    expect(cluster.tasks('web').map((task) => task.nodeId)).toEqual([undefined, undefined]);
+    cluster.withDesired(['web-1', 'web-2'], 'remove');
+    harness.run();
+    expect(cluster.tasks('web').map((task) => task.status.state)).toEqual(['shutdown', 'shutdown']);
+  });
+
   it('when that happens while they wait, then the rest of their group is placed all the same', () => {
     const cluster = aCluster().withService({ name: 'web' }).withPending('web', 5);
     const harness = scheduled(cluster);

@@ -44,10 +44,12 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
     }
     case 'service.removed': {
       existing(draft, event.id);
-      const ids: TaskId[] = [];
-      for (const task of draft.tasksOfService(event.id)) ids.push(task.id);
-      evolveTask(draft, { type: 'task.desired', state: 'remove', ids }, stamp);
-      draft.deleteService(event.id);
+      if (!event.tasksFollow) {
+        const ids: TaskId[] = [];
+        for (const task of draft.tasksOfService(event.id)) ids.push(task.id);
+        evolveTask(draft, { type: 'task.desired', state: 'remove', ids }, stamp);
+      }
+      draft.deleteService(event.id, stamp.index);
       return;
     }
     case 'service.allocated':

@@ -51,9 +51,10 @@ function indexes(state: ClusterState): { readonly kept: unknown; readonly rebuil
   );
   // A service that is gone while tasks of it are not: its name stands for the newest that had it.
   for (const row of [...slots.keys()].sort((a, b) => a - b)) {
-    const [id, name] =
+    const [id, service] =
       [...roots.departed.entries()].find(([each]) => roots.services.ids.get(each) === row) ?? [];
-    if (id === undefined || name === undefined) continue;
+    if (id === undefined || service === undefined) continue;
+    const { name } = service;
     const at = names.findIndex(([key]) => key === nameKey('departed', name));
     names.splice(at === -1 ? names.length : at, at === -1 ? 0 : 1, [nameKey('departed', name), id]);
   }
@@ -149,6 +150,16 @@ describe('given a service with tasks', () => {
       'running',
       'running',
     ]);
+  });
+
+  test('when it is removed and its tasks follow later, then they are as they were, and its name is free', () => {
+    const removal = transaction([{ type: 'service.removed', id: web, tasksFollow: true }]);
+    const { state, changes } = evolve(built.state, removal);
+    expect(changes.changes.map(({ kind }) => kind)).toEqual(['service']);
+    expect(state.serviceByName('web')).toBeUndefined();
+    expect(state.departedService('web')).toBe(web);
+    expect(state.roots.departed.get(web)).toEqual({ name: 'web', removedBy: removal.index });
+    expect([...state.tasksOfService(web)]).toEqual([...built.state.tasksOfService(web)]);
   });
 
   test('when its last task goes after it, then nothing of it is left', () => {

@@ -101,7 +101,8 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
     }
     case 'service.removed':
       for (const row of Object.values(state.tasks)) {
-        if (row.serviceId === event.id && row.desiredState !== 'remove') task(row.id).desiredState = 'remove';
+        if (event.tasksFollow || row.serviceId !== event.id || row.desiredState === 'remove') continue;
+        task(row.id).desiredState = 'remove';
       }
       delete state.services[event.id];
       return;
