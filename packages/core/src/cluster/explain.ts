@@ -52,6 +52,7 @@ export async function explainOn(
   id: string,
   options: WaitOptions,
 ): Promise<TaskExplanation> {
+  if (control.lifetime.ended) throw control.lifetime.ended;
   const task = findTask(state, id);
   const run = (signal: AbortSignal) => inSlices(control.clock, explain(task, state), signal);
   return withDeadline(control.clock, options, `the explanation of task ${id}`, run, {

@@ -204,6 +204,15 @@ describe('given a plan, when a command is to be carried out only if it still hol
     await run(cluster.close());
   });
 
+  it('when it is closed, then a plan is refused for that, whatever is asked', async () => {
+    const { cluster, run } = await aClusterOf([{}]);
+    await run(cluster.close());
+    for (const asked of [web, drain('nowhere')]) {
+      await expect(run(cluster.plan(asked))).rejects.toMatchObject({ code: 'CLOSED' });
+    }
+    await expect(run(cluster.explain('no-task'))).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
   it('then an index of the future and one that is none are refused with a type', async () => {
     const { cluster, run } = await aClusterOf([{}]);
     const future = cluster.health.index + 1;

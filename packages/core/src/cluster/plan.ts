@@ -32,6 +32,7 @@ export async function planOn(
   plannable: Plannable,
   { decisionsMax = DECISIONS_MAX, at: past, ...waiting }: PlanOptions,
 ): Promise<Plan> {
+  if (control.lifetime.ended) throw control.lifetime.ended;
   if (!Number.isSafeInteger(decisionsMax) || decisionsMax < 1) {
     throw new InvalidSpecError([{ field: 'decisionsMax', rule: 'must be a whole number, 1 or more' }]);
   }
