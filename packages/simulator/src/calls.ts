@@ -106,7 +106,8 @@ export class Calls {
         const answer = (give: () => void) => {
           if (serving.isAlive) back(give);
         };
-        serve().then(
+        const served = async () => serve();
+        served().then(
           (value) => answer(() => resolve(value)),
           (error: unknown) => answer(() => reject(error)),
         );

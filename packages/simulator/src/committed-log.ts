@@ -17,6 +17,7 @@ export class CommittedLog {
   readonly #hashes = new Map<number, number>();
   readonly #commands = new Map<string, number>();
   readonly #listeners = new Set<TransactionListener>();
+  readonly #machines = new Map<string, LogStateMachine>();
   #violation: unknown;
 
   constructor() {
@@ -30,9 +31,15 @@ export class CommittedLog {
     return this.#replica.state;
   }
 
-  /** A checksum of that state. */
-  get digest(): string {
-    return this.#replica.digest();
+  /** A checksum of the whole state that a manager holds, or, for none, of the bystander's. */
+  async digestOf(manager?: string): Promise<number> {
+    const machine = manager === undefined ? this.#replica : this.#machines.get(manager);
+    if (machine === undefined) return 0;
+    const capture = machine.capture();
+    let hash = hashText(String(capture.position));
+    for await (const chunk of capture.chunks()) hash = hashBytes(chunk, hash);
+    capture.release();
+    return hash;
   }
 
   /** The first rule that was found broken, if any was. */
@@ -52,8 +59,9 @@ export class CommittedLog {
 
   /** A manager's log, whose entries are looked at on their way to the manager. */
   watched(manager: string, log: EventLog): EventLog {
-    const open = (machine: LogStateMachine) =>
-      log.open({
+    const open = (machine: LogStateMachine) => {
+      this.#machines.set(manager, machine);
+      return log.open({
         apply: (entry) => {
           machine.apply(entry);
           this.#guard(() => this.#applied(manager, entry));
@@ -61,6 +69,7 @@ export class CommittedLog {
         capture: () => machine.capture(),
         restore: (position, chunks) => machine.restore(position, chunks),
       });
+    };
     return new Proxy(log, {
       get(target, name) {
         if (name === 'open') return open;
@@ -84,7 +93,7 @@ export class CommittedLog {
   }
 
   #applied(manager: string, entry: Entry): void {
-    const hash = hashBytes(entry.payload, entry.epoch);
+    const hash = hashBytes(entry.payload, hashText(String(entry.epoch)));
     const known = this.#hashes.get(entry.position);
     if (known !== undefined) {
       if (known === hash) return;
@@ -115,8 +124,8 @@ export class CommittedLog {
   }
 }
 
-function hashBytes(bytes: Uint8Array, epoch: number): number {
-  let hash = hashText(String(epoch));
+function hashBytes(bytes: Uint8Array, start: number): number {
+  let hash = start;
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }

@@ -2,6 +2,7 @@
 
 import type { Cluster, NodeId } from '@skep/core';
 import { isSkepError, OutcomeUnknownError, UnavailableError } from '@skep/core';
+import type { EventLog } from '@skep/core/log';
 import {
   type CommandForwarder,
   type CommandRequest,
@@ -28,6 +29,10 @@ export interface ManagerDoor {
 
 /** Changes or watches what passes between managers and agents: how a test plants a bug, or looks on. */
 export type DispatcherWrapper = (port: DispatcherPort, worker: string) => DispatcherPort;
+
+/** The same for a manager's log, and for its way to the leader. */
+export type LogWrapper = (log: EventLog, manager: string) => EventLog;
+export type ForwarderWrapper = (forwarder: CommandForwarder, manager: string) => CommandForwarder;
 
 /** Sends commands from a manager that follows to the one that leads. */
 export function commandRoute(

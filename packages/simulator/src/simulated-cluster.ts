@@ -21,7 +21,7 @@ import { randomStream } from '@skep/raft/simulator';
 import { Calls } from './calls.ts';
 import { CommittedLog, type TransactionListener } from './committed-log.ts';
 import { type LatencyRange, Links } from './links.ts';
-import type { DispatcherWrapper } from './routes.ts';
+import type { DispatcherWrapper, ForwarderWrapper, LogWrapper } from './routes.ts';
 import { SimulatedManager } from './simulated-manager.ts';
 import { SimulatedWorker, type WorkerOptions } from './simulated-worker.ts';
 import { tell } from './tell.ts';
@@ -47,6 +47,9 @@ export interface SimulatedClusterOptions {
   readonly onLog?: LogLine;
   /** Changes what passes between managers and agents, to plant a bug or to look on. */
   readonly wrapDispatcher?: DispatcherWrapper;
+  /** The same for what passes between a manager and its log, and between managers. */
+  readonly wrapLog?: LogWrapper;
+  readonly wrapForwarder?: ForwarderWrapper;
 }
 
 /** How far {@link SimulatedCluster.until} and {@link SimulatedCluster.run} let time go. */
@@ -92,7 +95,8 @@ export class SimulatedCluster implements AsyncDisposable {
     const names = Array.from({ length: managers }, (_, at) => `manager-${at + 1}`);
     const leader = () => this.#leading();
     const shared = { world: this.#world, calls, network, committed: this.#committed, names, leader };
-    const parts = { ...shared, options: { spec }, snapshotEntries };
+    const { wrapLog, wrapForwarder } = options;
+    const parts = { ...shared, options: { spec }, snapshotEntries, wrapLog, wrapForwarder };
     this.#managers = names.map((name) => new SimulatedManager(name, parts));
     const each = typeof workers === 'number' ? Array.from({ length: workers }, () => ({})) : workers;
     this.#workers = each.map((worker: WorkerOptions, at) => {
@@ -134,6 +138,8 @@ export class SimulatedCluster implements AsyncDisposable {
       latencyMs: [0.5, 2],
       snapshotEntries: 10_000,
       wrapDispatcher: (port) => port,
+      wrapLog: (log) => log,
+      wrapForwarder: (forwarder) => forwarder,
       ...options,
       managers,
       workers,
@@ -254,12 +260,15 @@ export class SimulatedCluster implements AsyncDisposable {
       process.start();
       return;
     }
-    const isRemoved =
-      process.agent?.state === 'removed' ||
-      (process.nodeId !== undefined && !this.state.node(process.nodeId));
-    if (isRemoved) process.crash();
     const { cluster } = this;
-    if (isRemoved) await this.run(process.join(cluster));
+    const isRemoved = process.nodeId !== undefined && !this.state.node(process.nodeId);
+    if (isRemoved) {
+      // Who was taken out learns of it first, and lets go of what it ran.
+      process.start(cluster);
+      await this.until(() => process.agent?.state === 'removed' && process.host.runtimes().length === 0);
+      process.crash();
+      await this.run(process.join(cluster));
+    }
     process.start(cluster);
   }
 

@@ -12,7 +12,7 @@ import { RaftEventLog } from '@skep/raft/event-log';
 import { hashText } from '@skep/raft/simulator';
 import { type Calls, Endpoint } from './calls.ts';
 import type { CommittedLog } from './committed-log.ts';
-import { commandRoute, type ManagerDoor } from './routes.ts';
+import { commandRoute, type ForwarderWrapper, type LogWrapper, type ManagerDoor } from './routes.ts';
 import type { World } from './world.ts';
 
 /** Ticks of 50 ms in place of 10: elections take about as long as over the default, with a fifth of the events. */
@@ -38,6 +38,8 @@ export interface ManagerParts {
   readonly leader: () => ManagerDoor | undefined;
   readonly options: Pick<ClusterOptions, 'spec'>;
   readonly snapshotEntries: number;
+  readonly wrapLog: LogWrapper;
+  readonly wrapForwarder: ForwarderWrapper;
 }
 
 /** A manager. */
@@ -84,7 +86,7 @@ export class SimulatedManager implements ManagerDoor {
   /** Begins a process on its disk. It takes part at once, and serves as soon as there is a leader. */
   start(): void {
     if (this.isUp) return;
-    const { world, network, names, committed, calls, leader, options } = this.#parts;
+    const { world, network, names, committed, calls, leader, options, wrapLog, wrapForwarder } = this.#parts;
     const life = ++this.#life;
     const seed = hashText(`${this.name} ${life}`, world.seed);
     this.#endpoint = new Endpoint(this.name);
@@ -104,8 +106,8 @@ export class SimulatedManager implements ManagerDoor {
     const { signal } = this.#opening;
     Cluster.open({
       ...options,
-      log: committed.watched(this.name, this.#log),
-      forwarder: commandRoute(calls, this.#endpoint, leader),
+      log: wrapLog(committed.watched(this.name, this.#log), this.name),
+      forwarder: wrapForwarder(commandRoute(calls, this.#endpoint, leader), this.name),
       clock: world.clock,
       random: seededRandom(seed + 1),
       logger: world.loggerOf(this.name),

@@ -5,7 +5,7 @@
  * @packageDocumentation
  */
 
-export { decodeTransaction } from '../events/codec.ts';
+export { decodeTransaction, encodeTransaction } from '../events/codec.ts';
 export { meetsConstraints } from '../model/constraint-match.ts';
 export { newId } from '../model/ids.ts';
 export { type TaskSpecInput, taskSpecSchema } from '../model/task-spec.ts';

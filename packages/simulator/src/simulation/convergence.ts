@@ -1,0 +1,99 @@
+/** What must have come about once faults have stopped, and within how much virtual time. */
+
+import { TimeoutError } from '@skep/core';
+import { isMeantToRun, meetsConstraints } from '@skep/core/testing';
+import { Violation } from '@skep/raft/simulator';
+import type { SimulatedCluster } from '../simulated-cluster.ts';
+import type { Expected } from './users.ts';
+
+/** So much virtual time may pass until all is as asked for: ten minutes. */
+const CONVERGED_WITHIN_MS = 600_000;
+
+/** So often members are looked at until they hold the same. */
+const LOOKS_AT_MEMBERS = 10;
+
+/** Lets time pass until all is as the users were told, and looks whether it is so everywhere. @throws Violation */
+export async function checkConvergence(sim: SimulatedCluster, expected: readonly Expected[]): Promise<void> {
+  let standsInTheWay: string | undefined;
+  try {
+    const isThere = () => {
+      standsInTheWay = missing(sim);
+      return standsInTheWay === undefined;
+    };
+    await sim.until(isThere, { limitMs: CONVERGED_WITHIN_MS });
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error;
+    throw new Violation(
+      `not as asked for ${CONVERGED_WITHIN_MS / 1000} s after faults stopped: ${standsInTheWay}`,
+    );
+  }
+  for (const each of expected) checkExpected(sim, each);
+  await checkMembers(sim);
+}
+
+/** The first thing that is not yet as it should be. */
+function missing(sim: SimulatedCluster): string | undefined {
+  const { state } = sim;
+  if (sim.leader === undefined) return 'nobody leads';
+  for (const node of state.nodes()) {
+    if (node.status.state !== 'ready') return `node ${node.description.hostname} is ${node.status.state}`;
+  }
+  for (const service of sim.cluster.services.list()) {
+    const { converged, reasons, desired } = sim.cluster.services.status(service.id);
+    if (!converged) return `service ${service.spec.name}: ${reasons.join('; ')}`;
+    if (service.spec.mode !== 'global') continue;
+    const { constraints } = service.spec.task.placement;
+    const nodes = [...state.nodes()].filter((node) => meetsConstraints(node, constraints)).length;
+    if (desired !== nodes) return `service ${service.spec.name} is on ${desired} of ${nodes} nodes`;
+  }
+  return onMachines(sim);
+}
+
+/** What runs on machines must be what is meant to run, no more and no less. */
+function onMachines(sim: SimulatedCluster): string | undefined {
+  const meant = new Map<string, string>();
+  for (const { id, nodeId, status, desiredState } of sim.state.tasks()) {
+    if (status.state === 'running' && isMeantToRun(desiredState)) meant.set(id, nodeId ?? '');
+  }
+  for (const worker of sim.workers) {
+    for (const { id, nodeId } of sim.host(worker).running()) {
+      if (meant.get(id) !== nodeId) return `task ${id} runs on ${worker} and nobody wants it`;
+      meant.delete(id);
+    }
+  }
+  const [lost] = meant.keys();
+  return lost === undefined ? undefined : `task ${lost} is said to run, and does not`;
+}
+
+function checkExpected(sim: SimulatedCluster, { name, spec }: Expected): void {
+  const service = sim.state.serviceByName(name);
+  if (spec === undefined) {
+    if (service !== undefined) throw new Violation(`service ${name} is there, and was removed`);
+    return;
+  }
+  if (service === undefined) throw new Violation(`service ${name} was acknowledged, and is lost`);
+  const { replicas, task } = service.spec;
+  if (replicas !== spec.replicas || task.env['CHANGE'] !== spec.change) {
+    throw new Violation(
+      `service ${name} has ${replicas} replicas of change ${task.env['CHANGE']}; ${spec.replicas} of ${spec.change} were acknowledged`,
+    );
+  }
+}
+
+/** Members may lag a little behind each other; what they hold must come to be the same. */
+async function checkMembers(sim: SimulatedCluster): Promise<void> {
+  let differing: string | undefined;
+  for (let look = 0; look < LOOKS_AT_MEMBERS; look++) {
+    await sim.advance(2_500);
+    differing = await differingMember(sim);
+    if (differing === undefined) return;
+  }
+  throw new Violation(`${differing} holds another state than the log tells`);
+}
+
+async function differingMember(sim: SimulatedCluster): Promise<string | undefined> {
+  const digests = await sim.run(
+    Promise.all([undefined, ...sim.managers].map((name) => sim.committed.digestOf(name))),
+  );
+  return sim.managers.find((_, at) => digests[at + 1] !== digests[0]);
+}

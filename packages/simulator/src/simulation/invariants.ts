@@ -1,0 +1,112 @@
+/** What must hold at every moment, whatever goes wrong. */
+
+import type { ChangeSet, Node, Task } from '@skep/core';
+import { isTerminal } from '@skep/core';
+import {
+  type ClusterState,
+  isDesiredAfter,
+  isMeantToRun,
+  meetsConstraints,
+  taskStateRank,
+} from '@skep/core/testing';
+import { type Tally, Violation } from '@skep/raft/simulator';
+import type { SimulatedCluster } from '../simulated-cluster.ts';
+
+/** Rounding of sums of processors. */
+const EPSILON = 1e-9;
+
+/** Looks at one committed transaction. @throws Violation */
+export function checkTransaction({ changes }: ChangeSet, state: ClusterState, tally: Tally): void {
+  const slots = new Map<string, Task>();
+  for (const change of changes) {
+    if (change.kind !== 'task') continue;
+    const { before, after } = change;
+    if (!after) continue;
+    if (before) checkTask(before, after);
+    if (after.status.state === 'assigned' && before?.status.state !== 'assigned') {
+      checkPlacement(after, state);
+      tally.add('tasks placed');
+    }
+    if (after.status.state === 'running' && before?.status.state !== 'running')
+      tally.add('tasks began to run');
+    if (isMeantToRun(after.desiredState)) slots.set(`${after.serviceId} ${state.slotKey(after)}`, after);
+  }
+  for (const task of slots.values()) checkSlot(task, state);
+}
+
+/** Looks at what really runs, on every machine. @throws Violation */
+export function checkMachines(sim: SimulatedCluster): void {
+  for (const worker of sim.workers) {
+    for (const { id, starts, nodeId, task } of sim.host(worker).runtimes()) {
+      if (starts > 1) throw new Violation(`task ${id} was started ${starts} times on ${worker}`);
+      const known = sim.state.task(id);
+      if (known !== undefined && known.nodeId !== nodeId) {
+        throw new Violation(`task ${id} is at ${worker}, and belongs to node ${known.nodeId}`);
+      }
+      const asked = new Set(task.spec.secrets.map(({ name }) => name));
+      const secret = task.files.find(({ kind, name }) => kind === 'secret' && !asked.has(name));
+      if (secret !== undefined)
+        throw new Violation(`task ${id} got secret ${secret.name}, for which it did not ask`);
+    }
+  }
+}
+
+function checkTask(before: Task, after: Task): void {
+  const [from, to] = [before.status.state, after.status.state];
+  if (taskStateRank(to) < taskStateRank(from)) {
+    throw new Violation(`task ${after.id} was observed ${to} after it was ${from}`);
+  }
+  if (isDesiredAfter(before.desiredState, after.desiredState)) {
+    throw new Violation(
+      `task ${after.id} is wanted ${after.desiredState} after it was wanted ${before.desiredState}`,
+    );
+  }
+  if (before.nodeId !== undefined && before.nodeId !== after.nodeId) {
+    throw new Violation(`task ${after.id} moved from node ${before.nodeId} to ${after.nodeId}`);
+  }
+}
+
+/** How many tasks of one slot may be meant to run at once: during an update that starts first, two. */
+function mayRunAtOnce(state: ClusterState, task: Task): number {
+  const update: object | undefined = state.service(task.serviceId)?.spec.update;
+  return update !== undefined && 'order' in update && update.order === 'start-first' ? 2 : 1;
+}
+
+function checkSlot(task: Task, state: ClusterState): void {
+  const meant = state
+    .slot(task.serviceId, state.slotKey(task))
+    .filter((each) => isMeantToRun(each.desiredState));
+  if (meant.length <= mayRunAtOnce(state, task)) return;
+  const ids = meant.map(({ id }) => id).join(', ');
+  throw new Violation(
+    `slot ${task.slot} of service ${task.serviceId} has ${meant.length} tasks that are meant to run: ${ids}`,
+  );
+}
+
+function checkPlacement(task: Task, state: ClusterState): void {
+  const why = unfit(task, task.nodeId === undefined ? undefined : state.node(task.nodeId), state);
+  if (why === undefined) return;
+  throw new Violation(`task ${task.id} was assigned to node ${task.nodeId}, which ${why}`);
+}
+
+/** Why a task may not have been given to a node, if so. */
+function unfit(task: Task, node: Node | undefined, state: ClusterState): string | undefined {
+  if (!node) return 'does not exist';
+  if (node.status.state !== 'ready') return `is ${node.status.state}`;
+  if (node.spec.availability !== 'active') return `is at ${node.spec.availability}`;
+  const { constraints, maxReplicasPerNode } = task.spec.placement;
+  if (!meetsConstraints(node, constraints)) return `does not meet ${constraints.join(', ')}`;
+  const there = [...state.tasksOfNode(node.id)].filter(
+    ({ desiredState, status }) => isMeantToRun(desiredState) && !isTerminal(status.state),
+  );
+  const { cpus } = node.description.resources;
+  const promised = there.reduce((sum, { spec }) => sum + (spec.resources.reservations.cpus ?? 0), 0);
+  if (promised > cpus + EPSILON) return `has ${cpus} processors, of which ${promised} are promised`;
+  // Of several specs of one service, each stands by its own limit alone.
+  const ofService = there.filter(
+    ({ serviceId, spec }) =>
+      serviceId === task.serviceId && spec.placement.maxReplicasPerNode === maxReplicasPerNode,
+  ).length;
+  if (maxReplicasPerNode === 0 || ofService <= maxReplicasPerNode) return undefined;
+  return `has ${ofService} of the service, where ${maxReplicasPerNode} are allowed`;
+}

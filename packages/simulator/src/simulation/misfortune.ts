@@ -1,0 +1,116 @@
+/** What goes wrong: processes and machines that die, wires that are cut or slow, tasks that are killed. */
+
+import { type RandomStream, randomStream, type Tally } from '@skep/raft/simulator';
+import type { SimulatedCluster } from '../simulated-cluster.ts';
+import type { ActionName } from './plan.ts';
+
+/** Lets things go wrong, and come right again. */
+export class Misfortune {
+  readonly #sim: SimulatedCluster;
+  readonly #tally: Tally;
+  readonly #random: RandomStream;
+
+  constructor(seed: number, sim: SimulatedCluster, tally: Tally) {
+    this.#sim = sim;
+    this.#tally = tally;
+    this.#random = randomStream(seed, 'misfortune');
+  }
+
+  /** Takes one action, if there is something that it can be taken on. */
+  async take(action: Exclude<ActionName, 'command'>): Promise<void> {
+    const sim = this.#sim;
+    const isUp = (name: string) => sim.isUp(name);
+    switch (action) {
+      case 'crash-manager':
+        return this.#on(action, sim.managers.filter(isUp), (name) => sim.crash(name));
+      case 'crash-leader':
+        return this.#on(action, sim.leader === undefined ? [] : [sim.leader], (name) => sim.crash(name));
+      case 'crash-worker':
+        return this.#on(action, sim.workers.filter(isUp), (name) => sim.crash(name));
+      case 'crash-machine':
+        return this.#on(action, sim.workers.filter(isUp), (name) => sim.crash(name, { machine: true }));
+      case 'restart':
+        return this.#restart();
+      case 'partition':
+        this.#tally.add('fault: partition');
+        return sim.partition(this.#some([...sim.managers, ...sim.workers]));
+      case 'cut': {
+        const all = [...sim.managers, ...sim.workers];
+        const from = this.#random.pick(all) ?? '';
+        return this.#on(
+          action,
+          all.filter((name) => name !== from),
+          (to) => sim.cut(from, to),
+        );
+      }
+      case 'slow':
+        this.#tally.add('fault: slow');
+        return sim.slowDown(this.#random.pick([5, 50, 200]) ?? 5);
+      case 'heal':
+        return sim.heal();
+      case 'kill-task':
+        return this.#on(
+          action,
+          sim.workers.filter((name) => sim.host(name).running().length > 0),
+          (name) => {
+            const { host, task } = {
+              host: sim.host(name),
+              task: this.#random.pick(sim.host(name).running()),
+            };
+            if (task === undefined) return;
+            sim.note(`task ${task.id.slice(0, 6)} is killed on ${name}`);
+            host.kill(task.id);
+          },
+        );
+    }
+  }
+
+  /** Everything that is down comes back, nothing is cut or slow, and tasks behave. */
+  async end(images: readonly string[]): Promise<void> {
+    const sim = this.#sim;
+    sim.note('faults stop');
+    sim.heal();
+    for (const worker of sim.workers) {
+      for (const image of images) sim.host(worker).setBehaviour(image, {});
+    }
+    for (const name of sim.managers) if (!sim.isUp(name)) await sim.restart(name);
+    await sim.until(() => sim.leader !== undefined && sim.managers.every((name) => sim.manager(name)), {
+      limitMs: 60_000,
+    });
+    for (const name of sim.workers) await sim.restart(name);
+  }
+
+  async #restart(): Promise<void> {
+    const sim = this.#sim;
+    const down = [...sim.managers, ...sim.workers].filter((name) => !sim.isUp(name) || isOut(sim, name));
+    const name = this.#random.pick(down);
+    if (name === undefined) return;
+    if (sim.managers.includes(name)) {
+      this.#tally.add('managers restarted');
+      return sim.restart(name);
+    }
+    // Without a leader that takes the join nothing would come of it now.
+    if (sim.leader === undefined || isOut(sim, name)) return;
+    this.#tally.add('workers restarted');
+    await sim.restart(name);
+  }
+
+  #on(action: ActionName, names: readonly string[], happen: (name: string) => void): void {
+    const name = this.#random.pick(names);
+    if (name === undefined) return;
+    this.#tally.add(`fault: ${action}`);
+    happen(name);
+  }
+
+  #some(names: readonly string[]): string[] {
+    const some = names.filter(() => this.#random.chance(0.3));
+    return some.length > 0 ? some : names.slice(0, 1);
+  }
+}
+
+/** The node was taken out of the cluster: it comes back when faults stop. */
+function isOut(sim: SimulatedCluster, name: string): boolean {
+  if (!sim.workers.includes(name)) return false;
+  const id = sim.nodeOf(name);
+  return id !== undefined && ![...sim.state.nodes()].some((node) => node.id === id);
+}

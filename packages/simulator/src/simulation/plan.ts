@@ -1,0 +1,83 @@
+/** What a seed stands for: how large the cluster is, which users it has, and which misfortunes, how often. */
+
+import type { SimulatedBehaviour } from '@skep/core/testing';
+import { type RandomStream, randomStream } from '@skep/raft/simulator';
+import type { LatencyRange } from '../links.ts';
+import type { WorkerOptions } from '../simulated-worker.ts';
+
+/** What may happen in a step. */
+export const ACTIONS = [
+  'command',
+  'crash-manager',
+  'crash-leader',
+  'crash-worker',
+  'crash-machine',
+  'restart',
+  'partition',
+  'cut',
+  'slow',
+  'heal',
+  'kill-task',
+] as const;
+
+/** One of them. */
+export type ActionName = (typeof ACTIONS)[number];
+
+/** The plan of one seed. */
+export interface SimulationPlan {
+  readonly managers: number;
+  readonly workers: readonly WorkerOptions[];
+  readonly users: number;
+  readonly latencyMs: LatencyRange;
+  readonly snapshotEntries: number;
+  readonly images: Readonly<Record<string, SimulatedBehaviour>>;
+  /** How often each action is taken, against the others. */
+  readonly weights: ReadonlyMap<ActionName, number>;
+  /** Between two steps, on average, in milliseconds. */
+  readonly stepMs: number;
+}
+
+/** How tasks behave while there are faults. */
+const IMAGES: Readonly<Record<string, SimulatedBehaviour>> = {
+  steady: {},
+  slow: { prepareMs: [100, 4_000], startMs: [10, 500], stopMs: [10, 3_000] },
+  flaky: { runMs: [1_000, 30_000], exitCode: 1 },
+  stubborn: { ignoreStop: true },
+  picky: { rejectTemporary: 2 },
+};
+
+/** The images, by name. */
+export const IMAGE_NAMES: readonly string[] = Object.keys(IMAGES);
+
+/** Which of the two zones a worker is in. */
+export function zoneOf(at: number): 'a' | 'b' {
+  return at % 2 === 0 ? 'a' : 'b';
+}
+
+/** The plan that a seed stands for. */
+export function planOf(seed: number): SimulationPlan {
+  const random = randomStream(seed, 'plan');
+  const kindsOff = new Set(ACTIONS.filter((name) => name !== 'command' && random.chance(0.3)));
+  const weights = new Map<ActionName, number>();
+  for (const name of ACTIONS) weights.set(name, kindsOff.has(name) ? 0 : weightOf(name, random));
+  // What is down must be able to come back, and what is cut to heal.
+  for (const name of ['restart', 'heal'] as const) weights.set(name, random.between(2, 5));
+  return {
+    managers: random.pick([1, 3, 3, 3, 5]) ?? 3,
+    workers: Array.from({ length: random.between(3, 6) }, (_, at) => ({ labels: { zone: zoneOf(at) } })),
+    users: random.between(2, 5),
+    latencyMs: random.pick([
+      [0.2, 1],
+      [0.5, 2],
+      [1, 30],
+    ] as const) ?? [0.5, 2],
+    snapshotEntries: random.pick([25, 200, 10_000]) ?? 200,
+    images: IMAGES,
+    weights,
+    stepMs: random.pick([300, 1_000, 3_000]) ?? 1_000,
+  };
+}
+
+function weightOf(name: ActionName, random: RandomStream): number {
+  return name === 'command' ? random.between(10, 25) : random.between(1, 3);
+}

@@ -1,0 +1,117 @@
+/**
+ * One seed of the whole orchestrator: users at work, things going wrong, every rule looked at after each transaction
+ * and each step; then faults stop, and all must come to be as was asked for.
+ */
+
+import { randomStream, Tally, Violation } from '@skep/raft/simulator';
+import { SimulatedCluster, type SimulatedClusterOptions } from '../simulated-cluster.ts';
+import { checkConvergence } from './convergence.ts';
+import { checkMachines, checkTransaction } from './invariants.ts';
+import { Misfortune } from './misfortune.ts';
+import { ACTIONS, type ActionName, planOf, type SimulationPlan } from './plan.ts';
+import { watchSecrets } from './secret-watch.ts';
+import { SECRET_MARK, Users } from './users.ts';
+
+/** What to simulate. */
+export interface SimulationRequest {
+  readonly seed: number;
+  /** How many things users and misfortune do. Default 60. */
+  readonly steps?: number;
+  /** A bug, to see whether it is noticed. */
+  readonly bug?: Pick<SimulatedClusterOptions, 'wrapDispatcher' | 'wrapLog' | 'wrapForwarder'>;
+}
+
+/** What came of it. */
+export interface Simulation {
+  readonly seed: number;
+  /** Which rule was broken, if any was. */
+  readonly violation: string | undefined;
+  /** Virtual time that passed, in milliseconds. */
+  readonly elapsedMs: number;
+  readonly tally: Tally;
+  readonly trace: readonly string[];
+  readonly traceHash: number;
+}
+
+/** Simulates one seed, to its end or to the first broken rule. */
+export async function simulate(request: SimulationRequest): Promise<Simulation> {
+  const { seed, steps = 60, bug = {} } = request;
+  const plan = planOf(seed);
+  const tally = new Tally();
+  let sim: SimulatedCluster | undefined;
+  const failed: unknown[] = [];
+  const fail = (violation: unknown) => {
+    failed.push(violation);
+    sim?.committed.fail(violation);
+  };
+  const { wrapDispatcher = (port) => port } = bug;
+  try {
+    sim = await SimulatedCluster.open({
+      ...plan,
+      ...bug,
+      seed,
+      wrapDispatcher: (port, worker) => watchSecrets(wrapDispatcher(port, worker), worker, tally, fail),
+      onLog: (source, _level, fields, message) => {
+        if (`${message} ${JSON.stringify(fields)}`.includes(SECRET_MARK)) {
+          fail(new Violation(`${source} logged a secret: ${message.replace(SECRET_MARK, '…')}`));
+        }
+      },
+    });
+    sim.onTransaction((changes, state) => checkTransaction(changes, state, tally));
+    await play({ sim, plan, seed, steps, tally });
+  } catch (error) {
+    fail(error);
+  }
+  const { violation = failed[0] } = sim?.committed ?? {};
+  if (violation !== undefined) sim?.note(`VIOLATION ${tellViolation(violation)}`);
+  const result = {
+    seed,
+    violation: violation === undefined ? undefined : tellViolation(violation),
+    elapsedMs: sim?.clock.monotonic() ?? 0,
+    tally,
+    trace: [...(sim?.trace ?? [])],
+    traceHash: sim?.traceHash ?? 0,
+  };
+  await sim?.close();
+  return result;
+}
+
+async function play(parts: {
+  readonly sim: SimulatedCluster;
+  readonly plan: SimulationPlan;
+  readonly seed: number;
+  readonly steps: number;
+  readonly tally: Tally;
+}): Promise<void> {
+  const { sim, plan, seed, steps, tally } = parts;
+  const random = randomStream(seed, 'steps');
+  const users = new Users(seed, parts);
+  const misfortune = new Misfortune(seed, sim, tally);
+  const check = () => {
+    if (sim.committed.violation !== undefined) throw sim.committed.violation;
+    checkMachines(sim);
+  };
+  const actions = weighted(plan);
+  for (let step = 0; step < steps; step++) {
+    const action = random.pick(actions) ?? 'command';
+    if (action === 'command') users.act();
+    else await misfortune.take(action);
+    await sim.advance(random.exponential(plan.stepMs));
+    check();
+  }
+  await misfortune.end(Object.keys(plan.images));
+  await users.restoreNodes();
+  check();
+  await checkConvergence(sim, users.expected);
+  check();
+  tally.add('managers that led', sim.trace.filter((line) => line.includes(' a new leader ')).length);
+}
+
+function weighted({ weights }: SimulationPlan): readonly ActionName[] {
+  return ACTIONS.flatMap((name) => Array.from({ length: weights.get(name) ?? 0 }, () => name));
+}
+
+function tellViolation(error: unknown): string {
+  if (error instanceof Violation) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
