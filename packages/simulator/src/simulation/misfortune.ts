@@ -80,6 +80,11 @@ export class Misfortune {
     for (const name of sim.workers) await sim.restart(name);
   }
 
+  /** Workers that were taken out of the cluster join anew. */
+  async bringBack(): Promise<void> {
+    for (const name of this.#sim.workers) if (isOut(this.#sim, name)) await this.#sim.restart(name);
+  }
+
   async #restart(): Promise<void> {
     const sim = this.#sim;
     const down = [...sim.managers, ...sim.workers].filter((name) => !sim.isUp(name) || isOut(sim, name));

@@ -100,6 +100,9 @@ async function play(parts: {
     check();
   }
   await misfortune.end(Object.keys(plan.images));
+  await sim.run(users.settled());
+  // A removal that was on its way may have been carried out only now.
+  await misfortune.bringBack();
   await users.restoreNodes();
   check();
   await checkConvergence(sim, users.expected);
