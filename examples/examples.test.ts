@@ -84,7 +84,7 @@ describe.skipIf(missing !== undefined)(missing ?? 'the examples that need a Dock
     expect(await containers()).toEqual([]);
   }, 120_000);
 
-  it('when the mini-cluster runs on it, then its stack converges on six nodes, and none is left', async () => {
+  it('when the mini-cluster runs on it, then its stack converges on five nodes, and none is left', async () => {
     const args = ['--driver', 'docker', '--once', '--cpus', '1', '--memory', '512M', '--timeout', '100'];
     const { lines, exit } = runExample('mini-cluster/main.ts', args, variables());
     expect(await exit, lines.join('\n')).toBe(0);

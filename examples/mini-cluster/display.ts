@@ -3,12 +3,12 @@
  * decides anything.
  */
 
-import type { Cluster } from '@skep/core';
 import { createLogUpdate } from 'log-update';
 import stringWidth from 'string-width';
-import { serviceTable, taskTable } from './tables.ts';
+import type { Fleet, FleetEvent, FleetNode } from './fleet.ts';
+import { nodeTable, serviceTable, taskTable } from './tables.ts';
 
-/** Shows a cluster until stopped. */
+/** Shows a cluster of processes until stopped. */
 export interface Display {
   /** Says something beside the tables: under the picture, asked for anew each time, or as one more line. */
   say(text: () => string): void;
@@ -20,15 +20,24 @@ export interface Display {
 const REDRAW_MS = 100;
 
 /** Begins to show the cluster. */
-export function show(cluster: Cluster, screen: NodeJS.WriteStream): Display {
-  return screen.isTTY ? showLive(cluster, screen) : showLines(cluster, screen);
+export function show(fleet: Fleet, screen: NodeJS.WriteStream): Display {
+  return screen.isTTY ? showLive(fleet, screen) : showLines(fleet, screen);
 }
 
-function showLive(cluster: Cluster, screen: NodeJS.WriteStream): Display {
+/** All that is to be seen, as lines: nodes, services and tasks. */
+export function allTables(fleet: Fleet): string[] {
+  const { picture, nodes } = fleet;
+  if (picture === undefined) return [];
+  const hosts = new Map(nodes.map(({ hostname, address }) => [hostname, address.host]));
+  const tables = [nodeTable(nodes, picture), serviceTable(picture), taskTable(picture, hosts, Date.now())];
+  return tables.flatMap((lines, at) => (at === 0 ? lines : ['', ...lines]));
+}
+
+function showLive(fleet: Fleet, screen: NodeJS.WriteStream): Display {
   const update = createLogUpdate(screen, { showCursor: true });
   let footer = () => '';
   const draw = () => {
-    const tables = [...serviceTable(cluster), '', ...taskTable(cluster, cluster.services.list(), Date.now())];
+    const tables = allTables(fleet);
     const notes = footer()
       .split('\n')
       .flatMap((line) => wrap(line, screen.columns ?? 80));
@@ -47,7 +56,7 @@ function showLive(cluster: Cluster, screen: NodeJS.WriteStream): Display {
       draw();
     }, REDRAW_MS);
   };
-  const subscription = cluster.watch().subscribe(soon);
+  const stops = [fleet.onPicture(soon), fleet.onEvent(soon)];
   const seconds = setInterval(draw, 1_000);
   return {
     say: (text) => {
@@ -57,7 +66,7 @@ function showLive(cluster: Cluster, screen: NodeJS.WriteStream): Display {
     stop: () => {
       if (stopped) return;
       stopped = true;
-      subscription.unsubscribe();
+      for (const stop of stops) stop();
       clearTimeout(timer);
       clearInterval(seconds);
       draw();
@@ -87,27 +96,51 @@ function clip(line: string, columns: number): string {
 }
 
 /** One line for each step that a reader cares for. */
-function showLines(cluster: Cluster, screen: NodeJS.WriteStream): Display {
+function showLines(fleet: Fleet, screen: NodeJS.WriteStream): Display {
   const told = new Map<string, string>();
-  const subscription = cluster.watch({ kind: 'task' }).subscribe((event) => {
-    if (event.type === 'synced' || event.type === 'gap' || event.type === 'removed') return;
-    const { object: task } = event;
-    const { state, error } = task.status;
-    const line = `${state}${error === undefined ? '' : `: ${error}`}`;
-    if (told.get(task.id) === line || !TOLD_STATES.has(state)) return;
-    told.set(task.id, line);
-    const service = cluster.services.list().find(({ id }) => id === task.serviceId);
-    const node = cluster.nodes.list().find(({ id }) => id === task.nodeId);
-    const name = `${service?.spec.name ?? task.serviceId}.${task.slot || (node?.description.hostname ?? '')}`;
-    screen.write(`${name} ${line}${node ? ` on ${node.description.hostname}` : ''}\n`);
-  });
+  const tell = () => {
+    for (const task of fleet.picture?.tasks ?? []) {
+      const { state, error } = task.status;
+      const line = `${state}${error === undefined ? '' : `: ${error}`}`;
+      if (told.get(task.id) === line || !TOLD_STATES.has(state)) continue;
+      told.set(task.id, line);
+      const service = fleet.picture?.services.find(({ service: { id } }) => id === task.serviceId)?.service;
+      const node = fleet.picture?.nodes.find(({ id }) => id === task.nodeId);
+      const name = `${service?.spec.name ?? task.serviceId}.${task.slot || (node?.description.hostname ?? '')}`;
+      screen.write(`${name} ${line}${node ? ` on ${node.description.hostname}` : ''}\n`);
+    }
+  };
+  const stops = [
+    fleet.onPicture(tell),
+    fleet.onEvent((node, event) => {
+      const line = eventText(node, event);
+      if (line !== undefined) screen.write(`${line}\n`);
+    }),
+  ];
+  tell();
   return {
     say: (text) => void screen.write(`${text()}\n`),
-    stop: () => subscription.unsubscribe(),
+    stop: () => {
+      for (const stop of stops) stop();
+    },
   };
 }
 
-const TOLD_STATES = new Set([
+/** What happened to a node, in words; undefined for what is of no interest. */
+export function eventText({ hostname, address, process }: FleetNode, event: FleetEvent): string | undefined {
+  switch (event.kind) {
+    case 'started':
+      return undefined;
+    case 'ready':
+      return `${hostname} is up: pid ${process.pid}, ${address.host}:${address.port}`;
+    case 'failed':
+      return `${hostname} can not be started: ${process.failure?.message ?? 'it does not say why'}`;
+    case 'ended':
+      return `${hostname} was ended ${event.how}; it is started again in ${event.againMs / 1_000} s`;
+  }
+}
+
+const TOLD_STATES = new Set<string>([
   'assigned',
   'running',
   'complete',

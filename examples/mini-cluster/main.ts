@@ -3,17 +3,21 @@
  * everything runs, with the reasons when it does not in time.
  */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Cluster, isSkepError } from '@skep/core';
+import { isSkepError } from '@skep/core';
 import { applyStack, type Stack } from '@skep/stack';
 import { readStackFile } from '@skep/stack/node';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { show } from './display.ts';
-import { converge, type MiniClusterOptions, openMiniCluster } from './mini-cluster.ts';
-import { serviceTable, taskTable } from './tables.ts';
+import { converge } from './converge.ts';
+import { allTables, eventText, show } from './display.ts';
+import { Fleet, type FleetOptions } from './fleet.ts';
+import type { TasksAtEnd } from './member-messages.ts';
+import type { NodeDriver } from './node-driver.ts';
+import { NodeFailure } from './node-process.ts';
+import { programsAt } from './programs.ts';
 
 /** Exit code of a run that was interrupted before it was done: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -22,21 +26,25 @@ const HELLO = fileURLToPath(new URL('../stacks/hello.yaml', import.meta.url));
 interface Options {
   readonly stack: string;
   readonly once: boolean;
+  readonly managers: number;
   readonly workers: number;
   readonly timeout: number;
   readonly dir?: string;
+  readonly stopTasks: boolean;
   readonly driver: 'process' | 'docker';
   readonly cpus?: number;
   readonly memory?: number;
 }
 
 const options = new Command('npm start --')
-  .description('a Skep cluster of one manager and some workers in one process')
+  .description('a Skep cluster of managers and workers, each a process of its own')
   .option('--stack <file>', 'stack file in compose format', HELLO)
   .option('--once', 'exit 0 when all runs; 1, with the reasons, when it does not in time', false)
-  .option('--workers <n>', 'nodes beside the manager', count, 5)
-  .option('--timeout <seconds>', 'how long to wait for all to run', count, 60)
+  .option('--managers <n>', 'managers, which run tasks, too; an odd number', countFrom(1), 3)
+  .option('--workers <n>', 'nodes beside the managers', countFrom(0), 2)
+  .option('--timeout <seconds>', 'how long to wait for all to run', countFrom(0), 60)
   .option('--dir <dir>', 'keep the cluster here, and go on with it next time (default: nothing is kept)')
+  .option('--stop-tasks', 'with --dir: stop the tasks at the end (default: they run on for next time)', false)
   .addOption(
     new Option('--driver <name>', 'what runs the tasks; docker: on the engine at DOCKER_HOST')
       .choices(['process', 'docker'])
@@ -48,7 +56,7 @@ const options = new Command('npm start --')
   .opts<Options>();
 
 process.exitCode = await run(options).catch((error: unknown) => {
-  if (!isSkepError(error)) throw error;
+  if (!isSkepError(error) && !(error instanceof NodeFailure)) throw error;
   console.error(error.message);
   return 1;
 });
@@ -58,61 +66,78 @@ async function run({ stack: file, dir, ...options }: Options): Promise<number> {
   const stack = readStackFile(file);
   for (const warning of stack.warnings) console.error(`warning: ${warning.field}: ${warning.message}`);
   const interrupted = listenForInterrupts();
-  const home = dir ?? (await mkdtemp(join(tmpdir(), 'skep-mini-cluster-')));
-  const { driver, cpus, memory } = options;
-  const engine = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
-  const nodes: Omit<MiniClusterOptions, 'signal'> = {
-    dir: home,
-    workers: options.workers,
-    driver:
-      driver === 'docker' ? { kind: driver, engine, removeOnClose: dir === undefined } : { kind: driver },
-    resources: {
-      ...(cpus !== undefined && { cpus }),
-      ...(memory !== undefined && { memoryBytes: memory }),
-    },
+  const { managers, workers } = options;
+  const tasks = dir === undefined || options.stopTasks ? 'stop' : 'leave';
+  const nodes: FleetOptions = {
+    ...{ managers, workers },
+    dir: dir === undefined ? await mkdtemp(join(tmpdir(), 'skep-mini-cluster-')) : resolve(dir),
+    keep: dir !== undefined,
+    driver: driverOf(options, dir === undefined),
+    signal: interrupted,
   };
   try {
-    return await live(nodes, stack, options, interrupted);
+    return await live(nodes, stack, { ...options, tasks }, interrupted);
   } catch (error) {
     if (interrupted.aborted) return options.once ? INTERRUPTED : 0;
     throw error;
-  } finally {
-    if (dir === undefined) await rm(home, { recursive: true, force: true });
   }
 }
 
 /** From the first node to the last task. */
 async function live(
-  nodes: Omit<MiniClusterOptions, 'signal'>,
+  nodes: FleetOptions,
   stack: Stack,
-  { once, timeout }: Pick<Options, 'once' | 'timeout'>,
+  { once, timeout, tasks }: Pick<Options, 'once' | 'timeout'> & { readonly tasks: TasksAtEnd },
   interrupted: AbortSignal,
 ): Promise<number> {
-  const cluster = await openMiniCluster({ ...nodes, signal: interrupted });
-  const display = show(cluster, process.stdout);
+  const fleet = await Fleet.open(nodes, (node, event) => {
+    const line = eventText(node, event);
+    if (line !== undefined && !once) console.log(line);
+  });
+  const display = show(fleet, process.stdout);
   try {
-    await applyStack(cluster, stack, { signal: interrupted });
-    const { converged, reasons } = await converge(cluster, stack, {
+    await applyStack(fleet, stack, { signal: interrupted });
+    const { converged, reasons } = await converge(fleet, stack, {
       timeout: timeout * 1_000,
       signal: interrupted,
     });
-    if (!process.stdout.isTTY) printTables(cluster);
+    if (!process.stdout.isTTY) console.log(`\n${allTables(fleet).join('\n')}`);
     if (once) {
       display.stop();
       for (const reason of reasons) console.error(reason);
       return converged ? 0 : 1;
     }
-    display.say(() => [...reasons, hint(cluster)].join('\n'));
+    display.say(() => [...reasons, ...hints(fleet, tasks)].join('\n'));
     await new Promise<void>((resolve) => {
       interrupted.addEventListener('abort', () => resolve(), { once: true });
       if (interrupted.aborted) resolve();
     });
     return 0;
   } finally {
-    if (!once) display.say(() => 'Stopping all tasks. Ctrl-C again leaves at once.');
-    await cluster.close();
+    if (!once) {
+      const what = tasks === 'leave' ? 'Ending all nodes; their tasks run on.' : 'Stopping all tasks.';
+      display.say(() => `${what} Ctrl-C again leaves at once.`);
+    }
+    await fleet.close({ tasks });
     display.stop();
   }
+}
+
+/** What runs the tasks of each node. */
+function driverOf(
+  { driver, cpus, memory }: Omit<Options, 'stack'>,
+  removeOnClose: boolean,
+): FleetOptions['driver'] {
+  const engine = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
+  return (host, nodes): NodeDriver => {
+    const resources = {
+      divideBy: nodes,
+      ...(cpus !== undefined && { cpus }),
+      ...(memory !== undefined && { memoryBytes: memory }),
+    };
+    if (driver === 'process') return { kind: driver, resources, programs: programsAt(host) };
+    return { kind: driver, resources, engine, removeOnClose };
+  };
 }
 
 /** The first interrupt ends in order, a second one at once, whatever is still running. */
@@ -127,24 +152,34 @@ function listenForInterrupts(): AbortSignal {
   return interrupted.signal;
 }
 
-function printTables(cluster: Cluster): void {
-  const tables = [serviceTable(cluster), taskTable(cluster, cluster.services.list(), Date.now())];
-  for (const lines of tables) console.log(`\n${lines.join('\n')}`);
-}
-
-function hint(cluster: Cluster): string {
-  const id = cluster.tasks.list({ state: 'running' })[0]?.status.runtime?.id ?? '';
+/** What to try, and how to end. */
+function hints({ picture, nodes }: Fleet, tasks: TasksAtEnd): string[] {
+  const task = picture?.tasks.find(({ status }) => status.state === 'running');
+  const id = task?.status.runtime?.id ?? '';
   const [, pid] = /^pid (\d+)$/.exec(id) ?? [];
-  const command = pid === undefined ? `docker kill ${id.slice(0, 12)}` : `kill -9 ${pid}`;
-  const kill = id === '' ? 'kill a task' : `try \`${command}\``;
-  return `In another terminal, ${kill} and see it healed. Ctrl-C stops everything.`;
+  const taskText = pid === undefined ? `\`docker kill ${id.slice(0, 12)}\`` : `\`kill -9 ${pid}\``;
+  const leader = nodes.find(({ process }) => process.isReady && process.nodeId === picture?.leader);
+  const kills = [
+    ...(id === '' ? [] : [`${taskText} (a task)`]),
+    ...(leader?.process.pid === undefined
+      ? []
+      : [`\`kill -9 ${leader.process.pid}\` (${leader.hostname}, which leads)`]),
+  ];
+  return [
+    `In another terminal, try ${kills.join(' or ')} and see it healed: a node is started again a moment later.`,
+    tasks === 'leave'
+      ? 'Ctrl-C ends the nodes; tasks run on, and are found next time.'
+      : 'Ctrl-C stops everything.',
+  ];
 }
 
-function count(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 0)
-    throw new InvalidArgumentError('must be a whole number, 0 or more');
-  return number;
+function countFrom(least: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!Number.isInteger(number) || number < least)
+      throw new InvalidArgumentError(`must be a whole number, ${least} or more`);
+    return number;
+  };
 }
 
 function amount(text: string): number {

@@ -3,12 +3,18 @@
 import { fileURLToPath } from 'node:url';
 import type { ProcessDriverOptions } from '@skep/process-driver';
 
-/** The process driver's table. Both need nothing but the Node that runs the cluster. */
-export const programs: NonNullable<ProcessDriverOptions['programs']> = {
-  'skep-hello-web': node('web.mjs'),
-  'skep-hello-worker': node('worker.mjs'),
-};
+/** The process driver's table. */
+export type Programs = NonNullable<ProcessDriverOptions['programs']>;
 
-function node(file: string) {
-  return { command: process.execPath, args: [fileURLToPath(new URL(`programs/${file}`, import.meta.url))] };
+/** The programs of a node, which listen at its address. They need nothing but the Node that runs the cluster. */
+export function programsAt(host: string): Programs {
+  return { 'skep-hello-web': node('web.mjs', host), 'skep-hello-worker': node('worker.mjs', host) };
+}
+
+function node(file: string, host: string): Programs[string] {
+  return {
+    command: process.execPath,
+    args: [fileURLToPath(new URL(`programs/${file}`, import.meta.url))],
+    env: { HOST: host },
+  };
 }

@@ -1,7 +1,9 @@
 /** `service ls`, `service ps` and `node ls` as people know them from the docker CLI. */
 
-import type { Cluster, Service, Task } from '@skep/core';
+import type { Service, Task } from '@skep/core';
 import stringWidth from 'string-width';
+import type { FleetNode } from './fleet.ts';
+import type { Picture } from './picture.ts';
 
 /** Rows of cells as aligned columns, three spaces apart. */
 export function table(rows: readonly (readonly string[])[]): string[] {
@@ -16,38 +18,55 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** One line a service: its mode, how many of its tasks run, its image and ports. */
-export function serviceTable(cluster: Cluster): string[] {
-  const rows = cluster.services.list().map((service) => {
-    const { running, desired } = cluster.services.status(service.id);
+/** One line a node: what the managers know of it, and the process that it is. */
+export function nodeTable(nodes: readonly FleetNode[], picture: Picture): string[] {
+  const known = new Map(picture.nodes.map((node) => [node.description.hostname, node]));
+  const rows = nodes.map(({ hostname, role, address, process }) => {
+    const node = known.get(hostname);
+    const leads = node !== undefined && node.id === picture.leader;
     return [
-      service.id.slice(0, 12),
-      service.spec.name,
-      service.spec.mode,
-      `${running}/${desired}`,
-      service.spec.task.image ?? service.spec.task.command?.join(' ') ?? '',
-      portsText(service),
+      node?.id.slice(0, 12) ?? '',
+      hostname,
+      title(node?.status.state ?? 'unknown'),
+      title(node?.spec.availability ?? ''),
+      leads ? 'Leader' : role === 'manager' && process.isReady ? 'Reachable' : '',
+      `${address.host}:${address.port}`,
+      process.pid === undefined ? 'starts again' : String(process.pid),
     ];
   });
+  return table([['ID', 'HOSTNAME', 'STATUS', 'AVAILABILITY', 'MANAGER STATUS', 'ADDRESS', 'PID'], ...rows]);
+}
+
+/** One line a service: its mode, how many of its tasks run, its image and ports. */
+export function serviceTable(picture: Picture): string[] {
+  const rows = picture.services.map(({ service, status: { running, desired } }) => [
+    service.id.slice(0, 12),
+    service.spec.name,
+    service.spec.mode,
+    `${running}/${desired}`,
+    service.spec.task.image ?? service.spec.task.command?.join(' ') ?? '',
+    portsText(service),
+  ]);
   return table([['ID', 'NAME', 'MODE', 'REPLICAS', 'IMAGE', 'PORTS'], ...rows]);
 }
 
-/** One line a task, newest of each slot first. */
-export function taskTable(cluster: Cluster, services: readonly Service[], now: number): string[] {
-  const hostnames = new Map(cluster.nodes.list().map((node) => [node.id, node.description.hostname]));
-  const rows = services.flatMap((service) => {
-    const tasks = [...cluster.tasks.list({ service: service.id })];
+/** One line a task, newest of each slot first. @param hosts - where the tasks of each node are reached, by its hostname */
+export function taskTable(picture: Picture, hosts: ReadonlyMap<string, string>, now: number): string[] {
+  const hostnames = new Map(picture.nodes.map((node) => [node.id, node.description.hostname]));
+  const rows = picture.services.flatMap(({ service }) => {
+    const tasks = picture.tasks.filter(({ serviceId }) => serviceId === service.id);
     tasks.sort((a, b) => a.slot - b.slot || b.createdAt - a.createdAt);
     return tasks.map((task, index) => {
       const newest = index === 0 || tasks[index - 1]?.slot !== task.slot || task.slot === 0;
       const name = `${service.spec.name}.${task.slot === 0 ? (task.nodeId ?? '') : task.slot}`;
+      const hostname = task.nodeId === undefined ? '' : (hostnames.get(task.nodeId) ?? task.nodeId);
       return [
         task.id.slice(0, 12),
         newest ? name : ` \\_ ${name}`,
-        task.nodeId === undefined ? '' : (hostnames.get(task.nodeId) ?? task.nodeId),
+        hostname,
         title(task.desiredState),
         `${title(task.status.state)} ${ago(now - task.status.at)}`,
-        addressText(task),
+        addressText(task, hosts.get(hostname)),
         errorText(task),
       ];
     });
@@ -60,9 +79,9 @@ function portsText({ spec, endpoint }: Service): string {
   return ports.map((port) => `*:${port.published ?? ''}->${port.target}/${port.protocol}`).join(', ');
 }
 
-function addressText({ status }: Task): string {
+function addressText({ status }: Task, host = '127.0.0.1'): string {
   const [first] = status.state === 'running' ? (status.runtime?.ports ?? []) : [];
-  return first ? `127.0.0.1:${first.port}` : '';
+  return first ? `${host}:${first.port}` : '';
 }
 
 function errorText({ status, explanation }: Task): string {

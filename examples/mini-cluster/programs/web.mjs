@@ -1,6 +1,6 @@
 /**
  * The website of examples/stacks/hello.yaml: says which task answers. It listens on PORT, which the process driver
- * gives it, and ends by itself on SIGTERM, after the answers under way.
+ * gives it, at the address HOST if there is one, and ends by itself on SIGTERM, after the answers under way.
  */
 
 import { createServer } from 'node:http';
@@ -30,7 +30,7 @@ server.on('error', (error) => {
   console.error(error.message);
   process.exit(1);
 });
-server.listen(port, () => console.log(`${me.task} listens on port ${server.address().port}`));
+server.listen(port, env.HOST, () => console.log(`${me.task} listens on port ${server.address().port}`));
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   process.once(signal, () => {

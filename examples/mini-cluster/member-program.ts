@@ -1,0 +1,38 @@
+/**
+ * The program of the nodes in one piece. Each process that loads the sources one by one takes two seconds of a processor
+ * for it, before it does anything; put together once, they are loaded in a fraction of that.
+ */
+
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const MEMBER = fileURLToPath(new URL('member.ts', import.meta.url));
+
+/** Parts of what is bundled were written for CommonJS, and ask for what an ES module has not. */
+const COMMON_JS = [
+  `import { createRequire as requireFrom } from 'node:module';`,
+  `const require = requireFrom(import.meta.url);`,
+  `const { filename: __filename = '', dirname: __dirname = '' } = import.meta;`,
+].join('\n');
+
+/** Writes it to a directory. Returns the path of the file to run. */
+export async function writeMemberProgram(dir: string): Promise<string> {
+  await build({
+    entryPoints: [MEMBER],
+    outdir: dir,
+    outExtension: { '.js': '.mjs' },
+    // What only some drivers need is loaded by nodes that have them.
+    splitting: true,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    conditions: ['@skep/source'],
+    // Native parts, which their owners do without.
+    external: ['*.node', 'cpu-features'],
+    banner: { js: COMMON_JS },
+    logLevel: 'error',
+  });
+  return join(dir, 'member.mjs');
+}
