@@ -43,6 +43,8 @@ export class Snapshots {
   #taking: Promise<unknown> = Promise.resolve();
   /** While set, the newest snapshot is being made so: nobody reads it before. */
   #adopting: Promise<unknown> = Promise.resolve();
+  /** The newest snapshot, as long as the storage could not make it its own. */
+  #unadopted: { readonly snapshot: SnapshotDescription; readonly keepFrom: LogIndex } | undefined;
   #receiving: Receiving | undefined;
   /** What is on its way to each member, the latest of them. */
   readonly #shipped = new Map<MemberId, InstallSnapshot>();
@@ -91,6 +93,7 @@ export class Snapshots {
     let outcome: 'delivered' | 'failed' = 'failed';
     try {
       await this.#adopting;
+      await this.#adoptAgain();
       await transport.sendSnapshot(message, storage.readSnapshot(snapshot));
       outcome = 'delivered';
     } catch (error) {
@@ -219,6 +222,14 @@ export class Snapshots {
     }
   }
 
+  /** A storage that had no room to make the newest snapshot its own is asked once more: others wait for it. */
+  async #adoptAgain(): Promise<void> {
+    const again = this.#unadopted;
+    if (again === undefined || again.snapshot.index !== this.#parts.core.status.snapshotIndex) return;
+    await this.#stored(this.#parts.storage.compact(again.snapshot, again.keepFrom));
+    if (this.#unadopted === again) this.#unadopted = undefined;
+  }
+
   /** Makes a completed snapshot the newest, in the core and in the storage. */
   async #adopt(snapshot: SnapshotDescription, discard: boolean): Promise<void> {
     const { core, storage } = this.#parts;
@@ -227,7 +238,9 @@ export class Snapshots {
     const keepFrom = discard ? snapshot.index + 1 : kept;
     const adopting = storage.compact(snapshot, keepFrom);
     this.#adopting = adopting.catch(() => {});
+    this.#unadopted = { snapshot, keepFrom };
     await this.#stored(adopting);
+    this.#unadopted = undefined;
     this.#discarded = Math.max(this.#discarded, keepFrom - 1);
   }
 }

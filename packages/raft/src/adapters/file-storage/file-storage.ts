@@ -297,7 +297,8 @@ export class FileStorage implements RaftStorage {
 
   #takeBack(durable: LogPlace): void {
     this.#accepted = durable;
-    this.#retryFrom = this.#pending[0];
+    // A compaction that is refused has no number: what has to come again stays what it was.
+    this.#retryFrom = this.#pending[0] ?? this.#retryFrom;
     this.#pending = [];
   }
 
