@@ -12,6 +12,7 @@ export type { CommandForwarder, CommandRequest, CommandResponse } from './cluste
 export type { Configs } from './cluster/configs.ts';
 export type { CommandOptions, VersionedCommandOptions } from './cluster/control.ts';
 export { type Endpoint, EndpointFeed, type Endpoints } from './cluster/endpoints.ts';
+export type { ExecChunk, ExecSession } from './cluster/exec-session.ts';
 export type { ExplainedDecision, TaskExplanation } from './cluster/explain.ts';
 export { LiveStream } from './cluster/live-stream.ts';
 export type { LocalNode, LocalNodeOptions } from './cluster/local-node.ts';
@@ -32,9 +33,10 @@ export type {
 } from './cluster/readers.ts';
 export type { SealedRecords } from './cluster/sealed-records.ts';
 export type { Secrets } from './cluster/secrets.ts';
+export type { ServiceLogChunk } from './cluster/service-logs.ts';
 export type { ServiceStatus } from './cluster/service-status.ts';
 export type { ServiceGoal, Services, ServiceUpdate } from './cluster/services.ts';
-export type { Tasks } from './cluster/tasks.ts';
+export type { TaskExecOptions, Tasks } from './cluster/tasks.ts';
 export { Watch, type WatchEvent, type WatchOptions } from './cluster/watch.ts';
 export type { WatchFilter } from './cluster/watch-filter.ts';
 export {

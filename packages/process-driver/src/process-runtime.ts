@@ -5,6 +5,8 @@
 
 import {
   DriverError,
+  type ExecOptions,
+  type ExecOutput,
   type ExecResult,
   type LogChunk,
   type LogOptions,
@@ -16,6 +18,7 @@ import {
 import { removeMemoryFiles, writeMemoryFiles } from '@skep/core/node';
 import type { RuntimeStatus, TaskPort } from './core-types.ts';
 import { runBeside } from './exec.ts';
+import { interactBeside } from './exec-interactive.ts';
 import type { OpenNode } from './open-node.ts';
 import { PORT_RANGE } from './options.ts';
 import { isPortFree, releasePort, takeFreePort, takePublishedPort } from './port-book.ts';
@@ -91,6 +94,25 @@ export class ProcessRuntime implements TaskRuntime {
         signal: linked,
       });
     });
+  }
+
+  async *execInteractive(
+    command: readonly string[],
+    options: ExecOptions,
+  ): AsyncGenerator<ExecOutput, void, undefined> {
+    const { signal, tty = false, input } = options;
+    if (!this.#node.options.anyCommand) {
+      throw new DriverError("exec: is not allowed here: the driver's owner has not set anyCommand");
+    }
+    if (tty) throw new DriverError('exec: tty: processes have no terminals here; ask without one');
+    const { env, dir, executable, args } = await this.#node.operation(signal, async () => {
+      await this.#claimOfRunning();
+      const place = this.#environment(await this.#meta());
+      const [name = '', ...rest] = command;
+      const path = place.env['PATH'] ?? DEFAULT_PATH;
+      return { ...place, executable: findExecutable(name, { dir: place.dir, path }), args: rest };
+    });
+    yield* interactBeside(executable, args, { env, dir, input, signal });
   }
 
   async *logs(options: LogOptions): AsyncGenerator<LogChunk> {

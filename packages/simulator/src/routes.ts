@@ -189,6 +189,10 @@ export class AgentRoute implements DispatcherPort {
         this.#calls.stream(manager, agent, {
           [Symbol.asyncIterator]: () => calls.logs(id, options)[Symbol.asyncIterator](),
         }),
+      execInteractive: (id, command, options) =>
+        this.#calls.stream(manager, agent, {
+          [Symbol.asyncIterator]: () => calls.execInteractive(id, command, options)[Symbol.asyncIterator](),
+        }),
     };
   }
 }

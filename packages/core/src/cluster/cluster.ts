@@ -30,6 +30,7 @@ import { ChangeFeed } from '../state/change-feed.ts';
 import { Replica } from '../state/replica.ts';
 import type { DispatcherPort } from '../worker/dispatcher-port.ts';
 import type { ProbeNetwork } from '../worker/health/probe.ts';
+import type { AgentForwarder } from './agent-route.ts';
 import type { ClusterHealth } from './cluster-health.ts';
 import {
   type CommandForwarder,
@@ -76,6 +77,8 @@ export interface ClusterOptions extends WaitOptions {
   readonly id?: ClusterId;
   /** The way of commands to the member that leads, where another one does. Without it they are refused here. */
   readonly forwarder?: CommandForwarder;
+  /** The way to the agents of nodes, where another member leads. Without it they can only be asked at the leader. */
+  readonly agents?: AgentForwarder;
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -122,7 +125,7 @@ export class Cluster implements AsyncDisposable {
     this.dispatcher = new LeaderDispatcher(control.manager);
     const { forwarder } = parts.options;
     const collections = {
-      services: new Services(control),
+      services: new Services(control, (id, wanted) => this.tasks.logs(id, wanted)),
       nodes: new Nodes(control),
       networks: new Networks(control),
       secrets: new Secrets(control),
@@ -135,7 +138,7 @@ export class Cluster implements AsyncDisposable {
     this.#collections = collections;
     this.services = routed('services');
     this.nodes = routed('nodes');
-    this.tasks = new Tasks(control);
+    this.tasks = new Tasks(control, parts.options.agents);
     this.networks = routed('networks');
     this.secrets = routed('secrets');
     this.configs = routed('configs');

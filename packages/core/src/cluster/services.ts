@@ -1,5 +1,6 @@
 /** `cluster.services`: what users ask for, and how far it has come. */
 
+import type { LogOptions } from '../driver/runtime-driver.ts';
 import { InvalidSpecError, NotFoundError, type SpecIssue } from '../errors.ts';
 import { checkRef, findService } from '../manager/api/find.ts';
 import {
@@ -22,6 +23,7 @@ import type { ClusterState } from '../state/cluster-state.ts';
 import { again } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
 import { ServiceReader } from './readers.ts';
+import { type ReadTask, type ServiceLogChunk, serviceLogs } from './service-logs.ts';
 import { serviceRequest } from './service-request.ts';
 import { type ServiceStatus, serviceStatus } from './service-status.ts';
 
@@ -36,10 +38,13 @@ export type ServiceGoal = 'running' | 'removed' | ((status: ServiceStatus) => bo
 /** The services of a cluster. */
 export class Services extends ServiceReader {
   readonly #control: Control;
+  readonly #readTask: ReadTask;
 
-  constructor(control: Control) {
+  /** @param readTask Reads the output of one task. */
+  constructor(control: Control, readTask: ReadTask) {
     super(() => control.state);
     this.#control = control;
+    this.#readTask = readTask;
   }
 
   /**
@@ -150,6 +155,18 @@ export class Services extends ServiceReader {
     const told = typeof goal === 'string' ? goal : 'as asked for';
     const concerns = (changes: ChangeSet) => concernsService(changes, id);
     return this.#control.until(`service ${ref} ${told}`, options, look, { concerns, reasons });
+  }
+
+  /**
+   * What all tasks of a service printed, oldest first; with `follow`, then what they print, also those that come later,
+   * until the signal aborts. `tail` counts lines of each task. Any member can be asked.
+   *
+   * @throws NotFoundError; what reading a task's output throws; PreconditionError at the end, naming tasks whose node
+   *   is not connected.
+   */
+  async *logs(ref: string, options: LogOptions & WaitOptions = {}): AsyncIterable<ServiceLogChunk> {
+    const { id } = findService(this.#control.state, ref);
+    yield* serviceLogs(this.#control, id, this.#readTask, options);
   }
 
   #requester(update: ServiceUpdate): (service: Service) => ServiceRequest {

@@ -105,6 +105,27 @@ export interface ExecResult {
   readonly output: string;
 }
 
+/** What somebody puts into a command that runs beside a task. The end of the input is the command's end of file. */
+export type ExecInput =
+  | { readonly kind: 'data'; readonly data: Uint8Array }
+  /** The terminal has another size now. Means nothing without one. */
+  | { readonly kind: 'resize'; readonly columns: number; readonly rows: number };
+
+/** What a command gives back. The exit code comes last, and once. */
+export type ExecOutput =
+  | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
+  | { readonly kind: 'exit'; readonly exitCode: number };
+
+/** How to run a command that somebody works with. */
+export interface ExecOptions {
+  /** Give it a terminal. Both outputs come as one then. Default false. */
+  readonly tty?: boolean;
+  /** Read no faster than the command takes it. */
+  readonly input: AsyncIterable<ExecInput>;
+  /** Ends the command. */
+  readonly signal: AbortSignal;
+}
+
 /** One task's runtime, whether it exists yet or not. Making this handle does nothing. */
 export interface TaskRuntime {
   /** Fetches and creates what the task needs, without starting it. */
@@ -126,6 +147,13 @@ export interface TaskRuntime {
   watchHealth?(options: { readonly onHealthy: () => void; readonly signal: AbortSignal }): Promise<string>;
   /** Present when the driver's description says `exec`. */
   exec?(command: readonly string[], options: { readonly signal: AbortSignal }): Promise<ExecResult>;
+  /**
+   * The same with both ways open while it runs. Output comes as fast as it is read. May be absent where `exec` is
+   * present.
+   *
+   * @throws DriverError, also when `tty` is asked for and the driver has no terminals.
+   */
+  execInteractive?(command: readonly string[], options: ExecOptions): AsyncIterable<ExecOutput>;
   /** Present when the driver's description says `stats`. */
   stats?(options: { readonly signal: AbortSignal }): Promise<TaskStats>;
 }

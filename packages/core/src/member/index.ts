@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+export type { AgentForwarder } from '../cluster/agent-route.ts';
 export type { CommandForwarder, CommandRequest, CommandResponse } from '../cluster/command-forwarder.ts';
 export type { SealedRecords } from '../cluster/sealed-records.ts';
 export { asId, newId, type SessionId } from '../model/ids.ts';

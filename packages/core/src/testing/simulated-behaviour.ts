@@ -3,7 +3,7 @@
  * the simulated host and driver play it.
  */
 
-import type { ExecResult, LogChunk } from '../driver/runtime-driver.ts';
+import type { ExecOptions, ExecOutput, ExecResult, LogChunk } from '../driver/runtime-driver.ts';
 
 /** A duration in milliseconds, or the bounds between which each one is drawn. */
 export type SimulatedDuration = number | readonly [minMs: number, maxMs: number];
@@ -53,6 +53,8 @@ export interface SimulatedBehaviour {
   /** Answers `exec`. Default: code 0 when healthy, 1 when not, and no output. */
   readonly exec?: (command: readonly string[], ageMs: number) => ExecResult;
   readonly execMs?: SimulatedDuration;
+  /** A command that somebody works with. Default: prints what `exec` answers, and ends with its code. */
+  readonly execInteractive?: (command: readonly string[], options: ExecOptions) => AsyncIterable<ExecOutput>;
   /** What it prints, at which age. Default nothing. */
   readonly output?: readonly {
     readonly afterMs?: number;

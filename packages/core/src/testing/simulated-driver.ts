@@ -6,6 +6,8 @@
 
 import type {
   DriverContext,
+  ExecOptions,
+  ExecOutput,
   ExecResult,
   LogChunk,
   LogOptions,
@@ -125,6 +127,7 @@ export class SimulatedDriver implements RuntimeDriver {
       logs: (options) => this.#logs(task.id, options),
       exec: (command, options) =>
         step('exec', ({ signal }) => this.#exec(task.id, command, behaviour, signal))(options),
+      execInteractive: (command, options) => this.#execInteractive(task.id, command, behaviour, options),
       stats: step('stats', () => this.#stats(task.id, behaviour)),
     };
   }
@@ -251,6 +254,23 @@ export class SimulatedDriver implements RuntimeDriver {
     await this.#pass(behaviour.execMs, signal);
     this.#running(id);
     return this.host.exec(id, command);
+  }
+
+  async *#execInteractive(
+    id: TaskId,
+    command: readonly string[],
+    behaviour: SimulatedBehaviour,
+    options: ExecOptions,
+  ): AsyncGenerator<ExecOutput, void, undefined> {
+    this.#running(id);
+    if (behaviour.execInteractive) {
+      yield* behaviour.execInteractive(command, options);
+      return;
+    }
+    const run = (signal: AbortSignal) => this.#exec(id, command, behaviour, signal);
+    const { exitCode, output } = await this.#operation(options.signal, run);
+    if (output !== '') yield { kind: 'output', stream: 'stdout', data: new TextEncoder().encode(output) };
+    yield { kind: 'exit', exitCode };
   }
 
   async #stats(id: TaskId, behaviour: SimulatedBehaviour): Promise<TaskStats> {

@@ -6,7 +6,7 @@
 
 import type { DriverContext, RuntimeDriver } from '../driver/runtime-driver.ts';
 import { ClosedError, DriverError } from '../errors.ts';
-import type { NodeId } from '../model/ids.ts';
+import type { NodeId, SessionId } from '../model/ids.ts';
 import type { Node, NodeDescription } from '../model/objects.ts';
 import { plainEqual } from '../model/plain-equal.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
@@ -101,6 +101,11 @@ export class Agent {
   /** The node as the managers saw it last; undefined before the first session. */
   get node(): Node | undefined {
     return this.#node;
+  }
+
+  /** Its present session; undefined while it has none. */
+  get sessionId(): SessionId | undefined {
+    return this.#session?.id;
   }
 
   /** Why there is no session just now, in the words of the driver or the managers; undefined while there is one. */

@@ -3,7 +3,15 @@
  * function call, between machines an RPC. Nothing of the state or of the log shows through it.
  */
 
-import type { ExecResult, LogChunk, LogOptions, TaskFile, TaskStats } from '../driver/runtime-driver.ts';
+import type {
+  ExecOptions,
+  ExecOutput,
+  ExecResult,
+  LogChunk,
+  LogOptions,
+  TaskFile,
+  TaskStats,
+} from '../driver/runtime-driver.ts';
 import type { NodeId, SessionId, TaskId } from '../model/ids.ts';
 import type { Node, NodeDescription, Task, TaskStatus } from '../model/objects.ts';
 
@@ -59,6 +67,7 @@ export interface StatusReport {
 export interface WorkerCalls {
   logs(id: TaskId, options: LogOptions): AsyncIterable<LogChunk>;
   exec(id: TaskId, command: readonly string[], signal: AbortSignal): Promise<ExecResult>;
+  execInteractive(id: TaskId, command: readonly string[], options: ExecOptions): AsyncIterable<ExecOutput>;
   stats(id: TaskId, signal: AbortSignal): Promise<TaskStats>;
 }
 

@@ -50,7 +50,7 @@ export function checkIssues(answer: unknown): readonly SpecIssue[] {
 }
 
 const RUNTIME_STEPS = ['prepare', 'start', 'wait', 'stop', 'remove', 'logs'] as const;
-const RUNTIME_EXTRAS = ['exec', 'stats'] as const;
+const RUNTIME_EXTRAS = ['exec', 'execInteractive', 'stats'] as const;
 
 /**
  * The answer to `runtime`: a handle with all steps. It is passed on as it is, since its steps may use `this`.

@@ -7,7 +7,15 @@
  * state, does.
  */
 
-import type { ExecResult, LogChunk, LogOptions, RecoveredTask, TaskStats } from '../driver/runtime-driver.ts';
+import type {
+  ExecOptions,
+  ExecOutput,
+  ExecResult,
+  LogChunk,
+  LogOptions,
+  RecoveredTask,
+  TaskStats,
+} from '../driver/runtime-driver.ts';
 import { DriverError } from '../errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import { sleep } from '../runtime/clock.ts';
@@ -88,6 +96,18 @@ export class Worker implements WorkerCalls {
     const runtime = this.#executor(id).runtime();
     if (!runtime.exec) throw new DriverError("this node's driver can't run commands beside a task");
     return checkExec(await runtime.exec(command, { signal }));
+  }
+
+  async *execInteractive(
+    id: TaskId,
+    command: readonly string[],
+    options: ExecOptions,
+  ): AsyncGenerator<ExecOutput, void, undefined> {
+    const runtime = this.#executor(id).runtime();
+    if (!runtime.execInteractive) {
+      throw new DriverError("this node's driver can't run commands beside a task that somebody works with");
+    }
+    yield* runtime.execInteractive(command, options);
   }
 
   async stats(id: TaskId, signal: AbortSignal): Promise<TaskStats> {

@@ -4,13 +4,17 @@
  */
 
 import type { TaskId } from '@skep/core';
-import type { ExecResult, LogChunk, LogOptions, TaskStats } from '@skep/core/driver';
+import type { ExecOptions, ExecOutput, ExecResult, LogChunk, LogOptions, TaskStats } from '@skep/core/driver';
 import { SessionError, type WorkerCalls } from '@skep/core/member';
 import { NodeError } from '../errors.ts';
+import { decodedBy } from '../rpc/method.ts';
 import { fromWireError } from '../rpc/wire-error.ts';
 import { Mailbox } from './mailbox.ts';
 import type { FromAnswerer, ToAgent } from './methods.ts';
-import type { WorkerAsk } from './worker-ask.ts';
+import { agentOutput, logChunk, type WireInput, type WireOutput, type WorkerAsk } from './worker-ask.ts';
+
+const decodeOutput = decodedBy<WireOutput>(agentOutput);
+const decodeChunk = decodedBy<LogChunk>(logChunk);
 
 interface Asked {
   readonly answers: Mailbox<unknown>;
@@ -30,7 +34,35 @@ export class AgentCalls implements WorkerCalls {
   }
 
   async *logs(task: TaskId, { signal, ...range }: LogOptions): AsyncGenerator<LogChunk, void, undefined> {
-    yield* this.#ask({ kind: 'logs', task, range }, new Mailbox(), signal) as AsyncGenerator<LogChunk>;
+    const answers = this.#ask({ kind: 'logs', task, range }, new Mailbox(), signal);
+    for await (const answer of answers) yield decodeChunk(answer);
+  }
+
+  /** The agent says when it has taken a piece of the input, so that only one is ever on its way. */
+  async *execInteractive(
+    task: TaskId,
+    command: readonly string[],
+    { tty = false, input, signal }: ExecOptions,
+  ): AsyncGenerator<ExecOutput, void, undefined> {
+    const inputs = new Mailbox<WireInput>();
+    let onTaken = () => {};
+    const feed = async () => {
+      for await (const piece of input) {
+        const taken = new Promise<void>((resolve) => {
+          onTaken = resolve;
+        });
+        await inputs.put(piece);
+        await taken;
+      }
+      await inputs.put({ kind: 'end' });
+    };
+    feed().catch(() => inputs.end());
+    const ask: WorkerAsk = { kind: 'execInteractive', task, command: [...command], tty };
+    for await (const answer of this.#ask(ask, inputs, signal)) {
+      const output = decodeOutput(answer);
+      if (output.kind === 'taken') onTaken();
+      else yield output;
+    }
   }
 
   async exec(task: TaskId, command: readonly string[], signal: AbortSignal): Promise<ExecResult> {

@@ -1,7 +1,13 @@
-import { SimulatedDriver } from '@skep/core/testing';
+import { readdir, readFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { join as joinPath } from 'node:path';
+import { SimulatedDriver, type SimulatedHostOptions } from '@skep/core/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SkepNode } from '../node/skep-node.ts';
 import { Machines, simulatedDriver, until } from '../test-support/machines.ts';
+import { codeOf } from '../test-support/test-cluster.ts';
+import { runCommand, type ToCommand } from './agent-forwarding.ts';
+import { followAssignments } from './methods.ts';
 
 let machines: Machines;
 
@@ -19,14 +25,18 @@ interface Worker {
 }
 
 /** Managers without drivers, and workers that have one each. */
-async function aCluster(managerCount: number, workerCount: number) {
+async function aCluster(
+  managerCount: number,
+  workerCount: number,
+  images: SimulatedHostOptions['images'] = {},
+) {
   const first = await machines.init('one', { hostname: 'manager-1' });
   const managers = [first];
   for (let n = 2; n <= managerCount; n++)
     managers.push(await machines.join(`manager-${n}`, 'manager', first));
   const workers: Worker[] = [];
   for (let n = 1; n <= workerCount; n++) {
-    const driver = simulatedDriver();
+    const driver = simulatedDriver({ images });
     workers.push({ node: await machines.join(`worker-${n}`, 'worker', first, { driver }), driver });
   }
   return { first, managers, workers };
@@ -64,6 +74,186 @@ describe('given three managers and two workers on loopback', () => {
     expect(running(workers)).toEqual(expect.arrayContaining(before));
     for (const { driver } of workers) {
       for (const { starts } of driver.runtimes()) expect(starts).toBe(1);
+    }
+  });
+});
+
+/** A way to a manager that can be cut. */
+class Cable {
+  readonly #sockets = new Set<Socket>();
+  readonly #server = createServer((near) => this.#join(near));
+  target = { host: '', port: 0 };
+  isCut = false;
+
+  async open(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    const bound = this.#server.address();
+    return `127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`;
+  }
+
+  cut(): void {
+    this.isCut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.cut();
+    this.#server.close();
+  }
+
+  #join(near: Socket): void {
+    if (this.isCut) {
+      near.destroy();
+      return;
+    }
+    const far = connect(this.target);
+    for (const socket of [near, far]) {
+      this.#sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.pipe(far);
+    far.pipe(near);
+  }
+}
+
+describe('given a worker whose way to the managers is cut', () => {
+  it('when it is back soon, then its tasks ran on, and nothing was evicted', async () => {
+    const cable = new Cable();
+    try {
+      const one = await machines.init('one', { advertise: await cable.open() });
+      const [host = '', port] = one.manager.listen.split(':');
+      cable.target = { host, port: Number(port) };
+      const driver = simulatedDriver();
+      const worker = await machines.join('worker', 'worker', one, { driver });
+      await one.cluster.services.create(web(2));
+      await one.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+      const states: string[] = [];
+      const watching = one.cluster.watch({ kind: 'node' }).subscribe((event) => {
+        if ('object' in event) states.push(event.object.status.state);
+      });
+      const before = worker.agent?.sessionId;
+      cable.cut();
+      await until(() => worker.agent?.sessionId === undefined);
+      expect(driver.host.running()).toHaveLength(2);
+      cable.isCut = false;
+      await until(() => worker.agent?.sessionId !== undefined);
+      expect(worker.agent?.sessionId).not.toBe(before);
+      const status = await one.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+      watching.unsubscribe();
+      expect(status.running).toBe(2);
+      expect(states).not.toContain('down');
+      expect(driver.runtimes().map(({ starts }) => starts)).toEqual([1, 1]);
+    } finally {
+      cable.close();
+    }
+  });
+});
+
+/** Gives back what it is given, in capitals, and ends with 7. */
+const loud: NonNullable<SimulatedHostOptions['images']>[string] = {
+  output: [{ line: 'one' }, { line: 'two' }],
+  async *execInteractive(_, { input }) {
+    for await (const piece of input) {
+      const text =
+        piece.kind === 'data' ? new TextDecoder().decode(piece.data) : `${piece.columns}x${piece.rows}`;
+      yield { kind: 'output', stream: 'stdout', data: new TextEncoder().encode(text.toUpperCase()) };
+    }
+    yield { kind: 'exit', exitCode: 7 };
+  },
+};
+
+describe('given tasks on workers, asked about at any manager', () => {
+  it("when a service's output is read, then that of all tasks comes, from the leader and from a follower", async () => {
+    const { managers } = await aCluster(2, 2, { web: loud });
+    await managers[0]?.cluster.services.create(web(4));
+    for (const { cluster } of managers) {
+      await cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+      const lines: string[] = [];
+      const tasks = new Set<string>();
+      for await (const { data, taskId } of cluster.services.logs('web')) {
+        lines.push(new TextDecoder().decode(data).trim());
+        tasks.add(taskId);
+      }
+      expect([lines.sort(), tasks.size]).toEqual([[...Array(4).fill('one'), ...Array(4).fill('two')], 4]);
+      const [task] = cluster.tasks.list();
+      expect((await cluster.tasks.stats(task?.id ?? '')).cpus).toBeGreaterThan(0);
+    }
+  });
+
+  it('when a command is run beside a task, then input, size, output and exit code pass, and errors are told', async () => {
+    const { managers } = await aCluster(2, 1, { web: loud });
+    await managers[0]?.cluster.services.create(web(1));
+    for (const { cluster } of managers) {
+      await cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+      const [task] = cluster.tasks.list();
+      const session = await cluster.tasks.exec(task?.id ?? '', ['shout'], { tty: true });
+      const telling = session.text();
+      await session.write('hello ');
+      await session.resize(80, 24);
+      await session.write(' you');
+      session.endInput();
+      expect(await telling).toEqual({ exitCode: 7, stdout: 'HELLO 80X24 YOU', stderr: '' });
+      await expect(cluster.tasks.exec(task?.id ?? '', [])).rejects.toThrow('command');
+    }
+  });
+
+  it('when a worker asks to run a command, then it is refused', async () => {
+    const { first, workers } = await aCluster(1, 1, { web: loud });
+    const { nodeId, link } = workers[0]?.node ?? expect.unreachable();
+    await first.cluster.services.create(web(1));
+    await first.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+    const [task] = first.cluster.tasks.list();
+    const begin = {
+      kind: 'begin' as const,
+      node: nodeId,
+      ask: {
+        kind: 'execInteractive' as const,
+        task: task?.id ?? expect.unreachable(),
+        command: ['id'],
+        tty: false,
+      },
+    } satisfies ToCommand;
+    const running = await link.duplex(
+      runCommand,
+      (async function* () {
+        yield begin;
+      })(),
+    );
+    expect(await codeOf(running[Symbol.asyncIterator]().next())).toBe('WRONG_ROLE');
+  });
+});
+
+describe('given secrets', () => {
+  it("when a node asks with another's session, then it gets nothing; and no disk or event has a value in clear", async () => {
+    const { first, workers } = await aCluster(1, 2);
+    const value = 'a value that nobody may see 4711';
+    await first.cluster.secrets.create({ name: 'pw' }, new TextEncoder().encode(value));
+    await first.cluster.services.create({
+      name: 'web',
+      replicas: 1,
+      task: { image: 'web', secrets: [{ name: 'pw' }] },
+    });
+    await first.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+    const has = workers.find(({ driver }) => driver.host.running().length > 0) ?? expect.unreachable();
+    const hasNot = workers.find((each) => each !== has) ?? expect.unreachable();
+    const [runtime] = has.driver.host.running();
+    expect(new TextDecoder().decode(runtime?.task.files[0]?.data)).toBe(value);
+    // Sessions are looked up by the caller's certificate: that of another node is none of the caller's.
+    const session = has.node.agent?.sessionId ?? expect.unreachable();
+    const stolen = await hasNot.node.link.serverStream(followAssignments, { session });
+    expect(await codeOf(stolen[Symbol.asyncIterator]().next())).toBe('session-invalid');
+    for (const name of ['one', 'worker-1', 'worker-2']) {
+      const dir = await machines.dirOf(name);
+      for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+        if (!entry.isFile()) continue;
+        const content = await readFile(joinPath(entry.parentPath, entry.name));
+        expect([entry.name, content.includes(value)]).toEqual([entry.name, false]);
+      }
     }
   });
 });

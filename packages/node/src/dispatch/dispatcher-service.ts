@@ -3,11 +3,12 @@
  * the caller's certificate says.
  */
 
-import type { Cluster, Logger, NodeId } from '@skep/core';
+import { type Cluster, type Logger, type NodeId, PreconditionError } from '@skep/core';
 import { type DispatcherPort, type Session, SessionError, type SessionId } from '@skep/core/member';
 import { NodeError } from '../errors.ts';
 import type { NodeCall, RpcServer } from '../rpc/server.ts';
 import { AgentCalls } from './agent-calls.ts';
+import { serveForwardedAsks } from './agent-forwarding.ts';
 import { partsOf } from './assignment-parts.ts';
 import { Mailbox } from './mailbox.ts';
 import {
@@ -50,6 +51,11 @@ export class DispatcherService {
       await this.#dispatcher.reportStatus(caller.identity.nodeId, session, reports);
     });
     server.serve(answerCall, (answers, call) => this.#answered(answers, call));
+    serveForwardedAsks(server, (nodeId) => {
+      const open = this.#open.get(nodeId);
+      if (open === undefined) throw new PreconditionError(`node ${nodeId} is not connected now`);
+      return open.calls;
+    });
   }
 
   async *#session(

@@ -1,5 +1,6 @@
 /** One session of this node's agent, held open by a stream to the managers for as long as both live. */
 
+import { setMaxListeners } from 'node:events';
 import {
   type AssignmentsMessage,
   type Session,
@@ -48,6 +49,8 @@ export class RemoteSession implements Session {
   static async open(link: ManagerLink, request: SessionRequest, signal: AbortSignal): Promise<RemoteSession> {
     const { description, address, calls } = request;
     const life = new AbortController();
+    // Every call that the managers make listens to it.
+    setMaxListeners(0, life.signal);
     const giveUp = () => life.abort(signal.reason);
     signal.addEventListener('abort', giveUp, { once: true });
     if (signal.aborted) giveUp();

@@ -7,6 +7,7 @@ import { type Clock, Cluster, type ClusterId, type Logger, type NodeId, type Ran
 import { sleep } from '@skep/core/member';
 import { isVoter } from '@skep/raft';
 import type { RaftEventLog } from '@skep/raft/event-log';
+import { agentForwarder } from '../dispatch/agent-forwarding.ts';
 import { DispatcherService } from '../dispatch/dispatcher-service.ts';
 import { isNodeError, NodeError, type NodeErrorCode } from '../errors.ts';
 import { serveCertificates } from '../membership/certificate-service.ts';
@@ -196,6 +197,7 @@ export class ManagerPart {
     if (signal.aborted) onAbort();
     const opened = Cluster.open({
       ...{ log, clock, random, logger, id: clusterId, forwarder: commandForwarder(leader) },
+      agents: agentForwarder(leader),
       signal: opening.signal,
     });
     opened.catch(() => {});

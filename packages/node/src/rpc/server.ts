@@ -4,6 +4,7 @@
  * the leader.
  */
 
+import { setMaxListeners } from 'node:events';
 import {
   type ClientHttp2Stream,
   performServerHandshake,
@@ -82,6 +83,8 @@ export class RpcServer {
   constructor(parts: RpcServerParts) {
     this.#parts = parts;
     this.#logger = parts.logger ?? silentLogger;
+    // Every call that is open listens to it.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** Answers a method from now on. */

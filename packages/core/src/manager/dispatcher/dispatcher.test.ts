@@ -16,6 +16,7 @@ const task = (id: string) => asId<TaskId>(id);
 const calls: WorkerCalls = {
   logs: () => (async function* () {})(),
   exec: () => Promise.resolve({ exitCode: 0, output: '' }),
+  execInteractive: () => (async function* () {})(),
   stats: () => Promise.resolve({ at: 0, cpus: 0, memoryBytes: 0 }),
 };
 
