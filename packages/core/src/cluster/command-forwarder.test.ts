@@ -18,7 +18,17 @@ afterEach(async () => {
 });
 
 /** What a member answers by itself, from the state that it has. */
-const READS = new Set(['constructor', 'inspect', 'list', 'status', 'waitFor', 'get', 'count', 'onChange']);
+const READS = new Set([
+  'constructor',
+  'inspect',
+  'list',
+  'status',
+  'waitFor',
+  'get',
+  'count',
+  'onChange',
+  'logs',
+]);
 
 describe('given the collections of a cluster', () => {
   it('then each of their commands can be sent to the leader', () => {
