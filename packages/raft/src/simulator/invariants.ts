@@ -82,8 +82,7 @@ export class Invariants {
     const isNews = !isSameLife || before === undefined || committed > before.committed;
     if (isNews) this.#observeCommit(member, status, isSameLife ? (before?.committed ?? 0) : 0);
     if (isLeader && isNews && isSameLife && before?.isLeader) {
-      // Within one event a commit comes before a change of the configuration, if both happen.
-      this.#checkDurableQuorum(status, before.configuration, members);
+      this.#checkDurableQuorums(status, before, members);
     }
     this.#seen.set(id, {
       life,
@@ -202,16 +201,34 @@ export class Invariants {
     this.#committedUpTo = Math.max(this.#committedUpTo, committed);
   }
 
-  /** What a leader commits is on the disks of a majority, of each half in a joint configuration. */
-  #checkDurableQuorum(
+  /**
+   * What a leader commits is on the disks of a quorum of the configuration in force. One event may commit up to the end
+   * of a joint configuration, append the one that leaves it, and commit that too where its voters have it already: each
+   * entry counts under the configuration that was the newest in the log when it was committed.
+   */
+  #checkDurableQuorums(
     status: RaftStatus,
-    configuration: Configuration,
+    before: Seen,
     members: ReadonlyMap<MemberId, ObservedMember>,
   ): void {
-    const { committed, id } = status;
+    const { committed, configurationIndex, id } = status;
     const term = this.#committed[committed]?.term;
     if (term !== status.term)
       this.#fail(`${id} committed ${committed} of term ${term} in term ${status.term}`);
+    const isUnderNew = configurationIndex !== before.configurationIndex && committed >= configurationIndex;
+    if (isUnderNew) this.#checkDurableQuorum(id, committed, status.configuration, members);
+    const underOld = isUnderNew ? configurationIndex - 1 : committed;
+    if (underOld > before.committed) this.#checkDurableQuorum(id, underOld, before.configuration, members);
+  }
+
+  /** This entry is on the disks of a majority, of each half in a joint configuration. */
+  #checkDurableQuorum(
+    id: MemberId,
+    committed: LogIndex,
+    configuration: Configuration,
+    members: ReadonlyMap<MemberId, ObservedMember>,
+  ): void {
+    const term = this.#committed[committed]?.term;
     const holds = (voter: MemberId): boolean => {
       const entry = members.get(voter)?.disk.entryAt(committed);
       return entry === 'snapshot' || (entry !== undefined && entry.term === term);
