@@ -11,7 +11,7 @@ export type { ClusterHealth } from './cluster/cluster-health.ts';
 export type { CommandForwarder, CommandRequest, CommandResponse } from './cluster/command-forwarder.ts';
 export type { Configs } from './cluster/configs.ts';
 export type { CommandOptions, VersionedCommandOptions } from './cluster/control.ts';
-export { type Endpoint, EndpointFeed, type Endpoints } from './cluster/endpoints.ts';
+export { EndpointFeed } from './cluster/endpoints.ts';
 export type { ExecChunk, ExecSession } from './cluster/exec-session.ts';
 export type { ExplainedDecision, TaskExplanation } from './cluster/explain.ts';
 export { LiveStream } from './cluster/live-stream.ts';
@@ -95,6 +95,7 @@ export { drain, lose, type PlanAction, type Plannable, scale } from './manager/p
 export type { NewNode, Remedy, RemedyChange } from './manager/scheduler/remedy.ts';
 export { type Constraint, checkConstraints, parseConstraint } from './model/constraint.ts';
 export type { Difference } from './model/differences.ts';
+export type { Endpoint, Endpoints } from './model/endpoint.ts';
 export type {
   ClusterId,
   CommandId,
@@ -121,6 +122,7 @@ export type {
   Service,
   ServiceEndpoint,
   Task,
+  TaskLeaving,
   TaskPort,
   TaskStatus,
 } from './model/objects.ts';

@@ -114,6 +114,14 @@ export class AgentRoute implements DispatcherPort {
     return this.#ask(session, (port) => port.reportStatus(nodeId, session, reports));
   }
 
+  confirmEndpoints(nodeId: NodeId, session: SessionId, index: number): Promise<void> {
+    return this.#ask(session, (port) => port.confirmEndpoints(nodeId, session, index));
+  }
+
+  leave(nodeId: NodeId, session: SessionId): Promise<void> {
+    return this.#ask(session, (port) => port.leave(nodeId, session));
+  }
+
   async closeSession(nodeId: NodeId, session: SessionId): Promise<void> {
     await this.#ask(session, (port) => port.closeSession(nodeId, session));
     this.#homes.delete(session);
@@ -142,6 +150,7 @@ export class AgentRoute implements DispatcherPort {
       id: session.id,
       messages: this.#calls.stream(this.#from, home, session.messages),
       assignments: this.#calls.stream(this.#from, home, session.assignments),
+      endpoints: this.#calls.stream(this.#from, home, session.endpoints),
     };
   }
 

@@ -5,9 +5,10 @@ import { asId } from '../model/ids.ts';
 import { Lifetime } from '../runtime/lifetime.ts';
 import { ChangeFeed } from '../state/change-feed.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
+import { endpointsOf } from '../state/endpoints.ts';
 import { aLedger } from '../testing/a-ledger.ts';
 import { aCluster, type StateBuilder } from '../testing/state-builder.ts';
-import { EndpointFeed, endpointsOf } from './endpoints.ts';
+import { EndpointFeed } from './endpoints.ts';
 
 const tasksOf = (state: ClusterState) => {
   const web = state.serviceByName('web');
@@ -35,6 +36,7 @@ describe('given a service with two running tasks', () => {
     ['one fails', (built) => built.withStatus(['web-1'], 'failed'), ['web-2']],
     ['one is told to stop', (built) => built.withDesired(['web-1'], 'shutdown'), ['web-2']],
     ["one's node is down", (built) => built.withNodeState('node-2', 'down'), ['web-1']],
+    ["one's node is about to leave", (built) => built.withNodeState('node-2', 'leaving'), ['web-1']],
     [
       'a new leader has not heard from a node yet',
       (built) => built.withNodeState('node-2', 'unknown'),

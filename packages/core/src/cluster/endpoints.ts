@@ -2,47 +2,13 @@
 
 import { checkRef } from '../manager/api/find.ts';
 import { differences } from '../model/differences.ts';
-import { asId, type NodeId, type ServiceId, type TaskId } from '../model/ids.ts';
-import type { Service, TaskPort } from '../model/objects.ts';
+import type { Endpoints } from '../model/endpoint.ts';
+import { asId, type ServiceId } from '../model/ids.ts';
 import type { Lifetime } from '../runtime/lifetime.ts';
 import { concernsService } from '../state/change.ts';
 import type { ChangeFeed } from '../state/change-feed.ts';
-import type { ClusterState } from '../state/cluster-state.ts';
+import { endpointsOf } from '../state/endpoints.ts';
 import { type Cursor, LiveStream } from './live-stream.ts';
-
-/** One task that may receive traffic. */
-export interface Endpoint {
-  readonly taskId: TaskId;
-  readonly nodeId: NodeId;
-  /** Address of the task's node. */
-  readonly address: string;
-  /** Where the task's target ports are reached on that address. */
-  readonly ports: readonly TaskPort[];
-}
-
-/** All tasks of a service that may receive traffic, by task id. */
-export type Endpoints = readonly Endpoint[];
-
-/**
- * The endpoints of a service: tasks that run (which means healthy, where health is probed), are meant to, and whose
- * node is not down. A task that is told to stop leaves in the same transaction that tells it.
- */
-export function endpointsOf(state: ClusterState, service: Service): Endpoints {
-  const endpoints: Endpoint[] = [];
-  for (const task of state.tasksOfService(service.id)) {
-    if (task.status.state !== 'running' || task.desiredState !== 'running' || task.nodeId === undefined)
-      continue;
-    const node = state.node(task.nodeId);
-    if (!node || node.status.state === 'down') continue;
-    endpoints.push({
-      taskId: task.id,
-      nodeId: task.nodeId,
-      address: node.status.address,
-      ports: task.status.runtime?.ports ?? [],
-    });
-  }
-  return endpoints.sort((a, b) => (a.taskId < b.taskId ? -1 : 1));
-}
 
 /** The endpoints of a service now, and each time that they differ. An Observable and an AsyncIterable. */
 export class EndpointFeed extends LiveStream<Endpoints> {

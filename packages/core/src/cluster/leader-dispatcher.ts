@@ -31,6 +31,14 @@ export class LeaderDispatcher implements DispatcherPort {
     return this.#leader().reportStatus(nodeId, session, reports);
   }
 
+  async confirmEndpoints(nodeId: NodeId, session: SessionId, index: number): Promise<void> {
+    return this.#leader().confirmEndpoints(nodeId, session, index);
+  }
+
+  async leave(nodeId: NodeId, session: SessionId): Promise<void> {
+    return this.#leader().leave(nodeId, session);
+  }
+
   async closeSession(nodeId: NodeId, session: SessionId): Promise<void> {
     return this.#leader().closeSession(nodeId, session);
   }

@@ -2,9 +2,10 @@
 
 import { PreconditionError } from '../errors.ts';
 import { findService } from '../manager/api/find.ts';
+import type { Endpoints } from '../model/endpoint.ts';
 import type { ClusterObject } from '../model/objects.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
-import { type Endpoints, endpointsOf } from './endpoints.ts';
+import { endpointsOf } from '../state/endpoints.ts';
 import {
   ConfigReader,
   NetworkReader,

@@ -142,6 +142,13 @@ export type ClusterEvent =
       readonly rows: readonly { readonly id: TaskId; readonly status: TaskStatus }[];
     }
   | { readonly type: 'task.desired'; readonly state: DesiredState; readonly ids: readonly TaskId[] }
+  /** Nobody sends them traffic any more, so they may be stopped. */
+  | {
+      readonly type: 'task.released';
+      readonly ids: readonly TaskId[];
+      /** Nodes that did not confirm in time, at most ten. Absent: all did. */
+      readonly unconfirmed?: readonly NodeId[];
+    }
   | { readonly type: 'task.removed'; readonly ids: readonly TaskId[] }
   | { readonly type: 'network.created'; readonly id: NetworkId; readonly spec: NetworkSpec }
   | { readonly type: 'network.updated'; readonly id: NetworkId; readonly spec: NetworkSpec }

@@ -68,10 +68,22 @@ describe('given an event that this Skep does not know, when it is read', () => {
 });
 
 test.each(['service.created', 'service.updated'] as const)(
-  'given a %s of version 1, when it is read, then it says what it said',
+  'given a %s of version 1 or 2, when it is read, then it says what it said',
   (type) => {
     const written = { type, id: 's1', spec: { name: 'web', task: { image: 'web', tty: false } } };
     expect(upcast(1, written)).toEqual(written);
-    expect(newestVersion(type)).toBe(2);
+    expect(upcast(2, written)).toEqual(written);
+    expect(newestVersion(type)).toBe(3);
+  },
+);
+
+test.each([
+  { type: 'cluster.updated', spec: { labels: {} } },
+  { type: 'node.described', id: 'n1', description: { hostname: 'a' }, address: '10.0.0.1' },
+  { type: 'node.status', state: 'ready', message: 'has a session', ids: ['n1'] },
+])(
+  'given a $type written before stops were ordered, when it is read, then it says what it said',
+  (written) => {
+    expect(upcast(1, written)).toEqual(written);
   },
 );

@@ -22,18 +22,20 @@ const unchanged: Upcast = (event) => event;
  * The history of every event. An event that never changed has an empty one: version 1. Version 2 of a service's events
  * came with what a container runs under: init, ulimits, sysctls, capabilities, devices, privileged, log driver, and the
  * health test `none`; version 2 of what the scheduler decided, with its reasons;
- * version 2 of a removal, with tasks that follow the service.
+ * version 2 of a removal, with tasks that follow the service. Version 3 of a service's events came with what its life
+ * from create to remove is like: how it leaves its endpoints; version 2 of the cluster's with how long that is waited
+ * for, and of a node's with its endpoint feed and with that it may say that it leaves.
  */
 export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
-  'cluster.created': [],
-  'cluster.updated': [],
-  'node.joined': [],
+  'cluster.created': [unchanged],
+  'cluster.updated': [unchanged],
+  'node.joined': [unchanged],
   'node.updated': [],
-  'node.described': [],
-  'node.status': [],
+  'node.described': [unchanged],
+  'node.status': [unchanged],
   'node.removed': [],
-  'service.created': [unchanged],
-  'service.updated': [unchanged],
+  'service.created': [unchanged, unchanged],
+  'service.updated': [unchanged, unchanged],
   'service.removed': [unchanged],
   'service.allocated': [],
   'service.unallocated': [],
@@ -43,6 +45,7 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'task.unplaced': [unchanged],
   'task.status': [],
   'task.desired': [],
+  'task.released': [],
   'task.removed': [],
   'network.created': [],
   'network.updated': [],

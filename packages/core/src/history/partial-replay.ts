@@ -103,6 +103,7 @@ export class PartialReplay {
       case 'task.allocated':
       case 'task.unplaced':
       case 'task.desired':
+      case 'task.released':
       case 'task.removed':
         return withSome(event, 'ids', event.ids.filter(isTask));
       case 'node.status':

@@ -35,6 +35,7 @@ function* versionsOf(event: ClusterEvent, state: ClusterState): Generator<number
       }
       return;
     case 'task.desired':
+    case 'task.released':
     case 'task.removed':
       for (const id of event.ids.slice(0, ROWS_LOOKED_AT)) {
         const task = state.task(id);

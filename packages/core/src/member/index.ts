@@ -15,11 +15,14 @@ export { silentLogger } from '../runtime/logger.ts';
 export { systemClock } from '../runtime/system-clock.ts';
 export { systemRandom } from '../runtime/system-random.ts';
 export { Agent, type AgentCloseOptions, type AgentOptions, type AgentState } from '../worker/agent.ts';
+export type { DataPlane } from '../worker/data-plane.ts';
 export {
   type AssignedFile,
   type AssignedTask,
   type AssignmentsMessage,
   type DispatcherPort,
+  type EndpointsMessage,
+  type ServiceEndpoint,
   type Session,
   SessionError,
   type SessionErrorCode,

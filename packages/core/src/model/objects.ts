@@ -47,6 +47,8 @@ export interface NodeDescription {
     readonly stats: boolean;
     readonly limits: { readonly cpus: boolean; readonly memory: boolean; readonly pids: boolean };
   };
+  /** It passes traffic on by the endpoint feed: no task is stopped before it has confirmed that the task left. */
+  readonly endpointFeed?: true;
 }
 
 /** What is known of a node before its driver is open: nothing that a task could be placed on. */
@@ -66,9 +68,10 @@ export function unknownDescription(hostname: string, driver: string): NodeDescri
  * - `unknown`: a new leader has not heard from it yet, or it is back and still stops what was replaced meanwhile.
  * - `ready`: it has a session and may be given tasks.
  * - `suspect`: it was silent for longer than it should be. It gets no new tasks and keeps those that it has.
+ * - `leaving`: its agent stops its tasks, each in order, and goes. It gets no new ones, and no traffic.
  * - `down`: it is given up; its tasks are replaced elsewhere, unless they are kept for now.
  */
-export type NodeState = 'unknown' | 'ready' | 'suspect' | 'down';
+export type NodeState = 'unknown' | 'ready' | 'suspect' | 'leaving' | 'down';
 
 /** What the dispatcher knows of a node. */
 export interface NodeStatus {
@@ -154,6 +157,18 @@ export interface RestartHistory {
   readonly times: readonly number[];
 }
 
+/** How far the ordered stop of a task that had traffic has come. */
+export interface TaskLeaving {
+  /** Index of the transaction by which it left every endpoint feed. */
+  readonly index: number;
+  /** When that was; milliseconds since 1970, the leader's clock. */
+  readonly since: number;
+  /** When it was found that every node with an endpoint feed had confirmed. Absent: not yet, or there is none. */
+  readonly releasedAt?: number;
+  /** Nodes whose confirmation did not come in time. */
+  readonly unconfirmed?: readonly NodeId[];
+}
+
 /** One task: one runtime of a service on one node. Never restarted, always replaced. */
 export interface Task extends Meta {
   readonly id: TaskId;
@@ -181,6 +196,8 @@ export interface Task extends Meta {
   readonly assignedGeneric?: AssignedGeneric;
   /** While the task has no node: why. */
   readonly explanation?: PlacementExplanation;
+  /** While it runs and is to stop. */
+  readonly leaving?: TaskLeaving;
   /** Once the scheduler gave it a node: why that one. Absent where older versions decided. */
   readonly decision?: PlacementDecision;
 }

@@ -21,6 +21,11 @@ export const clusterSpecSchema = z.strictObject({
       silentDownMs: milliseconds.min(10, 'must be at least 10 ms').default(5_000),
       /** A node whose session closed and was not renewed for so long is down. Default 3.5 s. */
       closedDownMs: milliseconds.default(3_500),
+      /**
+       * How long nodes with an endpoint feed are waited for to confirm that a task has left it, before the task is
+       * stopped all the same. Default 3 s.
+       */
+      confirmMs: milliseconds.optional(),
       /** Tasks of a node that was down for so long are given up as orphaned. Default 24 h. */
       orphanAfterMs: milliseconds.default(86_400_000),
       /** How quickly tasks are replaced when many nodes go down at once. */

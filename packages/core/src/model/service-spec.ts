@@ -40,6 +40,11 @@ export const serviceSpecSchema = z.strictObject({
   ports: z.array(port).default([]),
   endpointMode: z.enum(['vip', 'dnsrr']).default('vip'),
   /**
+   * How long a task goes on after it has left the endpoint feeds and before it is sent its stop signal. Default: 2 s
+   * where the service has ports, else 0.
+   */
+  drainDelayMs: milliseconds.optional(),
+  /**
    * How long the service's tasks on a node that is down are waited for before others take their place. Default 0: not
    * at all.
    */

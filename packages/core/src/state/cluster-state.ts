@@ -56,6 +56,8 @@ export interface DepartedService {
   readonly name: string;
   /** Index of the transaction that removed it; 0 in snapshots of before that was kept. */
   readonly removedBy: number;
+  /** As its spec had it. */
+  readonly drainDelayMs?: number;
 }
 
 /** Kinds whose names are unique, compared without case. */

@@ -43,8 +43,17 @@ type WrittenTask = Omit<Task, 'spec' | 'ports' | 'explanation' | 'decision'> & {
 /** A command by its place in the order of commands. */
 type WrittenCommand = readonly [order: number, id: CommandId, index: number, answer: CommandAnswer | null];
 
-/** A departed service: id, number of its row, name, and the transaction that removed it, which older ones leave out. */
-type DepartedRow = readonly [ServiceId, number, string, number?];
+/**
+ * A departed service: id, number of its row, name, the transaction that removed it, which older ones leave out, and its
+ * drain delay, if it had one of its own.
+ */
+type DepartedRow = readonly [
+  id: ServiceId,
+  number: number,
+  name: string,
+  removedBy?: number,
+  drainDelayMs?: number,
+];
 
 type Chunk =
   | {
@@ -132,8 +141,10 @@ function* chunksOf(roots: StateRoots): Generator<Chunk, undefined, undefined> {
       yield { kind: 'rows', table, rows: part };
     }
   }
-  const departed = [...roots.departed.entries()].map(([id, { name, removedBy }]): DepartedRow => {
-    return [id, roots.services.ids.get(id) ?? 0, name, removedBy];
+  const departed = [...roots.departed.entries()].map(([id, service]): DepartedRow => {
+    const { name, removedBy, drainDelayMs } = service;
+    const row = [id, roots.services.ids.get(id) ?? 0, name, removedBy] as const;
+    return drainDelayMs === undefined ? row : [...row, drainDelayMs];
   });
   if (departed.length > 0) yield { kind: 'departed', rows: departed.sort(([, a], [, b]) => a - b) };
   yield* taskChunks(roots);
@@ -229,10 +240,11 @@ class Restoring {
       case 'departed': {
         let { names, departed } = roots;
         let { ids } = roots.services;
-        for (const [id, number, name, removedBy = 0] of chunk.rows) {
+        for (const [id, number, name, removedBy = 0, drainDelayMs] of chunk.rows) {
           ids = ids.set(id, number, this.#owner);
           names = names.set(nameKey('departed', name), id, this.#owner);
-          departed = departed.set(id, { name, removedBy }, this.#owner);
+          const delay = drainDelayMs === undefined ? {} : { drainDelayMs };
+          departed = departed.set(id, { name, removedBy, ...delay }, this.#owner);
         }
         this.#roots = { ...roots, names, departed, services: { ...roots.services, ids } };
         return;

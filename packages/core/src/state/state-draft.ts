@@ -120,7 +120,9 @@ export class StateDraft {
       ...this.#roots.services,
       rows: this.#roots.services.rows.delete(number, this.#owner),
     };
-    noteDeparture(this.#draft, id, { name: before.spec.name, removedBy: index });
+    const { name, drainDelayMs } = before.spec;
+    const delay = drainDelayMs === undefined ? {} : { drainDelayMs };
+    noteDeparture(this.#draft, id, { name, removedBy: index, ...delay });
     forgetServiceWithoutTasks(this.#draft, id, number);
     this.changes.push({ kind: 'service', before, after: undefined });
   }

@@ -210,7 +210,7 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'node.updated': record({ id, spec: nodeSpec }),
   'node.described': record({ id, description: anyDescription, address: anyText }),
   'node.status': record({
-    state: fc.constantFrom('unknown', 'ready', 'suspect', 'down'),
+    state: fc.constantFrom('unknown', 'ready', 'suspect', 'leaving', 'down'),
     message: anyText,
     ids,
   }),
@@ -285,6 +285,7 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'task.unplaced': record({ ids, explanation: anyFinding }),
   'task.status': record({ rows: listOf(record({ id, status: anyTaskStatus })) }),
   'task.desired': record({ state: fc.constantFrom(...DESIRED_STATES), ids }),
+  'task.released': shape({ ids, unconfirmed: ids }, ['ids']),
   'task.removed': record({ ids }),
   'network.created': record({ id, spec: networkSpec }),
   'network.updated': record({ id, spec: networkSpec }),

@@ -75,6 +75,8 @@ class HardLife {
       openSession: (request, signal) => call(() => port.openSession(request, signal)),
       heartbeat: (node, session) => call(() => port.heartbeat(node, session)),
       reportStatus: (node, session, reports) => call(() => port.reportStatus(node, session, reports)),
+      confirmEndpoints: (node, session, index) => call(() => port.confirmEndpoints(node, session, index)),
+      leave: (node, session) => call(() => port.leave(node, session)),
       closeSession: (node, session) => call(() => port.closeSession(node, session)),
     };
     this.#agent = shop.agent('node-1', { driver, dispatcher });

@@ -164,6 +164,9 @@ describe('an agent that loses its managers', () => {
         heartbeat: (node, session) => (hangs ? hang() : port.heartbeat(node, session)),
         reportStatus: (node, session, reports) =>
           hangs ? hang() : port.reportStatus(node, session, reports),
+        confirmEndpoints: (node, session, index) =>
+          hangs ? hang() : port.confirmEndpoints(node, session, index),
+        leave: (node, session) => (hangs ? hang() : port.leave(node, session)),
         closeSession: (node, session) => (hangs ? hang() : port.closeSession(node, session)),
       },
     });

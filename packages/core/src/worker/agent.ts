@@ -15,6 +15,7 @@ import type { Random } from '../runtime/random.ts';
 import { BackOff } from './back-off.ts';
 import { bounded, errorText } from './bounded.ts';
 import { consume } from './consume.ts';
+import { type DataPlane, followEndpoints } from './data-plane.ts';
 import { type DispatcherPort, type Session, SessionError } from './dispatcher-port.ts';
 import { checkDescription, checkRecovered } from './driver-answers.ts';
 import type { ProbeFetch, ProbeNetwork } from './health/probe.ts';
@@ -43,6 +44,8 @@ export interface AgentOptions {
    * one.
    */
   readonly probeNetwork?: ProbeNetwork;
+  /** What passes traffic on at this node. Without one nobody waits for this node to hear of what left. */
+  readonly dataPlane?: DataPlane;
   /** How HTTP probes ask where the probe network can't. Default: the host's `fetch`. */
   readonly probeFetch?: ProbeFetch;
 }
@@ -70,6 +73,7 @@ export class Agent {
   #node: Node | undefined;
   /** What the driver told of the platform last. */
   #platform: NodeDescription['platform'] = { os: '', architecture: '' };
+  #leaving = false;
   #running: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -158,13 +162,16 @@ export class Agent {
 
   async #close({ drain = false }: AgentCloseOptions): Promise<void> {
     const { clock, dispatcher, nodeId, driver } = this.#options;
-    const { callMs } = this.#limits;
+    const { callMs, leaveMs } = this.#limits;
     const signal = new AbortController().signal;
-    const quietly = (what: string, work: () => Promise<void>) =>
-      bounded({ clock, signal, deadlineMs: callMs, what }, work).catch((error: unknown) =>
+    const quietly = (what: string, work: () => Promise<void>, deadlineMs = callMs) =>
+      bounded({ clock, signal, deadlineMs, what }, work).catch((error: unknown) =>
         this.#logger.debug({ error: errorText(error) }, `${what} did not succeed`),
       );
     if (drain) {
+      this.#leaving = true;
+      const { id } = this.#session ?? {};
+      if (id !== undefined) await quietly('leaving', () => dispatcher.leave(nodeId, id), leaveMs);
       await this.#worker.shutdownAll();
       if (this.#session) await quietly('reporting the last statuses', () => this.#reporter.drained());
     }
@@ -221,7 +228,9 @@ export class Agent {
       () => driver.describe(),
     );
     // The name is what the node is found by after a restart, so it is not the driver's to change.
-    const description = { ...checkDescription(answer), hostname };
+    const { endpointFeed: _, ...told } = checkDescription(answer);
+    const feed = this.#options.dataPlane ? { endpointFeed: true as const } : {};
+    const description = { ...told, hostname, ...feed };
     this.#platform = description.platform;
     return description;
   }
@@ -230,13 +239,19 @@ export class Agent {
     const { clock, dispatcher, nodeId, address } = this.#options;
     const bounds = { clock, signal: this.#life.signal, deadlineMs: this.#limits.callMs };
     return bounded({ ...bounds, what: 'opening a session' }, (signal) =>
-      dispatcher.openSession({ nodeId, description, address, calls: this.#worker }, signal),
+      dispatcher.openSession(
+        {
+          ...{ nodeId, description, address, calls: this.#worker },
+          ...(this.#leaving ? { leaving: true } : {}),
+        },
+        signal,
+      ),
     );
   }
 
   /** Serves one session until it is lost or the node describes itself otherwise. */
   async #serve(session: Session, description: NodeDescription): Promise<void> {
-    const { dispatcher, nodeId } = this.#options;
+    const { dispatcher, nodeId, dataPlane } = this.#options;
     const end = new AbortController();
     const onClose = () => end.abort(this.#life.signal.reason);
     this.#life.signal.addEventListener('abort', onClose, { once: true });
@@ -254,6 +269,7 @@ export class Agent {
         consume(session.assignments, end.signal, (message) => this.#worker.apply(message)).then(() => {
           throw over('assignments');
         }),
+        ...(dataPlane ? [this.#followEndpoints(session, dataPlane, end.signal)] : []),
         consume(session.messages, end.signal, (message) => {
           this.#node = message.node;
         }).then(() => {
@@ -266,6 +282,16 @@ export class Agent {
       this.#life.signal.removeEventListener('abort', onClose);
       end.abort(new Error('the session is over'));
     }
+  }
+
+  /** Tells what passes traffic on to whom. Never resolves. */
+  async #followEndpoints({ id, endpoints }: Session, dataPlane: DataPlane, signal: AbortSignal) {
+    const { dispatcher, nodeId, clock } = this.#options;
+    await followEndpoints({
+      ...{ endpoints, dataPlane, clock, signal, logger: this.#logger, limits: this.#limits },
+      confirm: (index) => dispatcher.confirmEndpoints(nodeId, id, index),
+    });
+    throw new SessionError('session-invalid', "the session's endpoints ended");
   }
 
   /** Sends heartbeats as often as the managers ask. Rejects when one is not answered. */

@@ -1,14 +1,14 @@
 /** Reading a stream that may neither end nor notice that nobody reads it any more. */
 
 /**
- * Gives each item to `take`, in order. Resolves when the stream ends.
+ * Gives each item to `take`, in order, the next once the one before is taken. Resolves when the stream ends.
  *
  * @throws the signal's reason as soon as it aborts, even while the stream hangs; what the stream or `take` throws.
  */
 export async function consume<T>(
   stream: AsyncIterable<T>,
   signal: AbortSignal,
-  take: (item: T) => void,
+  take: (item: T) => void | Promise<void>,
 ): Promise<void> {
   const iterator = stream[Symbol.asyncIterator]();
   let onAbort = () => {};
@@ -22,7 +22,8 @@ export async function consume<T>(
     for (;;) {
       const next = await Promise.race([iterator.next(), aborted]);
       if (next.done) return;
-      take(next.value);
+      const taken = take(next.value);
+      if (taken) await Promise.race([taken, aborted]);
     }
   } finally {
     signal.removeEventListener('abort', onAbort);

@@ -12,7 +12,8 @@ import type {
   TaskFile,
   TaskStats,
 } from '../driver/runtime-driver.ts';
-import type { NodeId, SessionId, TaskId } from '../model/ids.ts';
+import type { Endpoint } from '../model/endpoint.ts';
+import type { NodeId, ServiceId, SessionId, TaskId } from '../model/ids.ts';
 import type { Node, NodeDescription, Task, TaskStatus } from '../model/objects.ts';
 
 /** A task as an agent gets it: what to run and where to take it. */
@@ -21,6 +22,10 @@ export interface AssignedTask {
   readonly serviceName: string;
   /** For templates. Absent when the service has none. */
   readonly serviceLabels?: Readonly<Record<string, string>>;
+  /** Between being told to stop and the stop signal, for what was sent to it before; milliseconds. Absent: 0. */
+  readonly drainDelayMs?: number;
+  /** It is to stop, and not yet: somebody may still send it traffic. It is told again when nobody does. */
+  readonly held?: true;
 }
 
 /** What this node should run. Sent in order; the first of a session is always complete. */
@@ -48,6 +53,31 @@ export interface AssignedFile {
   /** The text is a template, to be filled in for each task. */
   readonly template?: boolean;
 }
+
+/** A task that may receive traffic, and the service that it is of. */
+export interface ServiceEndpoint extends Endpoint {
+  readonly serviceId: ServiceId;
+}
+
+/** Who may receive traffic. Sent in order, to nodes that ask for it; the first of a session is always complete. */
+export type EndpointsMessage = {
+  /** The state that it tells of. Confirmed once it is taken in. */
+  readonly index: number;
+} & (
+  | {
+      /** All of them: what is not listed receives nothing. */
+      readonly kind: 'complete';
+      readonly endpoints: readonly ServiceEndpoint[];
+    }
+  | {
+      /** Only what changed since the message before. */
+      readonly kind: 'incremental';
+      /** New ones, and ones that are told anew, in place of what was told of them. */
+      readonly joined: readonly ServiceEndpoint[];
+      /** Also such as were never told. */
+      readonly left: readonly TaskId[];
+    }
+);
 
 /** What the managers tell an agent for as long as its session lasts. */
 export interface SessionMessage {
@@ -78,6 +108,8 @@ export interface SessionRequest {
   /** Address under which ports of this node are reached. */
   readonly address: string;
   readonly calls: WorkerCalls;
+  /** The agent is about to go: it stops its tasks and takes no more. */
+  readonly leaving?: true;
 }
 
 /** A session that the managers opened. */
@@ -90,6 +122,11 @@ export interface Session {
    * then; whoever begins to read anew ends the reader before and gets a complete set first.
    */
   readonly assignments: AsyncIterable<AssignmentsMessage>;
+  /**
+   * Who may receive traffic, for a node whose description says that it has an endpoint feed. Read as `assignments`;
+   * each message is confirmed by {@link DispatcherPort.confirmEndpoints} once nothing goes to those that left.
+   */
+  readonly endpoints: AsyncIterable<EndpointsMessage>;
 }
 
 /** Why a session is no more, as a stable code. */
@@ -120,6 +157,13 @@ export interface DispatcherPort {
   heartbeat(nodeId: NodeId, session: SessionId): Promise<{ readonly heartbeatMs: number }>;
   /** Reports statuses. Resolves once they are committed; a report that was not is sent again. */
   reportStatus(nodeId: NodeId, session: SessionId, reports: readonly StatusReport[]): Promise<void>;
+  /** Says that the node sends nothing any more to tasks that were no endpoints at this index. */
+  confirmEndpoints(nodeId: NodeId, session: SessionId, index: number): Promise<void>;
+  /**
+   * Says that the agent is about to stop its tasks and go. Resolves once they have left every endpoint feed, and those
+   * who follow one have confirmed or were waited for long enough: then the tasks may be stopped.
+   */
+  leave(nodeId: NodeId, session: SessionId): Promise<void>;
   /** The agent leaves on purpose. */
   closeSession(nodeId: NodeId, session: SessionId): Promise<void>;
 }

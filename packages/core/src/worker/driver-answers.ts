@@ -160,6 +160,7 @@ const described = z.object({
     stats: z.boolean(),
     limits: z.object({ cpus: z.boolean(), memory: z.boolean(), pids: z.boolean() }),
   }),
+  endpointFeed: z.literal(true).optional(),
 });
 
 /**
@@ -173,6 +174,11 @@ export function checkDescription(answer: unknown): NodeDescription {
     const told = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
     throw new DriverError(`the driver described the node wrongly: ${told}`);
   }
-  const { plugins, ...engine } = data.engine;
-  return { ...data, engine: plugins === undefined ? engine : { ...engine, plugins } };
+  const { endpointFeed, ...description } = data;
+  const { plugins, ...engine } = description.engine;
+  return {
+    ...description,
+    engine: plugins === undefined ? engine : { ...engine, plugins },
+    ...(endpointFeed === undefined ? {} : { endpointFeed }),
+  };
 }

@@ -18,7 +18,7 @@ async function beside(
 ): Promise<Workshop> {
   const built = aCluster().withNode();
   built
-    .withService({ name: 'bad', task: { image: 'bad', ...task }, ports: [{ target: 80 }] })
+    .withService({ name: 'bad', task: { image: 'bad', ...task }, ports: [{ target: 80 }], drainDelayMs: 0 })
     .withService({ name: 'good', task: { image: 'good' } })
     .withTasks('bad', 1, { nodes: ['node-1'], state: 'assigned' })
     .withTasks('good', 1, { nodes: ['node-1'], state: 'assigned' });

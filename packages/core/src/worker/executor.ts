@@ -11,6 +11,7 @@ import type { RecoveredTask, TaskExit, TaskRuntime } from '../driver/runtime-dri
 import type { TaskId } from '../model/ids.ts';
 import type { RuntimeStatus, TaskStatus } from '../model/objects.ts';
 import { isAfter, isMeantToRun, isTerminal } from '../model/task-state.ts';
+import { sleep } from '../runtime/clock.ts';
 import { errorText } from './bounded.ts';
 import type { AssignedTask } from './dispatcher-port.ts';
 import { checkExit, checkIssues, checkRuntime, checkStarted, exitError } from './driver-answers.ts';
@@ -47,6 +48,7 @@ export class Executor {
   #mayRun = false;
   #exit: TaskExit | undefined;
   #nodeLeaves = false;
+  #draining: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
   #removal: Promise<void> | undefined;
   #leave: () => void = () => {};
@@ -78,6 +80,9 @@ export class Executor {
       if (this.#mayRun) void this.#stopRuntime();
     } else if (isMeantToRun(this.#assigned.task.desiredState)) {
       void this.#run();
+    } else if (this.#assigned.held) {
+      // What it was at in an earlier life of the worker goes on until it may end.
+      void this.#run();
     } else {
       void this.shutdown();
     }
@@ -86,13 +91,24 @@ export class Executor {
   /** Takes a newer assignment of the same task. Desired states only move forward; others change nothing here. */
   update(assigned: AssignedTask): void {
     this.#assigned = assigned;
-    if (!isMeantToRun(assigned.task.desiredState)) void this.shutdown();
-    else if (assigned.task.desiredState !== 'ready') this.#leave();
+    if (!isMeantToRun(assigned.task.desiredState)) {
+      if (!assigned.held) void this.shutdown();
+    } else if (assigned.task.desiredState !== 'ready') {
+      this.#leave();
+    }
   }
 
-  /** Stops the task. Resolves when its end is observed; never rejects. */
+  /**
+   * Stops the task, once its drain delay is over where it had traffic. Resolves when its end is observed; never rejects.
+   */
   shutdown(): Promise<void> {
-    return this.#end('worker.stopped', undefined);
+    const { drainDelayMs = 0 } = this.#assigned;
+    if (drainDelayMs === 0 || this.#observed.state !== 'running')
+      return this.#end('worker.stopped', undefined);
+    this.#draining ??= sleep(this.#parts.clock, drainDelayMs, this.#forward.signal)
+      .catch(() => {})
+      .then(() => this.#end('worker.stopped', undefined));
+    return this.#draining;
   }
 
   /** Stops the task because its node leaves, which its status tells. Resolves when its end is observed; never rejects. */
@@ -156,6 +172,8 @@ export class Executor {
     const error = exitError(exit);
     if (error === undefined) this.#observed.move('worker.completed', 'finished', { exitCode: exit.exitCode });
     else this.#observed.move('worker.failed', 'started', { error, exitCode: exit.exitCode });
+    // Whoever waits to stop it has nothing more to wait for.
+    this.#forward.abort(STOPPING);
   }
 
   /** Refuses what can't be done here before anything is made. */

@@ -24,6 +24,8 @@ export interface WorkerLimits {
   readonly describeEveryMs: number;
   /** One call to the dispatcher other than a report. Default 5 s. */
   readonly callMs: number;
+  /** Until others have confirmed that they send nothing here any more, when the node leaves. Default 5 s. */
+  readonly leaveMs: number;
   /** One report of statuses, which takes a commit. Default 10 s. */
   readonly reportMs: number;
   /** Statuses in one report. Default 1,000. */
@@ -47,6 +49,7 @@ export const WORKER_LIMITS: WorkerLimits = {
   describeMs: 10_000,
   describeEveryMs: 20_000,
   callMs: 5_000,
+  leaveMs: 5_000,
   reportMs: 10_000,
   reportRows: 1_000,
   reconnectMs: 100,

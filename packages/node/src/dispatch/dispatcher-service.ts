@@ -4,7 +4,13 @@
  */
 
 import { type Cluster, type Logger, type NodeId, PreconditionError } from '@skep/core';
-import { type DispatcherPort, type Session, SessionError, type SessionId } from '@skep/core/member';
+import {
+  type DispatcherPort,
+  type EndpointsMessage,
+  type Session,
+  SessionError,
+  type SessionId,
+} from '@skep/core/member';
 import { NodeError } from '../errors.ts';
 import type { NodeCall, RpcServer } from '../rpc/server.ts';
 import { AgentCalls } from './agent-calls.ts';
@@ -14,9 +20,12 @@ import { Mailbox } from './mailbox.ts';
 import {
   type AssignmentsPart,
   answerCall,
+  confirmEndpoints,
   type FromAgent,
   type FromAnswerer,
   followAssignments,
+  followEndpoints,
+  leave,
   openSession,
   reportStatuses,
   type ToAgent,
@@ -47,6 +56,13 @@ export class DispatcherService {
   serve(server: RpcServer): void {
     server.serve(openSession, (requests, call) => this.#session(requests, call));
     server.serve(followAssignments, ({ session }, call) => this.#assignments(session, call));
+    server.serve(followEndpoints, ({ session }, call) => this.#endpoints(session, call));
+    server.serve(confirmEndpoints, async ({ session, index }, { caller }) => {
+      await this.#dispatcher.confirmEndpoints(caller.identity.nodeId, session, index);
+    });
+    server.serve(leave, async ({ session }, { caller }) => {
+      await this.#dispatcher.leave(caller.identity.nodeId, session);
+    });
     server.serve(reportStatuses, async ({ session, reports }, { caller }) => {
       await this.#dispatcher.reportStatus(caller.identity.nodeId, session, reports);
     });
@@ -68,11 +84,14 @@ export class DispatcherService {
     if (first.done || first.value.kind !== 'open') {
       throw new NodeError('MALFORMED', 'a session begins with a description of the node');
     }
-    const { description, address } = first.value;
+    const { description, address, leaving } = first.value;
     const toAgent = new Mailbox<ToAgent>();
     signal.addEventListener('abort', () => toAgent.end(signal.reason), { once: true });
     const calls = new AgentCalls(toAgent);
-    const session = await this.#dispatcher.openSession({ nodeId, description, address, calls }, signal);
+    const session = await this.#dispatcher.openSession(
+      { nodeId, description, address, calls, ...(leaving ? { leaving } : {}) },
+      signal,
+    );
     const open: Open = { session, calls };
     this.#open.set(nodeId, open);
     this.#logger.debug({ node: nodeId, via: caller.via }, 'a node has a session');
@@ -123,6 +142,10 @@ export class DispatcherService {
   async *#assignments(id: SessionId, { caller }: NodeCall): AsyncGenerator<AssignmentsPart, void, undefined> {
     const { session } = this.#of(caller.identity.nodeId, id);
     for await (const message of session.assignments) yield* partsOf(message);
+  }
+
+  async *#endpoints(id: SessionId, { caller }: NodeCall): AsyncGenerator<EndpointsMessage, void, undefined> {
+    yield* this.#of(caller.identity.nodeId, id).session.endpoints;
   }
 
   async *#answered(

@@ -8,6 +8,7 @@ import {
   type AssignmentsMessage,
   asId,
   checkDescription,
+  type EndpointsMessage,
   type SessionId,
   type SessionMessage,
   type StatusReport,
@@ -20,6 +21,8 @@ import { type WorkerAsk, workerAsk } from './worker-ask.ts';
 const EVERY_NODE = ['manager', 'worker'] as const;
 /** Longest message with assignments, in bytes. They are sent in parts, so that only one very large task comes near. */
 const ASSIGNMENTS_BYTES_MAX = 32 * 1024 * 1024;
+/** Leaving waits for other nodes to confirm, in ms. */
+const LEAVE_MS = 60_000;
 /** A report waits for a commit, in ms. */
 const REPORT_MS = 15_000;
 
@@ -40,7 +43,12 @@ const description = z.unknown().transform((value, context): NodeDescription => {
 
 const fromAgent = z.discriminatedUnion('kind', [
   /** The first message, and only that. */
-  z.object({ kind: z.literal('open'), description, address: z.string().min(1).max(300) }),
+  z.object({
+    kind: z.literal('open'),
+    description,
+    address: z.string().min(1).max(300),
+    leaving: z.literal(true).optional(),
+  }),
   z.object({ kind: z.literal('heartbeat') }),
 ]);
 /** What an agent says in its session. */
@@ -94,6 +102,40 @@ export const followAssignments: Method<'server-stream', InSession, AssignmentsPa
   messageBytesMax: ASSIGNMENTS_BYTES_MAX,
 };
 
+/** Who may receive traffic: all endpoints first, then what changes. For a node that has an endpoint feed. */
+export const followEndpoints: Method<'server-stream', InSession, EndpointsMessage> = {
+  name: 'dispatcher.endpoints',
+  kind: 'server-stream',
+  callers: EVERY_NODE,
+  answeredBy: 'leader',
+  request: decodedBy(inSession),
+  response: endpointsMessage(),
+  messageBytesMax: ASSIGNMENTS_BYTES_MAX,
+};
+
+const confirmation = inSession.extend({ index: z.number().int().min(0) });
+
+/** The caller has taken in all endpoints up to an index. */
+export const confirmEndpoints: Method<'unary', z.output<typeof confirmation>, undefined> = {
+  name: 'dispatcher.confirm',
+  kind: 'unary',
+  callers: EVERY_NODE,
+  answeredBy: 'leader',
+  request: decodedBy(confirmation),
+  response: nothing,
+};
+
+/** The caller's agent is about to stop its tasks and go. Answered once they may be stopped. */
+export const leave: Method<'unary', InSession, undefined> = {
+  name: 'dispatcher.leave',
+  kind: 'unary',
+  callers: EVERY_NODE,
+  answeredBy: 'leader',
+  request: decodedBy(inSession),
+  response: nothing,
+  deadlineMs: LEAVE_MS,
+};
+
 const report = z.object({
   session: sessionId,
   // Each status is checked by the dispatcher, so that one that is none costs only itself.
@@ -141,6 +183,19 @@ function isRecord(value: unknown): boolean {
 
 function isReport(value: unknown): boolean {
   return isRecord(value) && typeof (value as Partial<StatusReport>).id === 'string';
+}
+
+function endpointsMessage(): Decoder<EndpointsMessage> {
+  const index = z.number().int().min(0);
+  const endpoints = z.array(z.looseObject({ taskId: z.string(), serviceId: z.string() }));
+  const shape = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('complete'), index, endpoints }),
+    z.object({ kind: z.literal('incremental'), index, joined: endpoints, left: z.array(z.string()) }),
+  ]);
+  return (value) => {
+    if (!shape.safeParse(value).success) throw new NodeError('MALFORMED', 'a message is no endpoints');
+    return value as EndpointsMessage;
+  };
 }
 
 function assignmentsPart(): Decoder<AssignmentsPart> {

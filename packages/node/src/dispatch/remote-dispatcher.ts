@@ -10,7 +10,7 @@ import {
   type StatusReport,
 } from '@skep/core/member';
 import type { ManagerLink } from '../rpc/manager-link.ts';
-import { reportStatuses } from './methods.ts';
+import { confirmEndpoints, leave, reportStatuses } from './methods.ts';
 import { RemoteSession } from './remote-session.ts';
 import { sessionErrorOf } from './session-error.ts';
 
@@ -53,6 +53,24 @@ export class RemoteDispatcher implements DispatcherPort {
     this.#of(id);
     try {
       await this.#link.unary(reportStatuses, { session: id, reports: [...reports] });
+    } catch (error) {
+      throw sessionErrorOf(error);
+    }
+  }
+
+  async confirmEndpoints(_: NodeId, id: SessionId, index: number): Promise<void> {
+    this.#of(id);
+    try {
+      await this.#link.unary(confirmEndpoints, { session: id, index });
+    } catch (error) {
+      throw sessionErrorOf(error);
+    }
+  }
+
+  async leave(_: NodeId, id: SessionId): Promise<void> {
+    this.#of(id);
+    try {
+      await this.#link.unary(leave, { session: id });
     } catch (error) {
       throw sessionErrorOf(error);
     }

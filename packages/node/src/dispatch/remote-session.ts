@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import {
   type AssignmentsMessage,
+  type EndpointsMessage,
   type Session,
   SessionError,
   type SessionId,
@@ -13,7 +14,7 @@ import type { ManagerLink } from '../rpc/manager-link.ts';
 import { whole } from './assignment-parts.ts';
 import { answerOne } from './call-answers.ts';
 import { Mailbox } from './mailbox.ts';
-import { type FromAgent, followAssignments, openSession, type ToAgent } from './methods.ts';
+import { type FromAgent, followAssignments, followEndpoints, openSession, type ToAgent } from './methods.ts';
 import { sessionErrorOf } from './session-error.ts';
 
 interface Beat {
@@ -26,6 +27,7 @@ export class RemoteSession implements Session {
   readonly id: SessionId;
   readonly messages: AsyncIterable<SessionMessage>;
   readonly assignments: AsyncIterable<AssignmentsMessage>;
+  readonly endpoints: AsyncIterable<EndpointsMessage>;
   readonly #link: ManagerLink;
   readonly #calls: SessionRequest['calls'];
   readonly #toManagers: Mailbox<FromAgent>;
@@ -42,12 +44,13 @@ export class RemoteSession implements Session {
     this.#life = opening.life;
     this.messages = this.#untilLeft(this.#node);
     this.assignments = this.#assignments();
+    this.endpoints = { [Symbol.asyncIterator]: () => this.#endpoints() };
     this.#over = this.#read(opening.answers);
   }
 
   /** @throws SessionError */
   static async open(link: ManagerLink, request: SessionRequest, signal: AbortSignal): Promise<RemoteSession> {
-    const { description, address, calls } = request;
+    const { description, address, calls, leaving } = request;
     const life = new AbortController();
     // Every call that the managers make listens to it.
     setMaxListeners(0, life.signal);
@@ -55,7 +58,7 @@ export class RemoteSession implements Session {
     signal.addEventListener('abort', giveUp, { once: true });
     if (signal.aborted) giveUp();
     const toManagers = new Mailbox<FromAgent>();
-    void toManagers.put({ kind: 'open', description, address });
+    void toManagers.put({ kind: 'open', description, address, ...(leaving ? { leaving } : {}) });
     try {
       const stream = await link.duplex(openSession, toManagers, { signal: life.signal });
       const answers = stream[Symbol.asyncIterator]();
@@ -146,6 +149,15 @@ export class RemoteSession implements Session {
     const { signal } = this.#life;
     try {
       yield* whole(await this.#link.serverStream(followAssignments, { session: this.id }, { signal }));
+    } catch (error) {
+      throw sessionErrorOf(signal.aborted ? signal.reason : error);
+    }
+  }
+
+  async *#endpoints(): AsyncGenerator<EndpointsMessage, void, undefined> {
+    const { signal } = this.#life;
+    try {
+      yield* await this.#link.serverStream(followEndpoints, { session: this.id }, { signal });
     } catch (error) {
       throw sessionErrorOf(signal.aborted ? signal.reason : error);
     }

@@ -174,6 +174,8 @@ function bound(port: DispatcherPort): DispatcherPort {
     openSession: (request, signal) => port.openSession(request, signal),
     heartbeat: (node, session) => port.heartbeat(node, session),
     reportStatus: (node, session, reports) => port.reportStatus(node, session, reports),
+    confirmEndpoints: (node, session, index) => port.confirmEndpoints(node, session, index),
+    leave: (node, session) => port.leave(node, session),
     closeSession: (node, session) => port.closeSession(node, session),
   };
 }

@@ -30,6 +30,8 @@ export function watchSecrets(
     },
     heartbeat: (node, session) => port.heartbeat(node, session),
     reportStatus: (node, session, reports) => port.reportStatus(node, session, reports),
+    confirmEndpoints: (node, session, index) => port.confirmEndpoints(node, session, index),
+    leave: (node, session) => port.leave(node, session),
     closeSession: (node, session) => port.closeSession(node, session),
   };
 }

@@ -3,6 +3,7 @@
  * here waits or sends.
  */
 
+import { drainDelayOf } from '../../model/drain-delay.ts';
 import { asId, type NodeId, type TaskId } from '../../model/ids.ts';
 import type { Config, Secret, Task } from '../../model/objects.ts';
 import { revisionOf } from '../../model/revision.ts';
@@ -35,14 +36,25 @@ export function toldNothing(): Told {
 type Complete = Extract<AssignmentsMessage, { kind: 'complete' }>;
 type Incremental = Extract<AssignmentsMessage, { kind: 'incremental' }>;
 
+/** Tells which of the tasks that are to stop have to wait, since somebody may still send them traffic. */
+export type Holds = (task: Task) => boolean;
+
+/** As where no node has an endpoint feed. */
+const holdsNone: Holds = () => false;
+
 /** All that a node should run, ended tasks that are still known included. Notes in `told` what the message says. */
-export function completeSet(nodeId: NodeId, state: ClusterState, told: Told): Complete {
+export function completeSet(
+  nodeId: NodeId,
+  state: ClusterState,
+  told: Told,
+  holds: Holds = holdsNone,
+): Complete {
   told.tasks.clear();
   told.files.clear();
   const files = new Map<string, AssignedFile>();
   for (const task of state.tasksOfNode(nodeId)) {
     if (!isAssigned(task)) continue;
-    told.tasks.set(task.id, toAssigned(task, state, undefined));
+    told.tasks.set(task.id, toAssigned(task, state, undefined, holds));
     for (const file of useFiles(task, state, told)) files.set(file.key, file);
   }
   return { kind: 'complete', tasks: [...told.tasks.values()], files: [...files.values()] };
@@ -59,6 +71,7 @@ export function incrementalSet(
   state: ClusterState,
   told: Told,
   dirty: Set<TaskId>,
+  holds: Holds = holdsNone,
 ): Incremental | undefined {
   const update: AssignedTask[] = [];
   const remove: TaskId[] = [];
@@ -75,9 +88,9 @@ export function incrementalSet(
       for (const key of releaseFiles(id, told)) released.add(key);
       continue;
     }
-    const assigned = toAssigned(task, state, before);
+    const assigned = toAssigned(task, state, before, holds);
     told.tasks.set(id, assigned);
-    if (!before || concernsNode(before.task, task)) update.push(assigned);
+    if (!before || before.held !== assigned.held || concernsNode(before.task, task)) update.push(assigned);
     if (needsFiles(task)) {
       for (const file of useFiles(task, state, told)) updateFiles.set(file.key, file);
     } else {
@@ -105,15 +118,31 @@ function concernsNode(before: Task, after: Task): boolean {
   );
 }
 
-function toAssigned(task: Task, state: ClusterState, before: AssignedTask | undefined): AssignedTask {
+function toAssigned(
+  task: Task,
+  state: ClusterState,
+  before: AssignedTask | undefined,
+  holds: Holds,
+): AssignedTask {
   // A removed service's tasks outlive its row by a little.
   const spec = state.service(task.serviceId)?.spec;
   const departed = spec ? undefined : state.roots.departed.get(task.serviceId);
   const serviceName = spec?.name ?? departed?.name ?? task.serviceId;
   const labels = spec?.labels ?? before?.serviceLabels ?? {};
-  return Object.keys(labels).length === 0
-    ? { task, serviceName }
-    : { task, serviceName, serviceLabels: labels };
+  const drainDelayMs = restOfDelay(task, drainDelayOf(task, spec ?? departed), state.at);
+  return {
+    task,
+    serviceName,
+    ...(Object.keys(labels).length === 0 ? {} : { serviceLabels: labels }),
+    ...(drainDelayMs === 0 ? {} : { drainDelayMs }),
+    ...(holds(task) ? { held: true } : {}),
+  };
+}
+
+/** What is left of the drain delay, when an agent is told anew: after a change of leader, or the node's return. */
+function restOfDelay({ leaving }: Task, delayMs: number, at: number): number {
+  if (!leaving) return delayMs;
+  return Math.max(0, (leaving.releasedAt ?? leaving.since) + delayMs - at);
 }
 
 function needsFiles(task: Task): boolean {

@@ -24,7 +24,9 @@ import {
   type WorkerCalls,
 } from '../../worker/dispatcher-port.ts';
 import type { LeaderStore } from '../leader-store.ts';
+import { Departures } from './departures.ts';
 import { DISPATCHER } from './dispatcher-actor.ts';
+import { EndpointJournal } from './endpoint-journal.ts';
 import { NodeLiveness, nodeStatus } from './node-liveness.ts';
 import { NodeSession } from './node-session.ts';
 import { RegistrationLimit } from './registration-limit.ts';
@@ -51,6 +53,10 @@ export class Dispatcher implements DispatcherPort {
   readonly #returning: ReturningNodes;
   readonly #registrations = new RegistrationLimit();
   readonly #statuses: StatusQueue;
+  readonly #departures: Departures;
+  readonly #journal = new EndpointJournal();
+  /** Sessions of nodes that have an endpoint feed. */
+  readonly #feeds = new Set<NodeSession>();
   #state: 'new' | 'serving' | 'stopped' = 'new';
   #stopListening: () => void = () => {};
 
@@ -68,6 +74,7 @@ export class Dispatcher implements DispatcherPort {
     });
     this.#returning = new ReturningNodes(clock, (nodeId) => this.#markReady(nodeId));
     this.#statuses = new StatusQueue(store, logger);
+    this.#departures = new Departures({ store, clock, logger });
   }
 
   /**
@@ -77,6 +84,7 @@ export class Dispatcher implements DispatcherPort {
   start(): void {
     this.#state = 'serving';
     this.#stopListening = this.#store.onCommitted((changes, state) => this.#observe(changes, state));
+    this.#departures.start();
     this.#liveness.start();
   }
 
@@ -86,8 +94,10 @@ export class Dispatcher implements DispatcherPort {
     this.#stopListening();
     this.#liveness.close();
     this.#returning.clear();
+    this.#departures.close();
     for (const session of this.#sessions.values()) session.end(unavailable());
     this.#sessions.clear();
+    this.#feeds.clear();
   }
 
   /** What may be asked of a node's agent; undefined while the node has no session. */
@@ -106,8 +116,16 @@ export class Dispatcher implements DispatcherPort {
     this.#sessions.get(nodeId)?.end(new SessionError('session-invalid', 'a newer session took its place'));
     const { calls } = request;
     const id = newId<SessionId>(this.#random);
-    const session = new NodeSession({ id, nodeId, calls }, () => this.#store.committed);
+    const session = new NodeSession(
+      { id, nodeId, calls },
+      {
+        committed: () => this.#store.committed,
+        holds: (task) => this.#departures.holds(task),
+        journal: this.#journal,
+      },
+    );
     this.#sessions.set(nodeId, session);
+    if (request.description.endpointFeed) this.#feeds.add(session);
     this.#liveness.heard(nodeId);
     try {
       await this.#store.transact(DISPATCHER, (head) => ({
@@ -147,6 +165,25 @@ export class Dispatcher implements DispatcherPort {
       this.#logger.debug({ node: nodeId, error }, 'statuses were not committed');
       throw session.ended ?? unavailable();
     }
+  }
+
+  async confirmEndpoints(nodeId: NodeId, id: SessionId, index: number): Promise<void> {
+    this.#session(nodeId, id);
+    this.#departures.confirm(nodeId, index);
+  }
+
+  async leave(nodeId: NodeId, id: SessionId): Promise<void> {
+    const session = this.#session(nodeId, id);
+    try {
+      await this.#store.transact(DISPATCHER, (head) => ({
+        events: head.node(nodeId)?.status.state === 'leaving' ? [] : leaving(nodeId),
+        result: undefined,
+      }));
+    } catch (error) {
+      this.#logger.debug({ node: nodeId, error }, 'that a node leaves was not committed');
+      throw session.ended ?? unavailable();
+    }
+    await this.#departures.confirmed(this.#store.committed.index);
   }
 
   async closeSession(nodeId: NodeId, id: SessionId): Promise<void> {
@@ -204,9 +241,10 @@ export class Dispatcher implements DispatcherPort {
     done.catch((error: unknown) => this.#logger.debug({ node: nodeId, error }, 'node was not made ready'));
   }
 
-  #observe({ changes }: ChangeSet, state: ClusterState): void {
+  #observe(set: ChangeSet, state: ClusterState): void {
     const marked = new Set<NodeSession>();
-    for (const { kind, before, after } of changes) {
+    for (const { kind, before, after } of set.changes) {
+      if (kind === 'node') this.#departures.observe(before, after);
       if (kind === 'task') {
         const nodeId = (after ?? before)?.nodeId;
         const session = nodeId === undefined ? undefined : this.#sessions.get(nodeId);
@@ -236,6 +274,14 @@ export class Dispatcher implements DispatcherPort {
       this.#wake(session);
       this.#returning.look(session.nodeId, state);
     }
+    if (this.#feeds.size > 0 && this.#journal.observe(set, state)) this.#wakeFeeds();
+  }
+
+  #wakeFeeds(): void {
+    for (const session of this.#feeds) {
+      if (session.ended) this.#feeds.delete(session);
+      else session.wakeEndpoints();
+    }
   }
 
   #wake(session: NodeSession): void {
@@ -258,13 +304,15 @@ export class Dispatcher implements DispatcherPort {
 }
 
 /** What a node's registration changes, if anything. */
-function registration({ nodeId, description, address }: SessionRequest, head: ClusterState): ClusterEvent[] {
+function registration(request: SessionRequest, head: ClusterState): ClusterEvent[] {
+  const { nodeId, description, address } = request;
   const node = head.node(nodeId);
   if (!node) throw nodeRemoved(nodeId);
   const events: ClusterEvent[] = [];
   if (node.status.address !== address || !plainEqual(node.description, description)) {
     events.push({ type: 'node.described', id: nodeId, description, address });
   }
+  if (request.leaving) return node.status.state === 'leaving' ? events : [...events, ...leaving(nodeId)];
   if (node.status.state === 'ready') return events;
   const stops = node.status.state === 'down' && hasReplacedTasks(head, nodeId);
   return stops
@@ -272,6 +320,7 @@ function registration({ nodeId, description, address }: SessionRequest, head: Cl
     : [...events, ...nodeStatus('ready', 'has a session', [nodeId])];
 }
 
+const leaving = (nodeId: NodeId) => nodeStatus('leaving', 'stops its tasks and goes', [nodeId]);
 const unavailable = () => new SessionError('unavailable', 'no leader serves here just now');
 const nodeRemoved = (nodeId: NodeId) =>
   new SessionError('node-removed', `node ${nodeId} is not of this cluster`);

@@ -4,38 +4,51 @@ import type { NodeId, SessionId, TaskId } from '../../model/ids.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import type {
   AssignmentsMessage,
+  EndpointsMessage,
   Session,
   SessionError,
   SessionMessage,
   WorkerCalls,
 } from '../../worker/dispatcher-port.ts';
-import { completeSet, incrementalSet, toldNothing } from './assignments.ts';
+import { completeSet, type Holds, incrementalSet, toldNothing } from './assignments.ts';
+import { allEndpoints, type EndpointJournal } from './endpoint-journal.ts';
 import { PullStream } from './pull-stream.ts';
+
+/** What a session tells from. */
+export interface SessionSources {
+  /** Gives the newest committed state, which all that is told comes from. */
+  readonly committed: () => ClusterState;
+  readonly holds: Holds;
+  readonly journal: EndpointJournal;
+}
 
 /** A session of a node. */
 export class NodeSession {
   readonly id: SessionId;
   readonly nodeId: NodeId;
   readonly calls: WorkerCalls;
-  readonly #committed: () => ClusterState;
+  readonly #sources: SessionSources;
   readonly #told = toldNothing();
   readonly #dirty = new Set<TaskId>();
   readonly #assignments: PullStream<AssignmentsMessage>;
   readonly #messages: PullStream<SessionMessage>;
+  readonly #endpoints: PullStream<EndpointsMessage>;
+  /** Where it stands in the journal of endpoints. */
+  #place = 0;
   #nodeChanged = true;
   #ended: SessionError | undefined;
 
-  /** @param committed Gives the newest committed state, which all that is told comes from. */
   constructor(
     session: { readonly id: SessionId; readonly nodeId: NodeId; readonly calls: WorkerCalls },
-    committed: () => ClusterState,
+    sources: SessionSources,
   ) {
     this.id = session.id;
     this.nodeId = session.nodeId;
     this.calls = session.calls;
-    this.#committed = committed;
+    this.#sources = sources;
     this.#assignments = new PullStream((first) => this.#nextAssignments(first));
     this.#messages = new PullStream((first) => this.#nextMessage(first));
+    this.#endpoints = new PullStream((first) => this.#nextEndpoints(first));
   }
 
   /** Why it is over, once it is. */
@@ -45,7 +58,8 @@ export class NodeSession {
 
   /** The session as its agent sees it. */
   get port(): Session {
-    return { id: this.id, messages: this.#messages, assignments: this.#assignments };
+    const { id } = this;
+    return { id, messages: this.#messages, assignments: this.#assignments, endpoints: this.#endpoints };
   }
 
   /** A task of this node changed. Nothing is told before {@link wake}. */
@@ -64,22 +78,29 @@ export class NodeSession {
     this.#messages.wake();
   }
 
+  /** Endpoints changed. */
+  wakeEndpoints(): void {
+    this.#endpoints.wake();
+  }
+
   /** Ends the session; its streams end and later calls are answered with this error. */
   end(error: SessionError): void {
     if (this.#ended) return;
     this.#ended = error;
     this.#assignments.end();
     this.#messages.end();
+    this.#endpoints.end();
   }
 
   #nextAssignments(first: boolean): AssignmentsMessage | undefined {
-    const state = this.#committed();
+    const { holds } = this.#sources;
+    const state = this.#sources.committed();
     if (first) {
       this.#dirty.clear();
-      return completeSet(this.nodeId, state, this.#told);
+      return completeSet(this.nodeId, state, this.#told, holds);
     }
     while (this.#dirty.size > 0) {
-      const message = incrementalSet(this.nodeId, state, this.#told, this.#dirty);
+      const message = incrementalSet(this.nodeId, state, this.#told, this.#dirty, holds);
       if (message) return message;
     }
     return undefined;
@@ -87,10 +108,18 @@ export class NodeSession {
 
   #nextMessage(first: boolean): SessionMessage | undefined {
     if (!first && !this.#nodeChanged) return undefined;
-    const state = this.#committed();
+    const state = this.#sources.committed();
     const node = state.node(this.nodeId);
     if (!node || !state.cluster) return undefined;
     this.#nodeChanged = false;
     return { node, heartbeatMs: state.cluster.spec.dispatcher.heartbeatMs };
+  }
+
+  #nextEndpoints(first: boolean): EndpointsMessage | undefined {
+    const { journal, committed } = this.#sources;
+    const state = committed();
+    const message = first ? allEndpoints(state) : journal.since(this.#place, state);
+    this.#place = journal.end;
+    return message;
   }
 }

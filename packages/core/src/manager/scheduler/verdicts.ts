@@ -43,8 +43,9 @@ export const LACKS_MEMORY: Verdict = 6;
 export const ON_OTHER_PLATFORM: Verdict = 7;
 export const HAS_REPLICAS: Verdict = 8;
 export const NODE_SUSPECT: Verdict = 9;
+export const NODE_LEAVING: Verdict = 10;
 /** From here on: plugins, then constraints, then generic resources, then host ports, each with a number of its own. */
-export const FIRST_OF_LISTS: Verdict = 10;
+export const FIRST_OF_LISTS: Verdict = 11;
 /** Verdicts that are remembered by node take a byte; what comes behind in a list shares the last number. */
 export const LAST_REMEMBERED: Verdict = 127;
 
@@ -53,6 +54,7 @@ export function notReadyVerdict(node: Node): Verdict {
   if (node.status.state === 'down') return NODE_DOWN;
   if (node.status.state === 'unknown') return NODE_UNKNOWN;
   if (node.status.state === 'suspect') return NODE_SUSPECT;
+  if (node.status.state === 'leaving') return NODE_LEAVING;
   return node.spec.availability === 'drain' ? NODE_DRAINED : NODE_PAUSED;
 }
 
@@ -76,6 +78,7 @@ export function causesOf(
     { filter: 'platform' },
     { filter: 'max-replicas' },
     { filter: 'ready', what: 'suspect' },
+    { filter: 'ready', what: 'leaving' },
     ...lists,
   ];
 }

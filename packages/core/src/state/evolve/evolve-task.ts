@@ -2,9 +2,10 @@
 
 import type { ClusterEvent, ServiceChoice } from '../../events/event.ts';
 import type { ServiceId, TaskId } from '../../model/ids.ts';
-import type { AllocatedPort, Task, TaskStatus } from '../../model/objects.ts';
+import type { AllocatedPort, Task, TaskLeaving, TaskStatus } from '../../model/objects.ts';
 import type { PlacementDecision, PlacementExplanation } from '../../model/placement.ts';
 import { isDesiredAfter } from '../../model/task-state.ts';
+import { mayBeEndpoint } from '../endpoints.ts';
 import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
 import type { Stamp } from './stamp.ts';
 import { changedTask, type TaskRowChange } from './task-row.ts';
@@ -29,12 +30,10 @@ export function evolveTask(draft: StateDraft, event: TaskEvent, stamp: Stamp): v
       for (const { id, status } of event.rows) change(draft, id, { status }, stamp);
       return;
     case 'task.desired':
-      for (const id of event.ids) {
-        const row = draft.taskRow(id);
-        const task = draft.taskAt(row);
-        if (!isDesiredAfter(event.state, task.desiredState)) continue;
-        draft.replaceTask(row, task, changedTask(task, { desiredState: event.state }, stamp));
-      }
+      desired(draft, event, stamp);
+      return;
+    case 'task.released':
+      released(draft, event, stamp);
       return;
     case 'task.removed':
       for (const id of event.ids) draft.deleteTask(id);
@@ -45,6 +44,36 @@ function change(draft: StateDraft, id: TaskId, what: TaskRowChange, stamp: Stamp
   const row = draft.taskRow(id);
   const task = draft.taskAt(row);
   draft.replaceTask(row, task, changedTask(task, what, stamp));
+}
+
+function desired(draft: StateDraft, event: Extract<TaskEvent, { type: 'task.desired' }>, stamp: Stamp): void {
+  const { state: desiredState } = event;
+  const leaves = { desiredState, leaving: { index: stamp.index, since: stamp.at } };
+  for (const id of event.ids) {
+    const row = draft.taskRow(id);
+    const task = draft.taskAt(row);
+    if (!isDesiredAfter(desiredState, task.desiredState)) continue;
+    const what = mayBeEndpoint(task) ? leaves : { desiredState };
+    draft.replaceTask(row, task, changedTask(task, what, stamp));
+  }
+}
+
+function released(
+  draft: StateDraft,
+  { ids, unconfirmed }: Extract<TaskEvent, { type: 'task.released' }>,
+  stamp: Stamp,
+): void {
+  for (const id of ids) {
+    const row = draft.taskRow(id);
+    const task = draft.taskAt(row);
+    if (!task.leaving) continue;
+    const leaving: TaskLeaving = {
+      ...task.leaving,
+      releasedAt: stamp.at,
+      ...(unconfirmed === undefined ? {} : { unconfirmed }),
+    };
+    draft.replaceTask(row, task, changedTask(task, { leaving }, stamp));
+  }
 }
 
 function allocated(draft: StateDraft, ids: readonly TaskId[], stamp: Stamp): void {

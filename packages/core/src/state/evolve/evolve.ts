@@ -59,6 +59,7 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
     case 'task.unplaced':
     case 'task.status':
     case 'task.desired':
+    case 'task.released':
     case 'task.removed':
       evolveTask(draft, event, stamp);
       return;

@@ -5,10 +5,10 @@
  */
 
 import type { NodeId } from '../../model/ids.ts';
-import type { AllocatedPort, Task, TaskStatus } from '../../model/objects.ts';
+import type { AllocatedPort, Task, TaskLeaving, TaskStatus } from '../../model/objects.ts';
 import type { PlacementDecision, PlacementExplanation } from '../../model/placement.ts';
 import type { AssignedGeneric } from '../../model/resources.ts';
-import type { DesiredState } from '../../model/task-state.ts';
+import { type DesiredState, isTerminal } from '../../model/task-state.ts';
 import type { Stamp } from './stamp.ts';
 
 /** What may change in a task's row. Absent: stays as it is. */
@@ -22,6 +22,7 @@ export interface TaskRowChange {
   /** `null` takes it away. */
   readonly explanation?: PlacementExplanation | null;
   readonly decision?: PlacementDecision | undefined;
+  readonly leaving?: TaskLeaving;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -89,5 +90,8 @@ export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Ta
   if (assignedGeneric !== undefined) after.assignedGeneric = assignedGeneric;
   const explanation = change.explanation === undefined ? task.explanation : change.explanation;
   if (explanation != null) after.explanation = explanation;
+  const leaving = change.leaving ?? task.leaving;
+  // One that has ended has nothing to wait for any more.
+  if (leaving !== undefined && !isTerminal(after.status.state)) after.leaving = leaving;
   return after;
 }

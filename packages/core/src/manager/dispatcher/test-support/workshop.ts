@@ -55,6 +55,8 @@ export class Workshop {
       openSession: (request, signal) => this.dispatcher.openSession(request, signal),
       heartbeat: (node, session) => this.dispatcher.heartbeat(node, session),
       reportStatus: (node, session, reports) => this.dispatcher.reportStatus(node, session, reports),
+      confirmEndpoints: (node, session, index) => this.dispatcher.confirmEndpoints(node, session, index),
+      leave: (node, session) => this.dispatcher.leave(node, session),
       closeSession: (node, session) => this.dispatcher.closeSession(node, session),
     };
   }

@@ -6,6 +6,7 @@
 import { castDraft, type Draft, produce } from 'immer';
 import type { ClusterEvent, Transaction } from '../../../events/event.ts';
 import type { ClusterObject, Config, Network, Node, Secret, Service, Task } from '../../../model/objects.ts';
+import { isTerminal } from '../../../model/task-state.ts';
 
 /** A cluster's state as plain objects by id. Ids must not look like whole numbers, which JavaScript would sort. */
 export interface PlainState {
@@ -102,7 +103,10 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
     case 'service.removed':
       for (const row of Object.values(state.tasks)) {
         if (event.tasksFollow || row.serviceId !== event.id || row.desiredState === 'remove') continue;
-        task(row.id).desiredState = 'remove';
+        const removed = task(row.id);
+        if (removed.status.state === 'running' && removed.desiredState === 'running')
+          removed.leaving = { index: version, since: at };
+        removed.desiredState = 'remove';
       }
       delete state.services[event.id];
       return;
@@ -166,10 +170,23 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       const order = ['ready', 'running', 'shutdown', 'remove'];
       for (const id of event.ids) {
         const later = order.indexOf(event.state) > order.indexOf(must(state.tasks[id]).desiredState);
-        if (later) task(id).desiredState = event.state;
+        if (!later) continue;
+        const row = task(id);
+        const hadTraffic = row.status.state === 'running' && row.desiredState === 'running';
+        const leaves = hadTraffic && (event.state === 'shutdown' || event.state === 'remove');
+        if (leaves) row.leaving = { index: version, since: at };
+        row.desiredState = event.state;
       }
       return;
     }
+    case 'task.released':
+      for (const id of event.ids) {
+        const { leaving } = task(id);
+        if (!leaving) continue;
+        leaving.releasedAt = at;
+        if (event.unconfirmed) leaving.unconfirmed = [...event.unconfirmed];
+      }
+      return;
     case 'task.removed':
       for (const id of event.ids) delete state.tasks[id];
       return;
@@ -240,6 +257,7 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
 function report(row: Draft<Task>, status: Task['status'], at: number): void {
   row.status = castDraft(status);
   row.statusAppliedAt = at;
+  if (isTerminal(status.state)) delete row.leaving;
   if (status.state === 'running') row.runningSince ??= at;
 }
 
