@@ -1,8 +1,9 @@
-/** Running a command beside a task, in its container. */
+/** Running a command beside a task, in its container, to its end. */
 
-import { DriverError, type ExecResult } from '@skep/core/driver';
+import type { DriverContext, ExecResult } from '@skep/core/driver';
 import type { Engine } from './engine.ts';
-import { asStream, readFrames } from './task-logs.ts';
+import { beginCommand } from './exec-command.ts';
+import { readFrames } from './task-logs.ts';
 
 /** Most of a command's output that is kept, from its end. */
 const OUTPUT_BYTES_MAX = 4096;
@@ -10,35 +11,31 @@ const OUTPUT_BYTES_MAX = 4096;
 const EXEC_MS = 3_600_000;
 
 /**
- * Runs it to its end. When the signal aborts nobody waits any more, but the command runs on: the engine can't end it.
+ * Runs it to its end. When the signal aborts it is ended, where the image has a shell.
  *
  * @throws EngineError when the engine refuses, as for a container that does not run; the signal's reason on abort.
  */
 export async function execInContainer(
   engine: Engine,
+  clock: DriverContext['clock'],
   container: string,
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<ExecResult> {
-  const exec = await engine.call({ what: 'exec', signal }, (docker, abortSignal) =>
-    docker
-      .getContainer(container)
-      .exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true, Tty: false, abortSignal }),
-  );
-  const stream = await engine.call({ what: 'exec', signal }, (_, abortSignal) =>
-    exec.start({ hijack: true, stdin: false, Tty: false, abortSignal }),
-  );
-  const output = await engine.call({ what: 'exec', signal, deadlineMs: EXEC_MS }, (_, abortSignal) => {
-    abortSignal.addEventListener('abort', () => stream.destroy(), { once: true });
-    return lastOf(readFrames(asStream(stream)));
-  });
-  const { ExitCode, Running } = await engine.call({ what: 'exec', signal }, (_, abortSignal) =>
-    exec.inspect({ abortSignal }),
-  );
-  if (Running || typeof ExitCode !== 'number') {
-    throw new DriverError('exec: the engine lost sight of the command before its end', { temporary: true });
+  const options = { input: false, tty: false };
+  const running = await beginCommand(engine, clock, container, command, options, signal);
+  const { stream } = running;
+  try {
+    const output = await engine.call({ what: 'exec', signal, deadlineMs: EXEC_MS }, (_, abortSignal) => {
+      abortSignal.addEventListener('abort', () => stream.destroy(), { once: true });
+      return lastOf(readFrames(stream));
+    });
+    return { exitCode: await running.exitCode(signal), output };
+  } catch (error) {
+    // Not waited for: whoever gives up on a probe has other things to do.
+    void running.kill();
+    throw error;
   }
-  return { exitCode: ExitCode, output };
 }
 
 async function lastOf(frames: AsyncIterable<{ readonly data: Buffer }>): Promise<string> {

@@ -2,6 +2,7 @@
 
 import type { LogChunk, LogOptions, RuntimeTask } from '@skep/core/driver';
 import type { OpenEngine } from './open-engine.ts';
+import { whileReading } from './reading.ts';
 import { logQuery, readRaw, readTimedFrames } from './task-logs.ts';
 
 /**
@@ -23,32 +24,19 @@ export async function* readTaskLogs(
       follow: options.follow ?? false,
     }),
   );
-  // For as long as the reading lasts, the driver's end is its end.
-  const reading = new AbortController();
-  let closed: unknown;
-  operation(
-    undefined,
-    (closing) =>
-      new Promise<void>((resolve) => {
-        reading.signal.addEventListener('abort', () => resolve());
-        closing.addEventListener('abort', () => {
-          closed = closing.reason;
-          source.destroy();
-        });
-      }),
-  ).catch(() => {});
+  const closing = whileReading(operation, undefined, () => source.destroy());
   const onGiveUp = () => source.destroy();
   options.signal?.addEventListener('abort', onGiveUp, { once: true });
   if (options.signal?.aborted) onGiveUp();
   try {
     yield* isTerminal ? readRaw(source, () => context.clock.now()) : readTimedFrames(source);
   } catch (error) {
-    if (closed !== undefined) throw closed;
+    closing.throwIfEnded();
     if (!options.signal?.aborted) throw error;
   } finally {
     options.signal?.removeEventListener('abort', onGiveUp);
-    reading.abort();
+    closing.done();
     source.destroy();
   }
-  if (closed !== undefined) throw closed;
+  closing.throwIfEnded();
 }

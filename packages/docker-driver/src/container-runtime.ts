@@ -8,6 +8,8 @@
 import type { RuntimeStatus } from '@skep/core';
 import {
   DriverError,
+  type ExecOptions,
+  type ExecOutput,
   type ExecResult,
   type LogChunk,
   type LogOptions,
@@ -25,6 +27,7 @@ import { graceSeconds } from './container-spec.ts';
 import { exitOf, hasBegun, isRunning, statusOf, unhealthyWords } from './container-state.ts';
 import { type EngineStats, taskStats } from './container-stats.ts';
 import { hasStatus, isSilence } from './engine-error.ts';
+import { interactInContainer } from './exec-interactive.ts';
 import { taskOf } from './labels.ts';
 import { type OpenEngine, releaseFiles } from './open-engine.ts';
 import { Patience } from './patience.ts';
@@ -109,8 +112,12 @@ export class ContainerRuntime implements TaskRuntime {
 
   exec(command: readonly string[], { signal }: Signal): Promise<ExecResult> {
     return this.#node.operation(signal, async (own) =>
-      execInContainer(this.#node.engine, await this.#existing(own), command, own),
+      execInContainer(this.#node.engine, this.#node.context.clock, await this.#existing(own), command, own),
     );
+  }
+
+  execInteractive(command: readonly string[], options: ExecOptions): AsyncIterable<ExecOutput> {
+    return interactInContainer(this.#node, (signal) => this.#existing(signal), command, options);
   }
 
   stats({ signal }: Signal): Promise<TaskStats> {

@@ -219,6 +219,7 @@ describe.skipIf(missing !== undefined)(missing ?? 'given a real engine', { timeo
       { logDriver: { name: 'json-file', options: { wings: '2' } } },
       /unknown log opt 'wings'/,
     ],
+    ['a user that the image does not know', { user: 'nobody-there' }, /unable to find user nobody-there/],
     ['a kernel setting that is not its own', { sysctls: { 'vm.swappiness': '1' } }, /vm\.swappiness/],
   ])(
     'when a task asks for %s, then it is refused for good, in the words of the engine',

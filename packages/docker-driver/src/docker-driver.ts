@@ -7,6 +7,7 @@ import type { NodeDescription, SpecIssue, TaskId, TaskSpec } from '@skep/core';
 import {
   type DriverContext,
   DriverError,
+  DriverOperations,
   type RecoveredTask,
   type RuntimeDriver,
   type RuntimeTask,
@@ -41,7 +42,7 @@ export class DockerDriver implements RuntimeDriver {
   readonly name = 'docker';
   readonly #options: DockerDriverOptions;
   readonly #address: EngineAddress;
-  readonly #operations = new Set<AbortController>();
+  readonly #operations = new DriverOperations();
   #node: OpenEngine | undefined;
   #isClosed = false;
 
@@ -101,7 +102,7 @@ export class DockerDriver implements RuntimeDriver {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const operation of this.#operations) operation.abort(closedError());
+    this.#operations.abort(closedError());
     const node = this.#node;
     if (node === undefined) return;
     node.watch.close();
@@ -165,20 +166,10 @@ export class DockerDriver implements RuntimeDriver {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     this.#opened();
-    signal?.throwIfAborted();
-    // Not AbortSignal.any: on Node 20 it keeps a trace of each use on the longer-lived signal.
-    const operation = new AbortController();
-    const onAbort = () => operation.abort(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#operations.add(operation);
     try {
-      return await work(operation.signal);
+      return await this.#operations.run(signal, work);
     } catch (error) {
-      if (operation.signal.aborted) throw operation.signal.reason;
       throw error instanceof EngineError ? toDriverError(error, 'the engine') : error;
-    } finally {
-      this.#operations.delete(operation);
-      signal?.removeEventListener('abort', onAbort);
     }
   }
 }

@@ -76,6 +76,8 @@ const FINAL = [
   /invalid mount config/i,
   /failed to initialize logging driver/i,
   /unknown log opt/i,
+  /unable to find (user|group)/i,
+  /error gathering device information/i,
 ];
 
 /** Whether the same call may succeed later. */

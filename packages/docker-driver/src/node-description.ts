@@ -52,6 +52,7 @@ export function nodeDescription(
     },
     capabilities: {
       exec: true,
+      interactive: 'terminal',
       stats: true,
       limits: {
         cpus: info.CpuCfsQuota === true,

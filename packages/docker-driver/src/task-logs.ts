@@ -3,7 +3,6 @@
  * the engine saw it at.
  */
 
-import { Readable } from 'node:stream';
 import type { LogChunk, LogOptions } from '@skep/core/driver';
 
 /** The engine's frame: stream, three zeros, length in big-endian (Docker's API, "Attach to a container"). */
@@ -61,9 +60,4 @@ export function logQuery(options: LogOptions, isTerminal: boolean) {
     ...(options.since !== undefined && { since: options.since / 1000 }),
     ...(options.tail !== undefined && { tail: options.tail }),
   };
-}
-
-/** The whole of an answer that came at once, as a stream. */
-export function asStream(answer: Buffer | NodeJS.ReadableStream): Readable {
-  return Buffer.isBuffer(answer) ? Readable.from([answer]) : (answer as Readable);
 }

@@ -4,6 +4,6 @@ import { RealMachine } from './testing/real-machine.ts';
 
 describeRuntimeDriver(
   'process, refusing limits',
-  { createMachine: async () => new RealMachine({ unsupportedLimits: 'refuse' }) },
+  { createMachine: async () => new RealMachine({ unsupportedLimits: 'refuse', anyCommand: true }) },
   { describe, expect, it },
 );

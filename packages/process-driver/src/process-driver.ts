@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import {
   type DriverContext,
   DriverError,
+  DriverOperations,
   type RecoveredTask,
   type RuntimeDriver,
   type RuntimeTask,
@@ -47,7 +48,7 @@ const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = {
 export class ProcessDriver implements RuntimeDriver {
   readonly name = 'process';
   readonly #options: ProcessDriverOptions;
-  readonly #operations = new Set<AbortController>();
+  readonly #operations = new DriverOperations();
   #node: OpenNode | undefined;
   #temporaryDir: string | undefined;
   #closed = false;
@@ -83,7 +84,12 @@ export class ProcessDriver implements RuntimeDriver {
         generic: resources.generic ?? {},
       },
       engine: { driver: this.name, version: VERSION, labels },
-      capabilities: { exec: true, stats: hasProc, limits: { cpus: false, memory: false, pids: false } },
+      capabilities: {
+        exec: true,
+        ...(this.#options.anyCommand && { interactive: 'pipes' }),
+        stats: hasProc,
+        limits: { cpus: false, memory: false, pids: false },
+      },
     });
   }
 
@@ -104,7 +110,7 @@ export class ProcessDriver implements RuntimeDriver {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const operation of this.#operations) operation.abort(closedError());
+    this.#operations.abort(closedError());
     this.#node?.logs.close();
     if (this.#node !== undefined && this.#temporaryDir !== undefined) {
       await clearTemporary(this.#node, this.#temporaryDir);
@@ -159,21 +165,11 @@ export class ProcessDriver implements RuntimeDriver {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     this.#opened();
-    signal?.throwIfAborted();
-    // Not AbortSignal.any: on Node 20 it keeps a trace of each use on the longer-lived signal.
-    const operation = new AbortController();
-    const onAbort = () => operation.abort(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#operations.add(operation);
-    try {
-      return await work(operation.signal);
-    } catch (error) {
-      if (operation.signal.aborted) throw error;
-      throw asDriverError(error);
-    } finally {
-      this.#operations.delete(operation);
-      signal?.removeEventListener('abort', onAbort);
-    }
+    return this.#operations.run(signal, (own) =>
+      work(own).catch((error: unknown) => {
+        throw asDriverError(error);
+      }),
+    );
   }
 }
 

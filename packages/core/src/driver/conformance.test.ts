@@ -111,6 +111,17 @@ const faults: Readonly<Record<string, (driver: SimulatedDriver) => RuntimeDriver
         return runtime;
       },
     }),
+  'loses what goes into a command': handles((runtime) => ({
+    execInteractive: async function* (command, options) {
+      const input = (async function* () {})();
+      yield* runtime.execInteractive?.(command, { ...options, input }) ?? [];
+    },
+  })),
+  'never ends a command': handles((runtime) => ({
+    execInteractive: async function* (command, { signal: _, ...options }) {
+      yield* runtime.execInteractive?.(command, { ...options, signal }) ?? [];
+    },
+  })),
   'finds nothing after a restart': (driver) =>
     replacing(driver, { open: (context) => driver.open(context).then(() => []) }),
   'ends its tasks when closed': (driver) =>

@@ -6,6 +6,7 @@
  */
 
 import { type DriverHarness, type DriverTestApi, sceneTest } from './conformance/harness.ts';
+import { describeInteraction } from './conformance/interaction.ts';
 import { describeLifecycle } from './conformance/lifecycle.ts';
 import { describeOutput } from './conformance/output.ts';
 import { describeRecovery } from './conformance/recovery.ts';
@@ -27,6 +28,7 @@ export function describeRuntimeDriver(name: string, harness: DriverHarness, test
     describeLifecycle(testApi, test);
     describeStopping(testApi, test);
     describeOutput(testApi, test);
+    describeInteraction(testApi, test);
     describeRecovery(testApi, test);
     describeRefusal(testApi, test, harness.unsupportedLimits ?? 'refuse');
   });

@@ -5,5 +5,6 @@
  */
 
 export { DriverError } from '../errors.ts';
+export { DriverOperations } from './operations.ts';
 export * from './runtime-driver.ts';
 export { environmentOf } from './task-environment.ts';

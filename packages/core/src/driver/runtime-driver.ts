@@ -148,8 +148,8 @@ export interface TaskRuntime {
   /** Present when the driver's description says `exec`. */
   exec?(command: readonly string[], options: { readonly signal: AbortSignal }): Promise<ExecResult>;
   /**
-   * The same with both ways open while it runs. Output comes as fast as it is read. May be absent where `exec` is
-   * present.
+   * The same with both ways open while it runs. Output comes as fast as it is read. Present when the driver's
+   * description says `interactive`; it may be absent where `exec` is present.
    *
    * @throws DriverError, also when `tty` is asked for and the driver has no terminals.
    */

@@ -44,6 +44,11 @@ export interface NodeDescription {
   /** What the driver can do beyond running tasks, and which limits it enforces. */
   readonly capabilities: {
     readonly exec: boolean;
+    /**
+     * A command that runs beside a task can be worked with: through pipes, or on a terminal, too. Absent: it can't, or
+     * the node's version did not tell.
+     */
+    readonly interactive?: 'pipes' | 'terminal';
     readonly stats: boolean;
     readonly limits: { readonly cpus: boolean; readonly memory: boolean; readonly pids: boolean };
   };

@@ -141,11 +141,15 @@ export const anyDescription: fc.Arbitrary<NodeDescription> = record({
     { driver: anyText, version: anyText, labels: anyLabels, plugins: listOf(anyText) },
     ['driver', 'version', 'labels'],
   ),
-  capabilities: record({
-    exec: fc.boolean(),
-    stats: fc.boolean(),
-    limits: record({ cpus: fc.boolean(), memory: fc.boolean(), pids: fc.boolean() }),
-  }),
+  capabilities: shape<NodeDescription['capabilities']>(
+    {
+      exec: fc.boolean(),
+      interactive: fc.constantFrom('pipes', 'terminal'),
+      stats: fc.boolean(),
+      limits: record({ cpus: fc.boolean(), memory: fc.boolean(), pids: fc.boolean() }),
+    },
+    ['exec', 'stats', 'limits'],
+  ),
 });
 
 /** Any report of a task. */

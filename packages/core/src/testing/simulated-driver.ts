@@ -4,6 +4,7 @@
  * be shown to cope. It keeps the whole contract of the port otherwise.
  */
 
+import { DriverOperations } from '../driver/operations.ts';
 import type {
   DriverContext,
   ExecOptions,
@@ -25,7 +26,7 @@ import type { TaskSpec } from '../model/task-spec.ts';
 import { sleep } from '../runtime/clock.ts';
 import type { SimulatedBehaviour, SimulatedDuration, SimulatedStep } from './simulated-behaviour.ts';
 import { SimulatedHost, type SimulatedHostOptions } from './simulated-host.ts';
-import { changed, never, Operations } from './simulated-operations.ts';
+import { changed, never } from './simulated-operations.ts';
 import type { SimulatedRuntime } from './simulated-runtime.ts';
 
 /** Parts of a node's description that a test wants otherwise than the default. */
@@ -46,7 +47,7 @@ export class SimulatedDriver implements RuntimeDriver {
   #description: SimulatedDescription;
   #context: DriverContext | undefined;
   #closed = false;
-  readonly #operations = new Operations();
+  readonly #operations = new DriverOperations();
 
   constructor(options: SimulatedDriverOptions) {
     this.host = 'host' in options ? options.host : new SimulatedHost(options);
@@ -84,7 +85,12 @@ export class SimulatedDriver implements RuntimeDriver {
       platform: { os: 'linux', architecture: 'amd64' },
       resources: { cpus: 64, memoryBytes: 256 * GIB, generic: {} },
       engine: { driver: this.name, version: '1', labels: {} },
-      capabilities: { exec: true, stats: true, limits: { cpus: true, memory: true, pids: true } },
+      capabilities: {
+        exec: true,
+        interactive: 'terminal',
+        stats: true,
+        limits: { cpus: true, memory: true, pids: true },
+      },
       ...this.#description,
     });
   }
@@ -263,6 +269,10 @@ export class SimulatedDriver implements RuntimeDriver {
     options: ExecOptions,
   ): AsyncGenerator<ExecOutput, void, undefined> {
     this.#running(id);
+    const { capabilities } = this.#description;
+    if (options.tty && capabilities !== undefined && capabilities.interactive !== 'terminal') {
+      throw new DriverError('exec: tty: there are no terminals on this simulated node');
+    }
     if (behaviour.execInteractive) {
       yield* behaviour.execInteractive(command, options);
       return;

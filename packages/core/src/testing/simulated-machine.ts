@@ -1,7 +1,7 @@
 /** The simulated driver's side of the conformance suite: a machine on which every task that the suite wants is a script. */
 
 import type { DriverMachine, TaskKind } from '../driver/conformance.ts';
-import type { RuntimeDriver } from '../driver/runtime-driver.ts';
+import type { ExecOptions, ExecOutput, RuntimeDriver } from '../driver/runtime-driver.ts';
 import { type ClusterId, type NodeId, newId } from '../model/ids.ts';
 import type { TaskSpecInput } from '../model/task-spec.ts';
 import { silentLogger } from '../runtime/logger.ts';
@@ -23,7 +23,7 @@ export function createSimulatedMachine({
     clock,
     unknownImages: 'reject',
     images: {
-      runs: { prepareMs: [1, 20], startMs: 5, stopMs: 3 },
+      runs: { prepareMs: [1, 20], startMs: 5, stopMs: 3, execInteractive: workedWith },
       stubborn: { ignoreStop: true, output: [{ line: 'ignoring' }] },
       broken: { failStart: 'no such program: broken' },
     },
@@ -71,7 +71,12 @@ export function createSimulatedMachine({
         new SimulatedDriver({
           host,
           description: {
-            capabilities: { exec: true, stats: true, limits: { cpus: limits, memory: limits, pids: limits } },
+            capabilities: {
+              exec: true,
+              interactive: 'pipes',
+              stats: true,
+              limits: { cpus: limits, memory: limits, pids: limits },
+            },
           },
         }),
       ),
@@ -91,4 +96,22 @@ export function createSimulatedMachine({
       return Promise.resolve();
     },
   });
+}
+
+/** The commands that the suite works with: `false`, and `cat`, which gives back what it is given. */
+async function* workedWith(
+  [program]: readonly string[],
+  { input, signal }: ExecOptions,
+): AsyncGenerator<ExecOutput, void, undefined> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => {});
+  const pieces = input[Symbol.asyncIterator]();
+  while (program === 'cat') {
+    const next = await Promise.race([pieces.next(), aborted]);
+    if (next.done) break;
+    if (next.value.kind === 'data') yield { kind: 'output', stream: 'stdout', data: next.value.data };
+  }
+  yield { kind: 'exit', exitCode: program === 'false' ? 1 : 0 };
 }

@@ -157,6 +157,7 @@ const described = z.object({
   }),
   capabilities: z.object({
     exec: z.boolean(),
+    interactive: z.enum(['pipes', 'terminal']).optional(),
     stats: z.boolean(),
     limits: z.object({ cpus: z.boolean(), memory: z.boolean(), pids: z.boolean() }),
   }),
@@ -176,9 +177,11 @@ export function checkDescription(answer: unknown): NodeDescription {
   }
   const { endpointFeed, ...description } = data;
   const { plugins, ...engine } = description.engine;
+  const { interactive, ...capabilities } = description.capabilities;
   return {
     ...description,
     engine: plugins === undefined ? engine : { ...engine, plugins },
+    capabilities: interactive === undefined ? capabilities : { ...capabilities, interactive },
     ...(endpointFeed === undefined ? {} : { endpointFeed }),
   };
 }
