@@ -29,59 +29,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The row of a task after a change. */
 export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Task {
-  const nodeId = change.nodeId ?? task.nodeId;
-  const decision = change.decision ?? task.decision;
-  const after: Writable<Task> =
-    nodeId === undefined
-      ? {
-          id: task.id,
-          version: stamp.index,
-          createdAt: task.createdAt,
-          updatedAt: stamp.at,
-          serviceId: task.serviceId,
-          slot: task.slot,
-          specVersion: task.specVersion,
-          spec: task.spec,
-          ports: change.ports ?? task.ports,
-          desiredState: change.desiredState ?? task.desiredState,
-          status: change.status ?? task.status,
-          statusAppliedAt: change.status === undefined ? task.statusAppliedAt : stamp.at,
-          startAfter: task.startAfter,
-        }
-      : decision === undefined
-        ? {
-            id: task.id,
-            version: stamp.index,
-            createdAt: task.createdAt,
-            updatedAt: stamp.at,
-            serviceId: task.serviceId,
-            slot: task.slot,
-            nodeId,
-            specVersion: task.specVersion,
-            spec: task.spec,
-            ports: change.ports ?? task.ports,
-            desiredState: change.desiredState ?? task.desiredState,
-            status: change.status ?? task.status,
-            statusAppliedAt: change.status === undefined ? task.statusAppliedAt : stamp.at,
-            startAfter: task.startAfter,
-          }
-        : {
-            id: task.id,
-            version: stamp.index,
-            createdAt: task.createdAt,
-            updatedAt: stamp.at,
-            serviceId: task.serviceId,
-            slot: task.slot,
-            nodeId,
-            specVersion: task.specVersion,
-            spec: task.spec,
-            ports: change.ports ?? task.ports,
-            desiredState: change.desiredState ?? task.desiredState,
-            status: change.status ?? task.status,
-            statusAppliedAt: change.status === undefined ? task.statusAppliedAt : stamp.at,
-            startAfter: task.startAfter,
-            decision,
-          };
+  const after: Writable<Task> = rowOf(task, change, stamp);
   const runningSince = task.runningSince ?? (change.status?.state === 'running' ? stamp.at : undefined);
   if (runningSince !== undefined) after.runningSince = runningSince;
   if (task.replaces !== undefined) after.replaces = task.replaces;
@@ -94,4 +42,53 @@ export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Ta
   // One that has ended has nothing to wait for any more.
   if (leaving !== undefined && !isTerminal(after.status.state)) after.leaving = leaving;
   return after;
+}
+
+/** What every row of its kind has, of one hidden class each: rows that were placed on a node, and rows that wait. */
+function rowOf(task: Task, change: TaskRowChange, stamp: Stamp): Task {
+  const { id, createdAt, serviceId, slot, specVersion, spec, startAfter } = task;
+  const { index: version, at: updatedAt } = stamp;
+  const nodeId = change.nodeId ?? task.nodeId;
+  const decision = change.decision ?? task.decision;
+  const ports = change.ports ?? task.ports;
+  const desiredState = change.desiredState ?? task.desiredState;
+  const status = change.status ?? task.status;
+  const statusAppliedAt = change.status === undefined ? task.statusAppliedAt : updatedAt;
+  if (nodeId !== undefined && decision !== undefined) {
+    return {
+      id,
+      version,
+      createdAt,
+      updatedAt,
+      serviceId,
+      slot,
+      nodeId,
+      specVersion,
+      spec,
+      ports,
+      desiredState,
+      status,
+      statusAppliedAt,
+      startAfter,
+      decision,
+    };
+  }
+  const waiting: Writable<Task> = {
+    id,
+    version,
+    createdAt,
+    updatedAt,
+    serviceId,
+    slot,
+    specVersion,
+    spec,
+    ports,
+    desiredState,
+    status,
+    statusAppliedAt,
+    startAfter,
+  };
+  // Few rows have a node and no decision: those made for one node, until the scheduler has let them go there.
+  if (nodeId !== undefined) waiting.nodeId = nodeId;
+  return waiting;
 }
