@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { engineMissing, type PrivateEngine, startPrivateEngine } from '@skep/docker-driver/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runExample } from './run-example.ts';
@@ -70,6 +72,9 @@ describe.skipIf(missing !== undefined)(missing ?? 'the examples that need a Dock
 
   beforeAll(async () => {
     engine = await startPrivateEngine({ images: [] });
+    // Each test can be run alone: the mini-cluster needs images that the docker example makes for itself.
+    const makeImages = fileURLToPath(new URL('docker/make-images.sh', import.meta.url));
+    await promisify(execFile)('sh', [makeImages], { env: { ...process.env, ...variables() } });
   });
   afterAll(() => engine?.dispose());
 
