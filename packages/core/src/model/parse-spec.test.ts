@@ -29,7 +29,10 @@ const named = (json: string) => JSON.parse(json) as object;
 
 describe('given a service spec, when it breaks a rule, then the field and the rule are told', () => {
   test.each<[string, () => unknown, string]>([
-    ['no name', service({ name: undefined }), 'name: '],
+    ['no name', service({ name: undefined }), 'name: must be provided, as text'],
+    ['a name that is a number', service({ name: 7 }), 'name: must be text'],
+    ['a list that is none', task({ mounts: {} }), 'task.mounts: must be a list'],
+    ['a label that is a number', service({ labels: { a: 1 } }), 'labels.a: must be text'],
     ['an empty name', service({ name: '' }), 'name: name must be provided'],
     [
       'a name of 64 characters',
@@ -50,7 +53,12 @@ describe('given a service spec, when it breaks a rule, then the field and the ru
       `replicas: must be at most ${REPLICAS_MAX}`,
     ],
     ['replicas of a global service', service({ mode: 'global', replicas: 2 }), 'replicas: a global service'],
-    ['an unknown mode', service({ mode: 'daemon' }), 'mode: '],
+    ['an unknown mode', service({ mode: 'daemon' }), "mode: must be 'replicated' or 'global'"],
+    [
+      'an unknown health test',
+      task({ health: { test: { kind: 'smtp' } } }),
+      'task.health.test.kind: must be ',
+    ],
     ['an unknown field', service({ replica: 3 }), 'replica: unknown field'],
     ['an unknown field inside', task({ imagee: 'x' }), 'task.imagee: unknown field'],
     ['an unknown field deep inside', task({ restart: { delay: 5 } }), 'task.restart.delay: unknown field'],
@@ -370,4 +378,12 @@ test.each<[string, () => unknown, string]>([
   const issues = issuesOf(parse);
   expect(issues).toHaveLength(1);
   expect(issues[0]?.startsWith(expected)).toBe(true);
+});
+
+test('given what is no spec at all, when it is parsed, then each field that is missing is told', () => {
+  expect(issuesOf(() => parseServiceSpec(null as never))).toEqual([': must be an object']);
+  expect(issuesOf(() => parseServiceSpec({} as never))).toEqual([
+    'name: must be provided, as text',
+    'task: must be provided, as an object',
+  ]);
 });

@@ -3,6 +3,7 @@
 import type * as z from 'zod';
 import { InvalidSpecError, type SpecIssue } from '../errors.ts';
 import { checkConstraints, parseConstraintKey } from './constraint.ts';
+import { ruleInWords } from './rule-words.ts';
 import { type ServiceSpec, type ServiceSpecInput, serviceSpecSchema } from './service-spec.ts';
 
 /**
@@ -13,7 +14,7 @@ import { type ServiceSpec, type ServiceSpecInput, serviceSpecSchema } from './se
 export function parseSpec<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const refused = protoNames(input, []);
   if (refused.length > 0) throw new InvalidSpecError(refused);
-  const parsed = schema.safeParse(input);
+  const parsed = schema.safeParse(input, { error: ruleInWords });
   if (parsed.success) return parsed.data;
   throw new InvalidSpecError(parsed.error.issues.flatMap(issuesOf));
 }
