@@ -60,7 +60,7 @@ export {
   VersionConflictError,
 } from './errors.ts';
 export type { Actor, EventType } from './events/event.ts';
-export type { StoryOptions } from './history/history.ts';
+export type { AtOptions, StoryOptions } from './history/history.ts';
 export type { HistoryChange, HistoryEvent } from './history/history-event.ts';
 export type {
   CheckpointContents,

@@ -5,7 +5,7 @@
 
 import type { RuntimeDriver } from '../driver/runtime-driver.ts';
 import { InvalidSpecError, PreconditionError } from '../errors.ts';
-import { History, type StoryOptions } from '../history/history.ts';
+import { type AtOptions, History, type StoryOptions } from '../history/history.ts';
 import type { HistoryEvent } from '../history/history-event.ts';
 import type { HistoryOptions } from '../history/options.ts';
 import type { HistorySubject } from '../history/subject.ts';
@@ -53,7 +53,7 @@ import { Networks } from './networks.ts';
 import { Nodes } from './nodes.ts';
 import { chooseStorage, openLog } from './open-storage.ts';
 import { PastCluster } from './past-cluster.ts';
-import { type PlanOptions, planOn } from './plan.ts';
+import { checkPlanOptions, type PlanOptions, planOn } from './plan.ts';
 import { SealedRecords } from './sealed-records.ts';
 import { Secrets } from './secrets.ts';
 import { Services } from './services.ts';
@@ -188,6 +188,7 @@ export class Cluster implements AsyncDisposable {
     const history =
       storage.history && (await History.open({ ...storage.history, clock, logger, lifetime, replica }));
     const recovery = await openLog(log, replica, history);
+    history?.compare(!log.capabilities.replicated);
     // It begins behind the replay: what nobody hears of costs less.
     const feed = new ChangeFeed(replica);
     history?.serve(feed);
@@ -265,7 +266,8 @@ export class Cluster implements AsyncDisposable {
    * it with `for await`.
    */
   watch<K extends ObjectKind = ObjectKind>(options: WatchOptions<K> = {}): Watch<K> {
-    return new Watch(this.#parts.feed, options, this.#control.lifetime);
+    const { feed, history } = this.#parts;
+    return new Watch(feed, options, this.#control.lifetime, history);
   }
 
   /**
@@ -292,6 +294,7 @@ export class Cluster implements AsyncDisposable {
    *   {@link at} throws; TimeoutError; AbortedError; ClosedError
    */
   async plan(plannable: Plannable, options: PlanOptions = {}): Promise<Plan> {
+    checkPlanOptions(options);
     const { at, signal } = options;
     const state =
       at === undefined
@@ -322,7 +325,7 @@ export class Cluster implements AsyncDisposable {
    * @throws HistoryPrunedError for what is forgotten, with the oldest moment that is not; PreconditionError for the
    *   future, or without a history; InvalidSpecError; UnavailableError when it can't be read; AbortedError; ClosedError
    */
-  async at(moment: number | Date, options: { readonly signal?: AbortSignal } = {}): Promise<PastCluster> {
+  async at(moment: number | Date, options: AtOptions = {}): Promise<PastCluster> {
     return new PastCluster(await this.#history.at(moment, options));
   }
 

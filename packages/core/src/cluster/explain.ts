@@ -9,6 +9,7 @@ import type { Task } from '../model/objects.ts';
 import type { PlacementCandidate, Rejection } from '../model/placement.ts';
 import { isMeantToRun, isTerminal } from '../model/task-state.ts';
 import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
+import { checkOptions } from '../runtime/check-options.ts';
 import { inSlices } from '../runtime/slices.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { Control } from './control.ts';
@@ -52,6 +53,7 @@ export async function explainOn(
   id: string,
   options: WaitOptions,
 ): Promise<TaskExplanation> {
+  checkOptions<WaitOptions>(options, { signal: true, timeout: true });
   if (control.lifetime.ended) throw control.lifetime.ended;
   const task = findTask(state, id);
   const run = (signal: AbortSignal) => inSlices(control.clock, explain(task, state), signal);

@@ -17,8 +17,8 @@ export interface Cursor<T> {
 
 /** What a live stream is made of. */
 export interface LiveStreamParts<T> {
-  /** Begins for one reader. */
-  readonly open: () => Cursor<T>;
+  /** Begins for one reader. `wake` is called when the cursor has more, beside what {@link onAdvance} tells. */
+  readonly open: (wake: () => void) => Cursor<T>;
   /** Calls back when a cursor may have more. Returns the way to stop. */
   readonly onAdvance: (listener: AdvanceListener) => () => void;
   /** Ends the stream when the cluster closes. */
@@ -37,8 +37,8 @@ export class LiveStream<T> extends Observable<T> implements AsyncIterable<T> {
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined, undefined> {
-    const cursor = this.#parts.open();
     let wake = () => {};
+    const cursor = this.#parts.open(() => wake());
     let over = false;
     const stopListening = this.#parts.onAdvance(() => wake());
     const end = () => {
@@ -78,7 +78,6 @@ export class LiveStream<T> extends Observable<T> implements AsyncIterable<T> {
   }
 
   #push(subscriber: Subscriber<T>): () => void {
-    const cursor = this.#parts.open();
     let queued = false;
     const drain = () => {
       queued = false;
@@ -92,6 +91,7 @@ export class LiveStream<T> extends Observable<T> implements AsyncIterable<T> {
       queued = true;
       afterThis(drain);
     };
+    const cursor = this.#parts.open(advance);
     const stopListening = this.#parts.onAdvance(advance);
     const stopEnding = this.#onEnd(() => subscriber.complete());
     advance();

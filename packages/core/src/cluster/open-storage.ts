@@ -3,7 +3,7 @@
 import type { History } from '../history/history.ts';
 import type { HistoryStore } from '../history/history-store.ts';
 import { MemoryHistoryStore } from '../history/memory-history-store.ts';
-import type { HistoryOptions } from '../history/options.ts';
+import { checkHistoryOptions, type HistoryOptions } from '../history/options.ts';
 import { asUnavailable } from '../log/as-unavailable.ts';
 import type { EventLog, RecoveryReport } from '../log/event-log.ts';
 import { MemoryEventLog } from '../log/memory-event-log.ts';
@@ -18,7 +18,7 @@ export interface Storage {
   readonly history?: { readonly store: HistoryStore; readonly options: HistoryOptions };
 }
 
-/** Chooses the storage that the options of a cluster ask for. */
+/** Chooses the storage that the options of a cluster ask for. @throws InvalidSpecError */
 export async function chooseStorage(
   options: {
     readonly dir?: string;
@@ -28,6 +28,7 @@ export async function chooseStorage(
   parts: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<Storage> {
   const { dir, log, history = {} } = options;
+  if (history !== false) checkHistoryOptions(history);
   if (dir === undefined) {
     return withHistory(log ?? new MemoryEventLog(), history, () => new MemoryHistoryStore());
   }

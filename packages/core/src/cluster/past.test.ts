@@ -152,6 +152,21 @@ describe('given a cluster that keeps its history', () => {
       code: 'HISTORY_PRUNED',
       oldest: { index: 1 },
     });
+    for (const options of [null, 7, { signals: 1 }, { signal: 'stop' }]) {
+      const field = options === null || options === 7 ? 'options' : Object.keys(options)[0];
+      const refused = { code: 'INVALID_SPEC', issues: [{ field }] };
+      await expect(run(cluster.at(1, options as never))).rejects.toMatchObject(refused);
+      await expect(run(cluster.plan({ kind: 'lose', node: 'x' }, options as never))).rejects.toMatchObject(
+        refused,
+      );
+      await expect(run(cluster.explain('x', options as never))).rejects.toMatchObject(refused);
+      const told = async () => cluster.history(undefined, options as never);
+      await expect(told()).rejects.toMatchObject(refused);
+    }
+    await expect(run(cluster.plan({} as never))).rejects.toMatchObject({
+      code: 'INVALID_SPEC',
+      message: 'name: must be provided, as text; task: must be provided, as an object',
+    });
     const subjects = [
       {},
       { service: 'a', node: 'b' },
@@ -184,6 +199,55 @@ describe('given a cluster that keeps its history', () => {
     await expect(run(all(cluster.history()))).rejects.toMatchObject({ code: 'CLOSED' });
   });
 
+  it('when a reader comes back after the feed has forgotten, then it is told all the same, by the history', async () => {
+    const { run, open } = aWorld();
+    const first = await open();
+    const seen = first.health.index;
+    await run(first.services.create(web, { user: 'ann' }));
+    await run(first.services.waitFor('web', 'running'));
+    await run(first.services.remove('web'));
+    await run(first.services.waitFor('web', 'removed'));
+    const told = await run(all(first.history({ service: 'web', tasks: true })));
+    await run(first.close());
+    // The feed begins anew with each opening.
+    const second = await open();
+    const watched: unknown[] = [];
+    const stop = new AbortController();
+    const reading = (async () => {
+      for await (const event of second.watch({ from: seen, service: 'web', signal: stop.signal })) {
+        watched.push(event);
+        if (event.type === 'created' && event.kind === 'service' && event.object.spec.replicas === 0) break;
+      }
+    })();
+    await run(second.services.create({ ...web, replicas: 0 }));
+    await run(Promise.resolve());
+    stop.abort();
+    await run(reading);
+    expect(watched.slice(0, told.length)).toEqual(
+      told.map(({ action, kind, object, before, index, at, actor, cause }) => ({
+        ...{ type: action, kind, object, index, at, actor },
+        ...(action === 'updated' ? { before } : {}),
+        ...(cause === undefined ? {} : { cause }),
+      })),
+    );
+    expect(watched.slice(told.length)).toMatchObject([{ type: 'created', kind: 'service' }]);
+    await run(second.close());
+  });
+
+  it('when a service was removed, then its tasks are still listed by its name and id until they have stopped', async () => {
+    const { run, open } = aWorld();
+    const cluster = await open();
+    const { id } = await run(cluster.services.create(web));
+    await run(cluster.services.waitFor('web', 'running'));
+    await run(cluster.services.remove('web'));
+    for (const service of ['web', id]) expect(cluster.tasks.list({ service })).toHaveLength(3);
+    await run(cluster.services.waitFor('web', 'removed'));
+    expect(() => cluster.tasks.list({ service: 'web' })).toThrow(
+      expect.objectContaining({ code: 'NOT_FOUND' }),
+    );
+    await run(cluster.close());
+  });
+
   it('when it is told to keep none, or senseless bounds, then it says so', async () => {
     const none = await aWorld(false).open();
     await expect(none.at(1)).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' });
@@ -192,8 +256,10 @@ describe('given a cluster that keeps its history', () => {
       ['maxAgeMs', 0],
       ['maxBytes', -1],
       ['checkpointEvery', 1.5],
+      ['maxBytes', '5'],
+      ['maxAge', 5],
     ] as const) {
-      await expect(aWorld({ [field]: value }).open()).rejects.toMatchObject({
+      await expect(aWorld({ [field]: value } as never).open()).rejects.toMatchObject({
         code: 'INVALID_SPEC',
         issues: [{ field: `history.${field}` }],
       });

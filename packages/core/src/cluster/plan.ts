@@ -8,6 +8,7 @@ import { planOutcome } from '../manager/planner/plan-outcome.ts';
 import { rehearse } from '../manager/planner/rehearsal.ts';
 import { parseServiceSpec } from '../model/parse-spec.ts';
 import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
+import { checkOptions, type OptionNames } from '../runtime/check-options.ts';
 import { seededRandom } from '../runtime/random.ts';
 import { inSlices } from '../runtime/slices.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -20,6 +21,18 @@ export interface PlanOptions extends WaitOptions {
   readonly decisionsMax?: number;
   /** Plans on the cluster as it was at this index or time, as `cluster.at` gives it. Default: as it is. */
   readonly at?: number | Date;
+}
+
+const PLAN_OPTIONS: OptionNames<PlanOptions> = {
+  decisionsMax: true,
+  at: true,
+  signal: true,
+  timeout: true,
+};
+
+/** Refuses what is no options of a plan, as callers without types may send it. @throws InvalidSpecError */
+export function checkPlanOptions(options: unknown): void {
+  checkOptions(options, PLAN_OPTIONS);
 }
 
 /** Default of {@link PlanOptions.decisionsMax}. */

@@ -4,7 +4,7 @@
  */
 
 import { findConfig, findNetwork, findSecret } from '../manager/api/file-commands.ts';
-import { findNode, findService, findTask } from '../manager/api/find.ts';
+import { findNode, findService, findServiceOrDeparted, findTask } from '../manager/api/find.ts';
 import type { NodeId } from '../model/ids.ts';
 import type { Config, Network, Node, NodeState, Secret, Service, Task } from '../model/objects.ts';
 import type { NodeSpec } from '../model/other-specs.ts';
@@ -100,7 +100,7 @@ export class NodeReader {
 
 /** Which tasks to list. All that is given must hold. */
 export interface TaskFilter {
-  /** Id or name of a service. */
+  /** Id or name of a service; of one that was removed, too, as long as tasks of it still stop. */
   readonly service?: string;
   /** Id of a node, or a hostname that one node has. */
   readonly node?: string;
@@ -121,7 +121,9 @@ export class TaskReader {
     const state = this.#state();
     const node = filter.node === undefined ? undefined : findNode(state, filter.node).id;
     const candidates = (): Iterable<Task> => {
-      if (filter.service !== undefined) return state.tasksOfService(findService(state, filter.service).id);
+      if (filter.service !== undefined) {
+        return state.tasksOfService(findServiceOrDeparted(state, filter.service));
+      }
       return node === undefined ? state.tasks() : state.tasksOfNode(node);
     };
     const found: Task[] = [];

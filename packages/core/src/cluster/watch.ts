@@ -1,7 +1,8 @@
 /**
  * A watch: the current objects, then every change, in order, each once. It is an RxJS Observable and an
- * AsyncIterable. Each subscriber goes along the change feed at its own pace; one that is too slow, or comes back too
- * late, is told of its gap and given the present again, never silently less.
+ * AsyncIterable. Each subscriber goes along the change feed at its own pace; one that is too slow for it, or comes
+ * back too late, goes on through the history. What is not kept there either is told as a gap, with the present behind
+ * it: never silently less.
  */
 
 import { InvalidSpecError, type SpecIssue } from '../errors.ts';
@@ -11,13 +12,15 @@ import type { Change, ObjectByKind, ObjectKind } from '../state/change.ts';
 import type { ChangeFeed, FeedEntry } from '../state/change-feed.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { type Cursor, LiveStream } from './live-stream.ts';
+import { type FeedArchive, PastChanges, type Taken } from './past-changes.ts';
 import { OBJECT_KINDS, type WatchFilter, WatchMatcher } from './watch-filter.ts';
 
 /** Options of {@link Watch}. */
 export interface WatchOptions<K extends ObjectKind = ObjectKind> extends WatchFilter<K> {
   /**
-   * Go on after this index, without the current objects. The index of the last event that was seen. When the feed
-   * does not reach back so far, a `gap` and the current objects come first.
+   * Go on after this index, without the current objects. The index of the last event that was seen. As far back as the
+   * history goes, nothing is missed; what is not kept any more is told as a `gap`, with the current objects behind it.
+   * What comes out of the history is without sealed credentials.
    */
   readonly from?: number;
   /** Ends the watch. */
@@ -63,12 +66,13 @@ export type WatchEvent<K extends ObjectKind = ObjectKind> = K extends ObjectKind
 export class Watch<K extends ObjectKind = ObjectKind> extends LiveStream<WatchEvent<K>> {
   /**
    * @param lifetime - ends when the cluster closes, which ends every watch.
+   * @param archive - has what the feed has forgotten. Default: nothing has.
    * @throws InvalidSpecError for a kind that there is not, or an index that is no whole number.
    */
-  constructor(feed: ChangeFeed, options: WatchOptions<K>, lifetime: Lifetime) {
+  constructor(feed: ChangeFeed, options: WatchOptions<K>, lifetime: Lifetime, archive?: FeedArchive) {
     checkOptions(options);
     super({
-      open: () => new WatchCursor<K>(feed, options),
+      open: (wake) => new WatchCursor<K>(feed, options, wake, archive),
       onAdvance: (listener) => feed.onAdvance(listener),
       lifetime,
       signal: options.signal,
@@ -94,9 +98,21 @@ class WatchCursor<K extends ObjectKind> implements Cursor<WatchEvent<K>> {
   /** The last index of which everything was told. */
   #index: number;
   #events: Iterator<WatchEvent<K>> | undefined;
+  readonly #archive: FeedArchive | undefined;
+  readonly #wake: () => void;
+  /** What the feed does not have any more, while that is gone along. */
+  #past: PastChanges | undefined;
+  #isNamed = false;
 
-  constructor(feed: ChangeFeed, options: WatchOptions<K>) {
+  constructor(
+    feed: ChangeFeed,
+    options: WatchOptions<K>,
+    wake: () => void,
+    archive: FeedArchive | undefined,
+  ) {
     this.#feed = feed;
+    this.#wake = wake;
+    this.#archive = archive;
     this.#matcher = new WatchMatcher(options);
     const { from } = options;
     if (from === undefined) {
@@ -123,12 +139,34 @@ class WatchCursor<K extends ObjectKind> implements Cursor<WatchEvent<K>> {
     if (this.#index === state.index) return undefined;
     const after = this.#index;
     const entry = this.#feed.at(after + 1);
-    if (!entry) {
-      this.#index = state.index;
-      return this.#present(state, after);
+    if (entry) {
+      this.#past = undefined;
+      this.#index = after + 1;
+      return this.#changes(entry);
     }
-    this.#index = after + 1;
-    return this.#changes(entry);
+    const past = this.#takePast(after);
+    if (past === 'coming') return undefined;
+    if (past !== 'over') {
+      this.#learnOnce(past);
+      this.#index = after + 1;
+      return this.#changes(past);
+    }
+    this.#past = undefined;
+    this.#index = state.index;
+    return this.#present(state, after);
+  }
+
+  /** The names as they were where the past began. What came of them since, the changes tell. */
+  #learnOnce({ state }: FeedEntry): void {
+    if (this.#isNamed) return;
+    this.#isNamed = true;
+    this.#matcher.learnFrom(state);
+  }
+
+  #takePast(after: number): Taken {
+    if (!this.#archive) return 'over';
+    this.#past ??= new PastChanges(this.#archive, after, this.#wake);
+    return this.#past.take();
   }
 
   /** The state is one that was taken when the cursor was set to it: by the time this runs, there may be a newer. */

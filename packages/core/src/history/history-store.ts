@@ -68,10 +68,12 @@ export interface StoredCheckpoint extends Moment {
   load(): Promise<CheckpointContents>;
 }
 
-/** Where history is kept. One caller; one `append`, `endSegment` or `forgetBefore` at a time. */
+/** Where history is kept. One caller; one `append`, `endSegment`, `forgetBefore`, `claim` or `beginAnew` at a time. */
 export interface HistoryStore {
   /** What is kept by default, in bytes, where the owner of the cluster does not say. */
   readonly defaultMaxBytes: number;
+  /** Id of the cluster whose past this is; undefined as long as nobody has said. */
+  readonly owner: string | undefined;
   /** Bytes that are kept. */
   readonly bytes: number;
   /** In ascending order. What was appended is there. */
@@ -101,6 +103,12 @@ export interface HistoryStore {
 
   /** Forgets checkpoints before `index`, and segments that end there or before. */
   forgetBefore(index: number): Promise<void>;
+
+  /** Says whose past is kept from here on. Survives the loss of power. */
+  claim(owner: string): Promise<void>;
+
+  /** Lets go of all that is kept, since it is of another past: sets it aside, where it can. Nobody owns it after that. */
+  beginAnew(): Promise<void>;
 
   /** Resolves once what was appended before survives the loss of power, as far as it ever will. */
   sync(): Promise<void>;

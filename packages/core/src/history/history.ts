@@ -4,17 +4,20 @@
  */
 
 import { AbortedError, HistoryPrunedError, InvalidSpecError, PreconditionError } from '../errors.ts';
+import { decodeTransaction } from '../events/codec.ts';
 import { asUnavailable } from '../log/as-unavailable.ts';
+import { checkOptions, type OptionNames } from '../runtime/check-options.ts';
 import { type Clock, yieldTurn } from '../runtime/clock.ts';
 import type { Lifetime } from '../runtime/lifetime.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { ChangeFeed } from '../state/change-feed.ts';
+import type { ChangeFeed, FeedEntry } from '../state/change-feed.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
+import { evolve } from '../state/evolve/evolve.ts';
 import type { Replica } from '../state/replica.ts';
 import { stateWithoutValues } from '../state/without-values.ts';
 import type { HistoryEvent } from './history-event.ts';
 import type { HistoryStore, Moment } from './history-store.ts';
-import { indexAtDate, nextKept, oldestKept, routeTo } from './kept-range.ts';
+import { indexAtDate, nextKept, oldestKept, routeTo, segmentsBetween } from './kept-range.ts';
 import { type HistoryOptions, historyBounds } from './options.ts';
 import { PastStates } from './past-states.ts';
 import { HistoryRecorder } from './recorder.ts';
@@ -35,6 +38,15 @@ export interface StoryOptions {
   /** Ends the story. */
   readonly signal?: AbortSignal;
 }
+
+/** Options of {@link History.at}. */
+export interface AtOptions {
+  /** Gives up. */
+  readonly signal?: AbortSignal;
+}
+
+const STORY_OPTIONS: OptionNames<StoryOptions> = { from: true, to: true, limit: true, signal: true };
+const AT_OPTIONS: OptionNames<AtOptions> = { signal: true };
 
 interface AskedRange {
   readonly from: number | Date;
@@ -64,8 +76,10 @@ export class History {
   private constructor(parts: HistoryParts) {
     const { store, options, clock, logger } = parts;
     this.#parts = parts;
-    this.#recorder = new HistoryRecorder({ store, clock, logger, bounds: historyBounds(options, store) });
-    this.#states = new PastStates(store, clock);
+    const states = new PastStates(store, clock);
+    this.#states = states;
+    const bounds = historyBounds(options, store);
+    this.#recorder = new HistoryRecorder({ store, clock, logger, bounds, onAnew: () => states.forget() });
   }
 
   /**
@@ -82,6 +96,16 @@ export class History {
     }
     history.#recorder.follow(parts.replica);
     return history;
+  }
+
+  /**
+   * The log has been replayed. Where what is kept is of another past (another cluster's, or that of a log that a backup
+   * has replaced), history begins anew, and says so in the log of the program. Of what shows only later the same comes.
+   *
+   * @param isWhole - the log has given all that there is, and not only what this member has of it.
+   */
+  compare(isWhole: boolean): void {
+    this.#recorder.compare(this.#present, isWhole);
   }
 
   /** What happened lately is taken from this feed, where it still stands as it was. */
@@ -105,7 +129,8 @@ export class History {
    * @throws InvalidSpecError; PreconditionError for the future; HistoryPrunedError for what is forgotten;
    *   UnavailableError when the store can't be read; AbortedError; ClosedError
    */
-  async at(moment: number | Date, options: { readonly signal?: AbortSignal } = {}): Promise<ClusterState> {
+  async at(moment: number | Date, options: AtOptions = {}): Promise<ClusterState> {
+    checkOptions(options, AT_OPTIONS);
     const { signal } = options;
     const checked = checkMoment(moment, 'moment');
     this.#refuseEnded(signal);
@@ -125,6 +150,7 @@ export class History {
     subject: HistorySubject | undefined,
     options: StoryOptions = {},
   ): AsyncGenerator<HistoryEvent, void, undefined> {
+    checkOptions(options, STORY_OPTIONS);
     return this.#tell(subject === undefined ? undefined : parseSubject(subject), {
       from: checkMoment(options.from ?? 1, 'from'),
       to: checkMoment(options.to ?? Number.MAX_SAFE_INTEGER, 'to'),
@@ -132,6 +158,51 @@ export class History {
       isAsked: options.from !== undefined,
       signal: options.signal,
     });
+  }
+
+  /**
+   * What was committed behind an index, transaction by transaction, each with the state that it led to, without the
+   * values of secrets. Ends where it is not known how it went on, at the latest with the present.
+   *
+   * @throws as {@link at}
+   */
+  async *after(index: number): AsyncGenerator<FeedEntry, void, undefined> {
+    this.#refuseEnded(undefined);
+    const pause = this.#pacer(undefined);
+    try {
+      let state = await this.#at(index, undefined);
+      for (let end = -1; end !== state.index; ) {
+        end = state.index;
+        await this.#recorder.settle();
+        for (const segment of segmentsBetween(this.#parts.store, end, Number.MAX_SAFE_INTEGER)) {
+          for (const block of await segment.blocks()) {
+            if (block.last <= state.index) continue;
+            for (const record of await this.#states.read(block)) {
+              if (record.index <= state.index) continue;
+              if (record.index !== state.index + 1) return;
+              const entry = evolve(state, decodeTransaction(record.payload));
+              state = entry.state;
+              yield entry;
+              await pause();
+            }
+          }
+        }
+      }
+    } catch (error) {
+      throw this.#told(error, undefined);
+    }
+  }
+
+  /** Lets others have their turn, when it is time. It throws once nobody asks any more. */
+  #pacer(signal: AbortSignal | undefined): () => Promise<void> {
+    const { clock } = this.#parts;
+    let began = clock.monotonic();
+    return async () => {
+      this.#refuseEnded(signal);
+      if (clock.monotonic() - began < SLICE_MS) return;
+      await yieldTurn(clock);
+      began = clock.monotonic();
+    };
   }
 
   async *#tell(
@@ -144,14 +215,8 @@ export class History {
     try {
       await this.#recorder.settle();
       const range = await this.#range(asked);
-      let began = this.#parts.clock.monotonic();
-      const pause = async () => {
-        this.#refuseEnded(signal);
-        if (this.#parts.clock.monotonic() - began < SLICE_MS) return;
-        await yieldTurn(this.#parts.clock);
-        began = this.#parts.clock.monotonic();
-      };
       const { store } = this.#parts;
+      const pause = this.#pacer(signal);
       const told = tellStory({ store, states: this.#states, present, pause }, named, range);
       for await (const event of told) {
         yield event;

@@ -33,6 +33,11 @@ export class MemoryHistoryStore implements HistoryStore {
   #segments: MemorySegment[] = [];
   #checkpoints: (StoredCheckpoint & { readonly weight: number })[] = [];
   #ended = true;
+  #owner: string | undefined;
+
+  get owner(): string | undefined {
+    return this.#owner;
+  }
 
   get bytes(): number {
     const segments = this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -76,6 +81,17 @@ export class MemoryHistoryStore implements HistoryStore {
   async forgetBefore(index: number): Promise<void> {
     this.#checkpoints = this.#checkpoints.filter((checkpoint) => checkpoint.index >= index);
     this.#segments = this.#segments.filter(({ blocks }) => (blocks.at(-1)?.last ?? 0) > index);
+  }
+
+  async claim(owner: string): Promise<void> {
+    this.#owner = owner;
+  }
+
+  async beginAnew(): Promise<void> {
+    this.#segments = [];
+    this.#checkpoints = [];
+    this.#ended = true;
+    this.#owner = undefined;
   }
 
   async sync(): Promise<void> {}

@@ -1,6 +1,7 @@
 /** What can be set of a cluster's history, with defaults and units. */
 
 import { InvalidSpecError, type SpecIssue } from '../errors.ts';
+import { checkOptions, type OptionNames } from '../runtime/check-options.ts';
 import type { HistoryStore } from './history-store.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -31,6 +32,18 @@ export interface HistoryBounds {
   readonly checkpointEvery: number;
 }
 
+const HISTORY_OPTIONS: OptionNames<HistoryOptions> = {
+  maxAgeMs: true,
+  maxBytes: true,
+  checkpointEvery: true,
+  store: true,
+};
+
+/** Refuses what is no options of a history, as callers without types may send it. @throws InvalidSpecError */
+export function checkHistoryOptions(options: unknown): void {
+  checkOptions(options, HISTORY_OPTIONS, 'history');
+}
+
 /** Fills in the defaults. @throws InvalidSpecError */
 export function historyBounds(options: HistoryOptions, store: HistoryStore): HistoryBounds {
   const bounds = {
@@ -42,10 +55,14 @@ export function historyBounds(options: HistoryOptions, store: HistoryStore): His
   const check = (field: keyof HistoryBounds, isRight: boolean, rule: string) => {
     if (!isRight) issues.push({ field: `history.${field}`, rule });
   };
-  check('maxAgeMs', bounds.maxAgeMs > 0, 'must be a number of milliseconds, more than 0');
-  check('maxBytes', bounds.maxBytes > 0, 'must be a number of bytes, more than 0');
+  check('maxAgeMs', isPositive(bounds.maxAgeMs), 'must be a number of milliseconds, more than 0');
+  check('maxBytes', isPositive(bounds.maxBytes), 'must be a number of bytes, more than 0');
   const { checkpointEvery: every } = bounds;
   check('checkpointEvery', Number.isSafeInteger(every) && every > 0, 'must be a whole number from 1');
   if (issues.length > 0) throw new InvalidSpecError(issues);
   return bounds;
+}
+
+function isPositive(value: unknown): boolean {
+  return typeof value === 'number' && value > 0;
 }

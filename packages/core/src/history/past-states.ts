@@ -56,6 +56,12 @@ export class PastStates {
     return made;
   }
 
+  /** Forgets what it made: the store holds another past now. */
+  forget(): void {
+    this.#states.clear();
+    this.#blocks.clear();
+  }
+
   /** The records of a block. */
   async read(block: StoredBlock): Promise<readonly HistoryRecord[]> {
     const known = this.#known(block);
@@ -157,6 +163,10 @@ class RecentlyUsed<K, V> {
 
   constructor(most: number) {
     this.#most = most;
+  }
+
+  clear(): void {
+    this.#values.clear();
   }
 
   keys(): Iterable<K> {

@@ -12,18 +12,14 @@ import type { Clock } from '../runtime/clock.ts';
 import { yieldTurn } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { ChangeSet } from '../state/change.ts';
-import type { ClusterState } from '../state/cluster-state.ts';
+import { ClusterState } from '../state/cluster-state.ts';
 import type { Replica } from '../state/replica.ts';
 import { snapshotChunks } from '../state/snapshot.ts';
 import { stateWithoutValues } from '../state/without-values.ts';
-import type {
-  HistoryBlock,
-  HistoryCheckpoint,
-  HistoryRecord,
-  HistoryStore,
-  Moment,
-} from './history-store.ts';
+import type { HistoryCheckpoint, HistoryRecord, HistoryStore, Moment } from './history-store.ts';
+import { type HistoryMismatch, Lineage } from './lineage.ts';
 import type { HistoryBounds } from './options.ts';
+import { StoreWork } from './store-work.ts';
 import { touchedKeys } from './touched-keys.ts';
 
 /** A block is written once it has so many bytes of payloads, so that reading one object's event decodes little. */
@@ -41,19 +37,8 @@ const CHECKPOINT_SHARE = 8;
  */
 const SMALL_STATE_PARTS = 5;
 
-/** What waits for a store that fails; beyond it, history has a hole. */
-const WAITING_BYTES_MAX = 64 * 1024 * 1024;
-
 /** About what a changed row pins of an old state: the row, and the path to it in its table. */
 const CHANGED_ROW_BYTES = 1024;
-
-/** What is to be done to the store, in order. */
-type Job =
-  | { readonly kind: 'block'; readonly block: HistoryBlock; readonly bytes: number }
-  | { readonly kind: 'end' }
-  /** A state to go on from, without which what follows can't be read. */
-  | { readonly kind: 'bridge'; readonly checkpoint: HistoryCheckpoint }
-  | { readonly kind: 'forget'; readonly before: number };
 
 /** What a recorder works with. */
 export interface RecorderParts {
@@ -61,6 +46,8 @@ export interface RecorderParts {
   readonly bounds: HistoryBounds;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** All that is kept was found to be of another past, and is kept no more. */
+  readonly onAnew: () => void;
 }
 
 /** Records the history of one member. */
@@ -71,12 +58,12 @@ export class HistoryRecorder {
   #records: HistoryRecord[] = [];
   #changes: ChangeSet[] = [];
   #recordBytes = 0;
-  #jobs: Job[] = [];
-  #waitingBytes = 0;
-  #working: Promise<void> | undefined;
+  readonly #work: StoreWork;
   #saving: Promise<void> | undefined;
-  #isClosed = false;
-  #failing = false;
+  #present: () => ClusterState = () => ClusterState.empty;
+  #lineage: Lineage | undefined;
+  /** Whose past this is, as it was told to the store. */
+  #owner: string | undefined;
   #sinceCheckpoint = { events: 0, bytes: 0, rows: 0 };
   /** What the last checkpoint took; undefined as long as this recorder has made none behind older ones. */
   #checkpointBytes: number | undefined;
@@ -84,6 +71,7 @@ export class HistoryRecorder {
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
+    this.#work = new StoreWork(parts.store, parts.logger);
   }
 
   /** The last moment that is recorded. */
@@ -93,27 +81,43 @@ export class HistoryRecorder {
 
   /** Begins behind what the open store holds, and follows the replica, which must not have been filled yet. */
   follow(replica: Replica): void {
-    const { segments, checkpoints } = this.#parts.store;
+    const { store } = this.#parts;
+    const { segments, checkpoints } = store;
     const segment = segments.at(-1);
     const checkpoint = checkpoints.at(-1);
     if (segment) this.#last = { index: segment.last, at: segment.newestAt };
     if (checkpoint && checkpoint.index > (this.#last?.index ?? 0)) this.#last = checkpoint;
     if (!this.#last) this.#checkpointBytes = 0;
+    this.#present = () => replica.state;
+    this.#owner = store.owner;
+    this.#lineage = new Lineage(store, this.#last);
     this.#sinceCheckpoint.events = (this.#last?.index ?? 0) - (checkpoint?.index ?? 0);
     replica.holdSnapshots((index) => this.#secure(index));
     this.#stop = [
       replica.onCommit(
         (changes, state, { payload }) => this.#take(changes, state, payload),
-        this.#last?.index,
+        // The last one that is kept is told again, to be compared.
+        (this.#last?.index ?? 1) - 1,
       ),
       replica.onRestore(() => this.#skipTo(replica.state)),
     ];
   }
 
+  /**
+   * The log has been replayed up to this state. What is kept is looked at, and begins anew where it is of another past.
+   *
+   * @param isWhole - the log has no more than that, so that history can have no more either.
+   */
+  compare(state: ClusterState, isWhole: boolean): void {
+    this.#claim(state);
+    const mismatch = isWhole ? this.#lineage?.ofEnd(state) : undefined;
+    if (mismatch) this.#beginAnew(mismatch, state);
+  }
+
   /** Resolves once all that was taken is with the store, or the store failed, which the next call tries again. */
   flush(): Promise<void> {
     this.#closeBlock();
-    return this.#work();
+    return this.#work.done();
   }
 
   /** {@link flush}, and what is over the bounds by now is forgotten. */
@@ -127,16 +131,20 @@ export class HistoryRecorder {
     for (const stop of this.#stop) stop();
     const { store } = this.#parts;
     await this.flush();
-    this.#isClosed = true;
-    await store.endSegment().catch((error: unknown) => this.#warn(error, 'could not be ended in order'));
+    this.#work.close();
+    await store.endSegment().catch((error: unknown) => this.#work.warn(error, 'could not be ended in order'));
     await store.close();
     await this.#saving;
   }
 
   #take(changes: ChangeSet, state: ClusterState, payload: Uint8Array): void {
     const { index, at } = changes;
+    this.#claim(state);
     const last = this.#last;
-    if (last && index <= last.index) return;
+    if (last && index <= last.index) {
+      this.#compareTransaction(changes);
+      return;
+    }
     if (index !== (last?.index ?? 0) + 1) {
       this.#skipTo(state);
       return;
@@ -152,14 +160,56 @@ export class HistoryRecorder {
     this.#checkpointIfDue(state);
   }
 
+  /** Sees whose past it is, as soon as that is known. */
+  #claim(state: ClusterState): void {
+    const owner = state.cluster?.id;
+    if (owner === undefined || owner === this.#owner) return;
+    const mismatch = this.#lineage?.ofCluster(state);
+    if (mismatch) {
+      this.#beginAnew(mismatch, state);
+      return;
+    }
+    this.#owner = owner;
+    this.#work.add({ kind: 'claim', owner });
+  }
+
+  #compareTransaction({ index, at }: Moment): void {
+    const lineage = this.#lineage;
+    if (!lineage?.isToCompare({ index, at })) return;
+    lineage
+      .ofTransaction({ index, at })
+      .then((mismatch) => {
+        if (mismatch && lineage === this.#lineage) this.#beginAnew(mismatch, this.#present());
+      })
+      .catch((error: unknown) => {
+        if (lineage === this.#lineage) this.#work.warn(error, 'could not be compared with the log');
+      });
+  }
+
+  #beginAnew(mismatch: HistoryMismatch, state: ClusterState): void {
+    const { logger, onAnew } = this.#parts;
+    logger.warn({ ...mismatch }, 'the history of the cluster is of another past; it begins anew');
+    this.#lineage = undefined;
+    this.#owner = state.cluster?.id;
+    this.#records = [];
+    this.#changes = [];
+    this.#recordBytes = 0;
+    this.#work.beginAnew();
+    if (this.#owner !== undefined) this.#work.add({ kind: 'claim', owner: this.#owner });
+    this.#last = undefined;
+    this.#checkpointBytes = 0;
+    onAnew();
+    if (state.index > 0) this.#skipTo(state);
+  }
+
   /** The log went on without telling each transaction: history does so too, from a checkpoint. */
   #skipTo(state: ClusterState): void {
     const { index, at } = state;
     if (index <= (this.#last?.index ?? 0)) return;
     this.#closeBlock();
     this.#last = { index, at };
-    this.#jobs.push({ kind: 'end' }, { kind: 'bridge', checkpoint: this.#checkpointOf(state) });
-    void this.#work();
+    const checkpoint = this.#checkpointOf(state);
+    this.#work.add({ kind: 'end' }, { kind: 'bridge', checkpoint, saved: (bytes) => this.#noteSize(bytes) });
   }
 
   get #isHeavy(): boolean {
@@ -167,7 +217,7 @@ export class HistoryRecorder {
   }
 
   #checkpointIfDue(state: ClusterState): void {
-    if (this.#saving) return;
+    if (this.#saving || this.#work.isAnewPending) return;
     const { events, bytes } = this.#sinceCheckpoint;
     const every = this.#parts.bounds.checkpointEvery;
     const size = this.#checkpointBytes;
@@ -180,11 +230,14 @@ export class HistoryRecorder {
   #beginCheckpoint(state: ClusterState): void {
     const checkpoint = this.#checkpointOf(state);
     this.#closeBlock();
-    this.#jobs.push({ kind: 'end' });
-    void this.#work();
-    this.#saving = this.#save(checkpoint)
-      .then(() => this.#keepWithinBounds())
-      .catch((error: unknown) => this.#warn(error, 'is without a checkpoint'))
+    this.#work.add({ kind: 'end' });
+    this.#saving = this.#work
+      .saveBeside(checkpoint)
+      .then((bytes) => {
+        this.#noteSize(bytes);
+        return this.#keepWithinBounds();
+      })
+      .catch((error: unknown) => this.#work.warn(error, 'is without a checkpoint'))
       .finally(() => {
         this.#saving = undefined;
       });
@@ -199,69 +252,27 @@ export class HistoryRecorder {
     return { index, at, state: kept, weight, chunks: () => inTurns(snapshotChunks(kept), clock) };
   }
 
-  async #save(checkpoint: HistoryCheckpoint): Promise<void> {
-    this.#checkpointBytes = await this.#parts.store.saveCheckpoint(checkpoint);
+  #noteSize(bytes: number): void {
+    this.#checkpointBytes = bytes;
   }
 
   /** A snapshot of the log waits for this: what it covers must not be lost to history. */
   async #secure(index: number): Promise<void> {
     if (index === 0) return;
     await this.flush();
-    await this.#parts.store.sync().catch((error: unknown) => this.#warn(error, 'could not be synced'));
+    await this.#parts.store.sync().catch((error: unknown) => this.#work.warn(error, 'could not be synced'));
   }
 
   #closeBlock(): void {
     if (this.#records.length === 0) return;
     const bytes = this.#recordBytes;
-    this.#jobs.push({
-      kind: 'block',
-      block: { records: this.#records, keys: touchedKeys(this.#changes) },
-      bytes,
-    });
+    const block = { records: this.#records, keys: touchedKeys(this.#changes) };
     this.#records = [];
     this.#changes = [];
     this.#recordBytes = 0;
-    this.#waitingBytes += bytes;
-    if (this.#waitingBytes <= WAITING_BYTES_MAX || !this.#failing) return;
-    this.#jobs = this.#jobs.filter((job) => job.kind !== 'block');
-    this.#waitingBytes = 0;
+    if (this.#work.addBlock(block, bytes)) return;
     // The next transaction will not follow on this, so a checkpoint is made of it.
     this.#last = { index: 0, at: 0 };
-  }
-
-  #work(): Promise<void> {
-    this.#working ??= this.#workOff().finally(() => {
-      this.#working = undefined;
-    });
-    return this.#working;
-  }
-
-  async #workOff(): Promise<void> {
-    for (let job = this.#jobs[0]; job; job = this.#jobs[0]) {
-      try {
-        await this.#carryOut(job);
-      } catch (error) {
-        this.#warn(error, 'could not be written; it waits and is tried again');
-        return;
-      }
-      this.#failing = false;
-      if (this.#jobs[0] === job) this.#jobs.shift();
-      if (job.kind === 'block') this.#waitingBytes -= job.bytes;
-    }
-  }
-
-  #carryOut(job: Job): Promise<void> {
-    const { store } = this.#parts;
-    switch (job.kind) {
-      case 'block':
-        return store.append(job.block);
-      case 'end':
-        return store.endSegment();
-      case 'bridge':
-        return this.#save(job.checkpoint);
-      case 'forget':
-        return store.forgetBefore(job.before);
-    }
   }
 
   async #keepWithinBounds(): Promise<void> {
@@ -272,16 +283,10 @@ export class HistoryRecorder {
       const last = store.segments.findLast((segment) => segment.last <= next);
       const isOld = last !== undefined && last.newestAt < clock.now() - bounds.maxAgeMs;
       if (!isOld && store.bytes <= bounds.maxBytes) return;
-      this.#jobs.push({ kind: 'forget', before: next });
-      await this.#work();
-      if (this.#failing) return;
+      this.#work.add({ kind: 'forget', before: next });
+      await this.#work.done();
+      if (this.#work.isFailing) return;
     }
-  }
-
-  #warn(err: unknown, what: string): void {
-    if (this.#isClosed) return;
-    if (!this.#failing) this.#parts.logger.warn({ err }, `the history of the cluster ${what}`);
-    this.#failing = true;
   }
 }
 

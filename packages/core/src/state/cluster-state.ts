@@ -151,6 +151,11 @@ export class ClusterState {
     return this.roots.names.get(nameKey('departed', name)) as ServiceId | undefined;
   }
 
+  /** Whether this service was removed, and has tasks that are still being stopped. */
+  hasDeparted(id: ServiceId): boolean {
+    return this.roots.departed.has(id);
+  }
+
   /** All nodes, in the order in which they joined. */
   *nodes(): Generator<Node, undefined, undefined> {
     for (const [, node] of this.roots.nodes.rows.entries()) yield node;

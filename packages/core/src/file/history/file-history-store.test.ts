@@ -44,6 +44,16 @@ function transactions(clock: SimulatedClock, count: number, from = 1): Transacti
   });
 }
 
+/** The same, decided later. */
+function later(past: readonly Transaction[]): Transaction[] {
+  return past.map((transaction) => ({ ...transaction, at: transaction.at + 1 }));
+}
+
+function ofAnotherCluster([formed, ...past]: readonly Transaction[]): Transaction[] {
+  const events = formed?.events.map((event) => ({ ...event, id: asId('other') })) as ClusterEvent[];
+  return formed === undefined ? past : [{ ...formed, events }, ...past];
+}
+
 const BOUNDS = { checkpointEvery: 10, maxAgeMs: Number.POSITIVE_INFINITY };
 
 describe('given a history on disk', () => {
@@ -65,6 +75,55 @@ describe('given a history on disk', () => {
     const story = await second.run(all(second.history.story(undefined)));
     expect(story.map((event) => event.type !== 'gap' && event.index)).toEqual(past.map(({ index }) => index));
     await second.run(second.history.close());
+  });
+
+  it('when the log beside it is another, then it begins anew, says why, and sets aside what it had', async () => {
+    const { disk, store } = aDisk();
+    const first = await new HistoryFixture().open(store(), BOUNDS);
+    const past = transactions(first.clock, 30);
+    first.commit(...past);
+    await first.run(first.history.close());
+    const pasts: readonly [string, readonly Transaction[], boolean][] = [
+      // A backup from before: the log ends sooner.
+      ['log-ends-before', past.slice(0, 20), true],
+      // The same, and what was decided since is something else: a log that comes piece by piece.
+      ['other-transaction', [...past.slice(0, 25), ...later(past.slice(25))], false],
+      ['other-cluster', ofAnotherCluster(past), true],
+    ];
+    for (const [reason, told, isWhole] of pasts) {
+      const beside = disk.clone(seededRandom(9));
+      const again = new FileHistoryStore({ dir: '/history', disk: beside, keyProvider });
+      const second = await new HistoryFixture(first.clock).open(again, BOUNDS);
+      second.commit(...told);
+      second.history.compare(isWhole);
+      await second.run(second.history.story(undefined).next());
+      expect(second.warnings).toMatchObject([{ reason }]);
+      const { index } = second.replica.state;
+      // Another cluster is known for one with its first transaction, of the other pasts what was before is not known.
+      const oldest = reason === 'other-cluster' ? 1 : index;
+      expect(second.history.oldest?.index).toBe(oldest);
+      const before = second.run(second.history.at(Math.max(1, oldest - 1)));
+      await (oldest === 1
+        ? expect(before).resolves.toMatchObject({ index: 1 })
+        : expect(before).rejects.toMatchObject({ code: 'HISTORY_PRUNED' }));
+      expect(beside.paths().filter((path) => path.startsWith('/history/replaced/'))).not.toEqual([]);
+      const more = later(transactions(first.clock, 5, index + 1));
+      second.commit(...more);
+      await second.run(second.history.close());
+      // From there on it is one past.
+      const third = await new HistoryFixture(first.clock).open(
+        new FileHistoryStore({ dir: '/history', disk: beside, keyProvider }),
+        BOUNDS,
+      );
+      third.commit(...told, ...more);
+      third.history.compare(true);
+      const expected = second.states[index + 3];
+      expect(expected && textOf(await third.run(third.history.at(index + 3)))).toBe(
+        expected && textOf(expected),
+      );
+      expect(third.warnings).toEqual([]);
+      await third.run(third.history.close());
+    }
   });
 
   it('when power is lost at any moment, then nothing is missing that a snapshot of the log covers', async () => {

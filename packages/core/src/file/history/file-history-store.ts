@@ -29,12 +29,22 @@ import {
   writeSnapshot,
 } from '../snapshot-file.ts';
 import { parseFinishedName } from './events-layout.ts';
-import { type FileSegment, finishedSegment, openSegment, recoverSegment } from './segment-reader.ts';
+import { OpenFiles } from './open-files.ts';
+import { readOwner, removeOwner, writeOwner } from './owner-file.ts';
+import {
+  type FileSegment,
+  finishedSegment,
+  openSegment,
+  type ReadingPlace,
+  recoverSegment,
+} from './segment-reader.ts';
 import { type HistoryPlace, HistorySegmentWriter } from './segment-writer.ts';
 
 const MAX_BYTES = 1024 * 1024 * 1024;
 const SEGMENT_DIRECTORY = 'events';
 const CHECKPOINT_DIRECTORY = 'checkpoints';
+/** What was found to be of another past. Only the last one is kept. */
+const ASIDE_DIRECTORY = 'replaced';
 
 /** Options of {@link FileHistoryStore}. */
 export interface FileHistoryStoreOptions {
@@ -59,22 +69,28 @@ interface FileCheckpoint extends StoredCheckpoint {
 export class FileHistoryStore implements HistoryStore {
   readonly defaultMaxBytes = MAX_BYTES;
   readonly #dir: string;
-  readonly #segmentPlace: HistoryPlace;
+  readonly #segmentPlace: ReadingPlace;
   readonly #checkpointPlace: HistoryPlace;
   readonly #logger: Logger;
   readonly #closing = new AbortController();
   /** Segments that are not written any more. */
   #segments: FileSegment[] = [];
   #checkpoints: FileCheckpoint[] = [];
+  #owner: string | undefined;
   #writer: HistorySegmentWriter | undefined;
   #lock: DiskLock | undefined;
 
   constructor({ dir, keyProvider, random = systemRandom, logger, disk = nodeDisk }: FileHistoryStoreOptions) {
     const keys = keyProvider ?? fileKeyProvider(path.join(dir, 'key'));
     this.#dir = dir;
-    this.#segmentPlace = { disk, directory: path.join(dir, SEGMENT_DIRECTORY), keys, random };
+    const files = new OpenFiles(disk);
+    this.#segmentPlace = { disk, directory: path.join(dir, SEGMENT_DIRECTORY), keys, random, files };
     this.#checkpointPlace = { disk, directory: path.join(dir, CHECKPOINT_DIRECTORY), keys, random };
     this.#logger = logger ?? silentLogger;
+  }
+
+  get owner(): string | undefined {
+    return this.#owner;
   }
 
   get bytes(): number {
@@ -103,6 +119,7 @@ export class FileHistoryStore implements HistoryStore {
         const message = `the history in ${this.#dir} is open already, in this process or another`;
         throw new LogError('locked', message);
       }
+      this.#owner = await readOwner(disk, this.#dir);
       await this.#findSegments();
       await this.#findCheckpoints();
     } catch (error) {
@@ -158,9 +175,39 @@ export class FileHistoryStore implements HistoryStore {
     // Out of the lists first, so that nobody who comes now is sent to a file that is gone.
     this.#checkpoints = this.#checkpoints.filter((checkpoint) => checkpoint.index >= index);
     this.#segments = this.#segments.filter(({ last }) => last > index);
-    for (const { path: where } of [...segments, ...checkpoints]) await removeFile(disk, where);
+    for (const { path: where } of [...segments, ...checkpoints]) {
+      await this.#segmentPlace.files.drop(where);
+      await removeFile(disk, where);
+    }
     await disk.syncDirectory(directory);
     await disk.syncDirectory(this.#checkpointPlace.directory);
+  }
+
+  async claim(owner: string): Promise<void> {
+    await writeOwner(this.#segmentPlace.disk, this.#dir, owner);
+    this.#owner = owner;
+  }
+
+  async beginAnew(): Promise<void> {
+    const { disk, directory, files } = this.#segmentPlace;
+    const writer = this.#writer;
+    this.#writer = undefined;
+    this.#segments = [];
+    this.#checkpoints = [];
+    this.#owner = undefined;
+    await writer?.abandon().catch(() => {});
+    await files.close();
+    const aside = path.join(this.#dir, ASIDE_DIRECTORY);
+    await disk.makeDirectory(aside);
+    for (const name of await disk.list(aside)) await removeFile(disk, path.join(aside, name));
+    for (const from of [directory, this.#checkpointPlace.directory]) {
+      for (const name of await disk.list(from))
+        await disk.rename(path.join(from, name), path.join(aside, name));
+      await disk.syncDirectory(from);
+    }
+    await removeOwner(disk, this.#dir);
+    await disk.syncDirectory(aside);
+    await disk.syncDirectory(this.#dir);
   }
 
   async sync(): Promise<void> {
@@ -172,6 +219,7 @@ export class FileHistoryStore implements HistoryStore {
     const writer = this.#writer;
     this.#writer = undefined;
     await writer?.abandon();
+    await this.#segmentPlace.files.close();
     await this.#lock?.release();
     this.#lock = undefined;
   }

@@ -16,7 +16,13 @@ import {
   type IndexedBlock,
   type SegmentName,
 } from './events-layout.ts';
+import type { OpenFiles } from './open-files.ts';
 import { type HistoryPlace, HistorySegmentWriter } from './segment-writer.ts';
+
+/** Where finished and open segments are read. */
+export interface ReadingPlace extends HistoryPlace {
+  readonly files: OpenFiles;
+}
 
 /** A segment on disk. */
 export interface FileSegment extends HistorySegment {
@@ -26,7 +32,7 @@ export interface FileSegment extends HistorySegment {
 
 /** A finished segment. Its index is read when it is asked for, and held as long as somebody uses it. */
 export function finishedSegment(
-  place: HistoryPlace,
+  place: ReadingPlace,
   where: string,
   { index, ...span }: SegmentName,
 ): FileSegment {
@@ -38,11 +44,11 @@ export function finishedSegment(
     async blocks() {
       const known = held?.deref();
       if (known) return known;
-      const blocks = await withFile(place.disk, where, async (file) => {
+      const blocks = await readFile(place, where, async (file) => {
         const fileKey = await fileKeyOf(file, place.keys, where);
         const indexed = decodeIndex(await frameAt(file, fileKey, index, where));
         if (!indexed) throw damage(where, index.offset);
-        return indexed.map((block) => storedBlock(place.disk, where, fileKey, block));
+        return indexed.map((block) => storedBlock(place, () => where, fileKey, block));
       });
       held = new WeakRef(blocks);
       return blocks;
@@ -51,7 +57,7 @@ export function finishedSegment(
 }
 
 /** A segment that is being written, or was left so by a failed write, as far as it is written. */
-export function openSegment(place: HistoryPlace, writer: HistorySegmentWriter): FileSegment {
+export function openSegment(place: ReadingPlace, writer: HistorySegmentWriter): FileSegment {
   const stored: StoredBlock[] = [];
   return {
     ...joinSpans(writer.blocks),
@@ -59,7 +65,8 @@ export function openSegment(place: HistoryPlace, writer: HistorySegmentWriter): 
     bytes: writer.bytes,
     async blocks() {
       for (const block of writer.blocks.slice(stored.length)) {
-        stored.push(storedBlock(place.disk, writer.path, writer.fileKey, block));
+        // Its name changes once it is finished.
+        stored.push(storedBlock(place, () => writer.path, writer.fileKey, block));
       }
       return stored;
     },
@@ -97,14 +104,21 @@ export async function recoverSegment(
   return finished === undefined ? undefined : { path: finished, isDamaged };
 }
 
-function storedBlock(disk: Disk, where: string, fileKey: Uint8Array, block: IndexedBlock): StoredBlock {
+function storedBlock(
+  reading: ReadingPlace,
+  path: () => string,
+  fileKey: Uint8Array,
+  block: IndexedBlock,
+): StoredBlock {
   const { place, ...rest } = block;
-  const read = (needles?: readonly Needle[]) =>
-    withFile(disk, where, async (file) => {
+  const read = (needles?: readonly Needle[]) => {
+    const where = path();
+    return readFile(reading, where, async (file) => {
       const decoded = decodeBlock(await frameAt(file, fileKey, place, where), needles);
       if (!decoded) throw damage(where, place.offset);
       return decoded.records;
     });
+  };
   return { ...rest, read: () => read(), holding: read };
 }
 
@@ -128,6 +142,16 @@ async function fileKeyOf(file: DiskFile, keys: KeyProvider, where: string): Prom
   const header = parseHeader('segment', bytes.subarray(0, count), where);
   if (!header) throw damage(where, 0);
   return openHeader(header, keys, where);
+}
+
+async function readFile<T>(
+  { files }: ReadingPlace,
+  where: string,
+  read: (file: DiskFile) => Promise<T>,
+): Promise<T> {
+  return files.use(where, read).catch((error: unknown) => {
+    throw asLogError(error, `the history in ${where} could not be read`);
+  });
 }
 
 async function withFile<T>(disk: Disk, where: string, use: (file: DiskFile) => Promise<T>): Promise<T> {

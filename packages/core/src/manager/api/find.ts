@@ -19,6 +19,21 @@ export function findService(state: ClusterState, ref: string): Service {
   return service;
 }
 
+/**
+ * The id of the service that this id or name stands for, one that was removed and whose tasks still stop included. A
+ * name that is in use again is that of the present service.
+ *
+ * @throws NotFoundError, InvalidSpecError
+ */
+export function findServiceOrDeparted(state: ClusterState, ref: string): ServiceId {
+  checkRef('service', ref);
+  const id = ref as ServiceId;
+  if (state.service(id) || state.hasDeparted(id)) return id;
+  const named = state.serviceByName(ref)?.id ?? state.departedService(ref);
+  if (named === undefined) throw new NotFoundError('service', ref);
+  return named;
+}
+
 /** The node with this id, or the only one with this hostname. @throws NotFoundError, InvalidSpecError */
 export function findNode(state: ClusterState, ref: string): Node {
   checkRef('node', ref);
