@@ -53,7 +53,7 @@ import { Networks } from './networks.ts';
 import { Nodes } from './nodes.ts';
 import { chooseStorage, openLog } from './open-storage.ts';
 import { PastCluster } from './past-cluster.ts';
-import { checkPlanOptions, type PlanOptions, planOn } from './plan.ts';
+import { type PlanOptions, planOn } from './plan.ts';
 import { SealedRecords } from './sealed-records.ts';
 import { Secrets } from './secrets.ts';
 import { Services } from './services.ts';
@@ -294,13 +294,7 @@ export class Cluster implements AsyncDisposable {
    *   {@link at} throws; TimeoutError; AbortedError; ClosedError
    */
   async plan(plannable: Plannable, options: PlanOptions = {}): Promise<Plan> {
-    checkPlanOptions(options);
-    const { at, signal } = options;
-    const state =
-      at === undefined
-        ? this.#control.state
-        : await this.#history.at(at, signal === undefined ? {} : { signal });
-    return planOn(state, this.#control, plannable, options);
+    return planOn(this.#control, (moment, waiting) => this.#history.at(moment, waiting), plannable, options);
   }
 
   /** This member leads: its loops decide, and commands are carried out here. */

@@ -1,6 +1,7 @@
 /** `cluster.plan`: what would come of a spec, a drained or lost node, or another number of replicas. */
 
 import { InvalidSpecError } from '../errors.ts';
+import type { AtOptions } from '../history/history.ts';
 import { CONTROL_LOOPS } from '../manager/manager.ts';
 import type { Plan } from '../manager/planner/plan.ts';
 import { eventsOf, type Plannable } from '../manager/planner/plan-action.ts';
@@ -30,21 +31,25 @@ const PLAN_OPTIONS: OptionNames<PlanOptions> = {
   timeout: true,
 };
 
-/** Refuses what is no options of a plan, as callers without types may send it. @throws InvalidSpecError */
-export function checkPlanOptions(options: unknown): void {
-  checkOptions(options, PLAN_OPTIONS);
-}
-
 /** Default of {@link PlanOptions.decisionsMax}. */
 const DECISIONS_MAX = 100_000;
 
-/** Makes a plan on a state of this member. */
+/**
+ * Makes a plan on a state of this member.
+ *
+ * @param pastState - gives a state of the past, where one is asked for.
+ */
 export async function planOn(
-  state: ClusterState,
-  control: Pick<Control, 'clock' | 'lifetime' | 'digest'>,
+  control: Pick<Control, 'clock' | 'lifetime' | 'digest' | 'state'>,
+  pastState: (moment: number | Date, options: AtOptions) => Promise<ClusterState>,
   plannable: Plannable,
-  { decisionsMax = DECISIONS_MAX, at: past, ...waiting }: PlanOptions,
+  options: PlanOptions,
 ): Promise<Plan> {
+  checkOptions(options, PLAN_OPTIONS);
+  const { decisionsMax = DECISIONS_MAX, at: past, ...waiting } = options;
+  const { signal } = waiting;
+  const state =
+    past === undefined ? control.state : await pastState(past, signal === undefined ? {} : { signal });
   if (control.lifetime.ended) throw control.lifetime.ended;
   if (!Number.isSafeInteger(decisionsMax) || decisionsMax < 1) {
     throw new InvalidSpecError([{ field: 'decisionsMax', rule: 'must be a whole number, 1 or more' }]);
