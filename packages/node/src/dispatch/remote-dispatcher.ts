@@ -40,8 +40,9 @@ export class RemoteDispatcher implements DispatcherPort {
 
   async heartbeat(_: NodeId, id: SessionId): Promise<{ readonly heartbeatMs: number }> {
     const session = this.#of(id);
-    const error = new SessionError('unavailable', `a heartbeat was not answered within ${BEAT_MS} ms`);
-    const cancel = this.#clock.setTimer(BEAT_MS, () => session.abandon(error));
+    const cancel = this.#clock.setTimer(BEAT_MS, () => {
+      session.abandon(new SessionError('unavailable', `a heartbeat was not answered within ${BEAT_MS} ms`));
+    });
     try {
       return await session.heartbeat();
     } finally {

@@ -4,7 +4,11 @@ import { createHash } from 'node:crypto';
 import type { NodeId } from '@skep/core';
 import { NodeError } from '../errors.ts';
 import type { RpcServer } from '../rpc/server.ts';
-import { checkCertificateRequest, issueCertificate } from '../security/certificate-authority.ts';
+import {
+  issueCertificate,
+  type RequestedKey,
+  readCertificateRequest,
+} from '../security/certificate-authority.ts';
 import type { NodeRole } from '../security/identity.ts';
 import { roleOfSecret, signerOf, trustedRoots } from '../security/trust-record.ts';
 import { type ManagerContext, managerAddresses } from './manager-context.ts';
@@ -25,7 +29,7 @@ export function serveCertificates(server: RpcServer, context: ManagerContext): v
 export async function renewFor(context: ManagerContext, nodeId: NodeId, request: string): Promise<Issued> {
   const role = roleOf(context, nodeId);
   if (role === undefined) throw new NodeError('NODE_REMOVED', `node ${nodeId} is not part of the cluster`);
-  return issue(context, request, nodeId, role);
+  return issue(context, await readCertificateRequest(request), nodeId, role);
 }
 
 /** Makes whoever has a token a node. Asked again with the same request, it gives the same node. */
@@ -38,16 +42,16 @@ async function admit(context: ManagerContext, joining: JoinRequest): Promise<Iss
       'the join token is not, or is no longer, one of this cluster: a valid one is necessary to join';
     throw new NodeError('TOKEN_REFUSED', message);
   }
-  await checkCertificateRequest(request);
+  const key = await readCertificateRequest(request);
   const commandId = `join-${createHash('sha256').update(request).digest('hex')}`;
   const nodeId = await cluster.nodes.join({ ...node, role }, { commandId });
   logger.info({ node: nodeId, role, hostname: node.hostname }, 'a node joins');
-  return issue(context, request, nodeId, role);
+  return issue(context, key, nodeId, role);
 }
 
 async function issue(
   context: ManagerContext,
-  request: string,
+  key: RequestedKey,
   nodeId: NodeId,
   role: NodeRole,
 ): Promise<Issued> {
@@ -55,7 +59,7 @@ async function issue(
   const { record } = trust;
   const identity = { nodeId, role, clusterId };
   const chain = await issueCertificate(signerOf(record), {
-    request,
+    key,
     identity,
     now: clock.now(),
     validityMs: record.nodeValidityMs,

@@ -8,6 +8,7 @@ import {
   createRootAuthority,
   issueCertificate,
   NODE_VALIDITY_MS,
+  readCertificateRequest,
   requestCertificate,
 } from '../security/certificate-authority.ts';
 import { Credentials } from '../security/credentials.ts';
@@ -44,7 +45,7 @@ export async function init(options: InitOptions): Promise<SkepNode> {
     const nodeId = newId<NodeId>(host.random);
     const { privateKey, request } = await requestCertificate();
     const chain = await issueCertificate(signerOf(record), {
-      request,
+      key: await readCertificateRequest(request),
       identity: { nodeId, role: 'manager', clusterId },
       now: host.clock.now(),
       validityMs: record.nodeValidityMs,

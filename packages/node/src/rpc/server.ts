@@ -4,7 +4,6 @@
  * the leader.
  */
 
-import { setMaxListeners } from 'node:events';
 import {
   type ClientHttp2Stream,
   performServerHandshake,
@@ -77,14 +76,17 @@ export class RpcServer {
   readonly #logger: Logger;
   readonly #methods = new Map<string, Served>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  readonly #closing = new AbortController();
+  /**
+   * Calls under way. There may be thousands, and a signal that all of them listen to would look through all its
+   * listeners for each.
+   */
+  readonly #calls = new Set<AbortController>();
+  #isClosed = false;
   #strangers = 0;
 
   constructor(parts: RpcServerParts) {
     this.#parts = parts;
     this.#logger = parts.logger ?? silentLogger;
-    // Every call that is open listens to it.
-    setMaxListeners(0, this.#closing.signal);
   }
 
   /** Answers a method from now on. */
@@ -97,7 +99,7 @@ export class RpcServer {
   accept(socket: TLSSocket): void {
     const peer = peerOf(socket);
     const isStranger = peer.kind === 'stranger';
-    if (this.#closing.signal.aborted || (isStranger && this.#strangers >= STRANGERS_MAX)) {
+    if (this.#isClosed || (isStranger && this.#strangers >= STRANGERS_MAX)) {
       socket.destroy();
       return;
     }
@@ -124,7 +126,8 @@ export class RpcServer {
 
   /** Ends every call and connection. */
   async close(): Promise<void> {
-    this.#closing.abort(new NodeError('CLOSED', 'this node closes'));
+    this.#isClosed = true;
+    for (const call of [...this.#calls]) call.abort(new NodeError('CLOSED', 'this node closes'));
     for (const session of this.#sessions) session.destroy();
   }
 
@@ -132,8 +135,7 @@ export class RpcServer {
     const call = new AbortController();
     const stop = (reason: NodeError) => call.abort(reason);
     stream.on('close', () => stop(new NodeError('CANCELLED', 'the caller has given up')));
-    const onClosing = () => stop(this.#closing.signal.reason);
-    this.#closing.signal.addEventListener('abort', onClosing, { once: true });
+    this.#calls.add(call);
     let cancelDeadline = () => {};
     let writer = new MessageWriter(stream, 0);
     try {
@@ -174,7 +176,7 @@ export class RpcServer {
       cancelDeadline();
       // What the caller has still to say does not matter any more, and must not hold the stream open.
       if (!stream.destroyed) stream.resume();
-      this.#closing.signal.removeEventListener('abort', onClosing);
+      this.#calls.delete(call);
       call.abort(new NodeError('CANCELLED', 'the call is over'));
     }
   }

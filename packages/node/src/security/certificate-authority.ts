@@ -64,11 +64,12 @@ export async function createRootAuthority(clusterId: ClusterId, now: number): Pr
 /** The new root's certificate as the old root signs it: who trusts only the old one trusts what the new one signs. */
 export async function crossSign(older: RootAuthority, newer: RootAuthority, now: number): Promise<string> {
   const root = new x509.X509Certificate(newer.certificate);
+  const { signingKey, name } = await issuerOf(older);
   const certificate = await x509.X509CertificateGenerator.create({
     publicKey: root.publicKey,
-    signingKey: await signingKey(older.privateKey),
+    signingKey,
     subject: root.subjectName.toJSON(),
-    issuer: new x509.X509Certificate(older.certificate).subjectName.toJSON(),
+    issuer: name,
     serialNumber: serialNumber(),
     notBefore: new Date(now - BACKDATE_MS),
     notAfter: new Date(Math.min(root.notAfter.getTime(), now + ROOT_VALIDITY_MS)),
@@ -78,10 +79,13 @@ export async function crossSign(older: RootAuthority, newer: RootAuthority, now:
   return joinPem(certificate.toString('pem'));
 }
 
+/** The key that a certificate is asked for, read by {@link readCertificateRequest}. */
+export type RequestedKey = x509.PublicKey;
+
 /** What to write into a node's certificate. */
 export interface IssueRequest {
-  /** The certificate request, PEM. Only its key is taken from it, never its names. */
-  readonly request: string;
+  /** Of the certificate request nothing else is taken, least of all its names. */
+  readonly key: RequestedKey;
   readonly identity: NodeIdentity;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -93,20 +97,19 @@ export interface IssueRequest {
  * Signs a node's certificate.
  *
  * @returns PEM: the certificate, and behind it what else a peer needs to verify it.
- * @throws NodeError `REQUEST_REFUSED` if the request is malformed or its key is not on P-256.
  */
 export async function issueCertificate(
   authority: SigningAuthority,
-  { request, identity, now, validityMs }: IssueRequest,
+  { key, identity, now, validityMs }: IssueRequest,
 ): Promise<string> {
-  const publicKey = await keyOfRequest(request);
   const { nodeId, role, clusterId } = identity;
+  const { signingKey, name, keyIdentifier } = await issuerOf(authority);
   const names = role === 'manager' ? [nodeId, AUTHORITY_NAME] : [nodeId];
   const certificate = await x509.X509CertificateGenerator.create({
-    publicKey,
-    signingKey: await signingKey(authority.privateKey),
+    publicKey: key,
+    signingKey,
     subject: [{ O: [clusterId] }, { OU: [organizationalUnitOf(role)] }, { CN: [nodeId] }],
-    issuer: new x509.X509Certificate(authority.certificate).subjectName.toJSON(),
+    issuer: name,
     serialNumber: serialNumber(),
     notBefore: new Date(now - BACKDATE_MS),
     notAfter: new Date(now + validityMs),
@@ -119,10 +122,8 @@ export async function issueCertificate(
         x509.ExtendedKeyUsage.clientAuth,
       ]),
       new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value }))),
-      await x509.SubjectKeyIdentifierExtension.create(publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(
-        new x509.X509Certificate(authority.certificate).publicKey,
-      ),
+      await x509.SubjectKeyIdentifierExtension.create(key),
+      keyIdentifier,
     ],
   });
   return joinPem(certificate.toString('pem'), authority.crossSigned ?? '');
@@ -145,12 +146,13 @@ export async function requestCertificate(): Promise<{
   return { privateKey: exportKey(privateKey), request: joinPem(request.toString('pem')) };
 }
 
-/** Checks a certificate request before anything is done for it. @throws NodeError `REQUEST_REFUSED` */
-export async function checkCertificateRequest(pem: string): Promise<void> {
-  await keyOfRequest(pem);
-}
-
-async function keyOfRequest(pem: string): Promise<x509.PublicKey> {
+/**
+ * Reads a certificate request and checks it.
+ *
+ * @param pem - the request.
+ * @throws NodeError `REQUEST_REFUSED` if it is malformed, not signed by its own key, or its key is not on P-256.
+ */
+export async function readCertificateRequest(pem: string): Promise<RequestedKey> {
   const refused = (what: string, cause?: unknown) =>
     new NodeError('REQUEST_REFUSED', `the certificate request ${what}`, cause);
   if (pem.length > REQUEST_BYTES_MAX) throw refused(`is longer than ${REQUEST_BYTES_MAX} bytes`);
@@ -190,9 +192,29 @@ function exportKey(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-async function signingKey(pem: string): Promise<CryptoKey> {
-  const der = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
-  return crypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
+interface Issuer {
+  readonly signingKey: CryptoKey;
+  readonly name: x509.JsonName;
+  readonly keyIdentifier: x509.Extension;
+}
+
+/** To read a root and its key again takes longer than to sign with it, and a thousand nodes may join at once. */
+const issuers = new WeakMap<RootAuthority, Promise<Issuer>>();
+
+function issuerOf(authority: RootAuthority): Promise<Issuer> {
+  const known = issuers.get(authority) ?? readIssuer(authority);
+  issuers.set(authority, known);
+  return known;
+}
+
+async function readIssuer({ certificate, privateKey }: RootAuthority): Promise<Issuer> {
+  const { subjectName, publicKey } = new x509.X509Certificate(certificate);
+  const der = createPrivateKey(privateKey).export({ type: 'pkcs8', format: 'der' });
+  return {
+    signingKey: await crypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']),
+    name: subjectName.toJSON(),
+    keyIdentifier: await x509.AuthorityKeyIdentifierExtension.create(publicKey),
+  };
 }
 
 /** 16 random bytes, positive: RFC 5280 takes up to 20, and none of them negative. */

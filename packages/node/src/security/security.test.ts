@@ -12,6 +12,7 @@ import {
   crossSign,
   issueCertificate,
   NODE_VALIDITY_MS,
+  readCertificateRequest,
   requestCertificate,
 } from './certificate-authority.ts';
 import { identityOf, memberIdOf, nodeOfMember, parseSubject } from './identity.ts';
@@ -50,7 +51,7 @@ describe('given a CA', () => {
     const root = await createRootAuthority(clusterId, now);
     const { request } = await requestCertificate();
     const chain = await issueCertificate(root, {
-      request,
+      key: await readCertificateRequest(request),
       identity: manager,
       now,
       validityMs: NODE_VALIDITY_MS,
@@ -66,17 +67,13 @@ describe('given a CA', () => {
   });
 
   it('when a request is no request, too long, changed, or of another curve, then it is refused', async () => {
-    const root = await createRootAuthority(clusterId, now);
-    const issue = (request: string) =>
-      codeOf(issueCertificate(root, { request, identity: manager, now, validityMs: NODE_VALIDITY_MS }));
+    const read = (request: string) => codeOf(readCertificateRequest(request));
     const { request } = await requestCertificate();
-    expect(await issue('nonsense')).toBe('REQUEST_REFUSED');
-    expect(await issue(request.repeat(100))).toBe('REQUEST_REFUSED');
+    expect(await read('nonsense')).toBe('REQUEST_REFUSED');
+    expect(await read(request.repeat(100))).toBe('REQUEST_REFUSED');
     const middle = request.length - 60;
     const letter = request[middle] === 'A' ? 'B' : 'A';
-    expect(await issue(request.slice(0, middle) + letter + request.slice(middle + 1))).toBe(
-      'REQUEST_REFUSED',
-    );
+    expect(await read(request.slice(0, middle) + letter + request.slice(middle + 1))).toBe('REQUEST_REFUSED');
   });
 
   it('when a new root is cross-signed, then what it signs is verified by the old root and by the new one', async () => {
@@ -86,7 +83,7 @@ describe('given a CA', () => {
     const { request } = await requestCertificate();
     const signer = { ...newer, crossSigned };
     const chain = await issueCertificate(signer, {
-      request,
+      key: await readCertificateRequest(request),
       identity: manager,
       now,
       validityMs: NODE_VALIDITY_MS,

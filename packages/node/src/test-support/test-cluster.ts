@@ -14,6 +14,7 @@ import {
   issueCertificate,
   NODE_VALIDITY_MS,
   type RootAuthority,
+  readCertificateRequest,
   requestCertificate,
 } from '../security/certificate-authority.ts';
 import { Credentials, strangersContext } from '../security/credentials.ts';
@@ -71,7 +72,8 @@ export class TestCluster implements AsyncDisposable {
       role,
       clusterId: (node.clusterId ?? this.clusterId) as ClusterId,
     };
-    const chain = await issueCertificate(this.root, { request, identity, now: issuedAt, validityMs });
+    const key = await readCertificateRequest(request);
+    const chain = await issueCertificate(this.root, { key, identity, now: issuedAt, validityMs });
     return new Credentials({ privateKey, chain, roots: this.root.certificate });
   }
 
