@@ -3,6 +3,7 @@
  * everything runs, with the reasons when it does not in time.
  */
 
+import { setMaxListeners } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -143,6 +144,8 @@ function driverOf(
 /** The first interrupt ends in order, a second one at once, whatever is still running. */
 function listenForInterrupts(): AbortSignal {
   const interrupted = new AbortController();
+  // Each node that is waited for listens to it.
+  setMaxListeners(0, interrupted.signal);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (interrupted.signal.aborted) process.exit(INTERRUPTED);

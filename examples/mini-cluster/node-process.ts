@@ -121,13 +121,20 @@ export class NodeProcess {
   async ask<K extends Question['kind']>(question: QuestionOf<K>, signal?: AbortSignal): Promise<Values[K]> {
     signal?.throwIfAborted();
     const id = ++this.#lastQuestion;
+    let onAbort = () => {};
     const answered = new Promise<Values[Question['kind']]>((resolve, reject) => {
       this.#questions.set(id, (answer) => (answer instanceof Error ? reject(answer) : resolve(answer)));
-      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+      onAbort = () => reject(signal?.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
     });
     if (this.#child === undefined) this.#forsake();
     else this.#send({ kind: 'ask', id, question });
-    return (await answered) as Values[K];
+    try {
+      return (await answered) as Values[K];
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      this.#questions.delete(id);
+    }
   }
 
   /** Ends the node. Resolves when its process is gone, with whether it went in order. */
