@@ -114,6 +114,25 @@ program
   });
 
 program
+  .command('machines')
+  .description(
+    'nodes as processes: joins, losses of leaders and workers, many sessions, huge services, memory',
+  )
+  .option('--dir <directory>', "where the nodes' disks are made (default: the system's)")
+  .option('--quick', 'fewer rounds and smaller clusters: to see that it works', false)
+  .option('--only <part...>', 'joins, leader, workers, sessions, service or memory')
+  .option('--json', 'print the result as JSON', false)
+  .option('--out <folder>', 'where the result is written', RESULTS)
+  .action(async ({ json, out, ...options }) => {
+    const { benchMachines } = await import('./machines.ts');
+    const { machinesMarkdown, machinesReport } = await import('./machines/report.ts');
+    const result = await benchMachines(options);
+    if (json) process.stdout.write(toJson(result));
+    else console.log(machinesReport(result));
+    await tell(out, { 'machines.json': toJson(result), 'machines.md': machinesMarkdown(result) });
+  });
+
+program
   .command('plan')
   .description('what would come of a new service, of more replicas, of a node drained or lost')
   .option('--nodes <n>', 'nodes', wholeNumber, 1_000)

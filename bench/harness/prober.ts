@@ -1,38 +1,43 @@
 /**
- * Writes that go on through the loss of a leader, and remember when the first one was acknowledged that was begun after
- * some moment. Times are those of the machine's monotonic clock, which all processes share.
+ * Attempts that go on through the loss of a leader, and remember when the first one succeeded that was begun after some
+ * moment. Times are those of the machine's monotonic clock, which all processes share.
  */
-
-import type { RaftNode } from '@skep/raft';
-
-/** How often one is begun, whether or not those before it are done. */
-const PROBE_MS = 5;
 
 /** Milliseconds on the clock that all processes of this machine share. */
 export function sharedNow(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-/** The load of one member, and its probes. */
+/** What is tried, again and again. */
+export interface ProberParts {
+  /** Carries one out. Resolves to whether it was acknowledged; never rejects. */
+  readonly attempt: (number: number) => Promise<boolean>;
+  /** While it holds, closed loops go on. */
+  readonly isRunning: () => boolean;
+  /** How often a probe is begun, in ms, whether or not those before it are done. */
+  readonly everyMs: number;
+}
+
+/** The load of one process, and its probes. */
 export class Prober {
-  readonly #node: RaftNode;
-  readonly #command: (key: number) => Uint8Array;
+  readonly #parts: ProberParts;
+  #number = 0;
   /** When each of the last probes was begun and acknowledged. */
   #acknowledged: { readonly begun: number; readonly at: number }[] = [];
   #waiting: { readonly since: number; readonly resolve: (at: number) => void }[] = [];
 
-  constructor(node: RaftNode, command: (key: number) => Uint8Array) {
-    this.#node = node;
-    this.#command = command;
+  constructor(parts: ProberParts) {
+    this.#parts = parts;
   }
 
   /** Begins so many closed loops of load, and the probes beside them. They end with the process. */
   start(loops: number): void {
+    const { attempt, isRunning, everyMs } = this.#parts;
     const loop = async () => {
-      for (let key = 0; this.#node.state === 'running'; key++) await this.#node.propose(this.#command(key));
+      while (isRunning()) await attempt(this.#number++);
     };
     for (let at = 0; at < loops; at++) void loop();
-    setInterval(() => void this.#probe(), PROBE_MS);
+    setInterval(() => void this.#probe(), everyMs);
   }
 
   /** When the first probe was acknowledged that was begun at `since` or later. */
@@ -44,8 +49,7 @@ export class Prober {
 
   async #probe(): Promise<void> {
     const begun = sharedNow();
-    const { kind } = await this.#node.propose(this.#command(0));
-    if (kind !== 'committed') return;
+    if (!(await this.#parts.attempt(this.#number++))) return;
     const at = sharedNow();
     this.#acknowledged.push({ begun, at });
     if (this.#acknowledged.length > 2000) this.#acknowledged = this.#acknowledged.slice(-1000);

@@ -4,8 +4,8 @@ import type {
   MemberProcess,
   ProcessCluster,
 } from '../../packages/raft/src/adapters/test-support/process-cluster.ts';
+import { sharedNow } from '../harness/prober.ts';
 import { percentile } from './closed-loop.ts';
-import { sharedNow } from './prober.ts';
 
 /** Closed loops of load in each member's process, beside a probe every 5 ms. */
 const LOOPS = 8;

@@ -4,12 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createSecureContext } from 'node:tls';
 import { serveMember } from '../../packages/raft/src/adapters/test-support/member-process.ts';
+import { Prober } from '../harness/prober.ts';
 import { BlockStore, putCommand } from './block-store.ts';
 import { closedLoops } from './closed-loop.ts';
 import { openDoor, REQUEST } from './door.ts';
-import { Prober } from './prober.ts';
 
 const VALUE_BYTES = 256;
+const PROBE_MS = 5;
 const OK = Uint8Array.of(1);
 const NOT_COMMITTED = Uint8Array.of(0);
 const keys = Number(process.env['SKEP_BENCH_KEYS'] ?? 1000);
@@ -51,7 +52,11 @@ serveMember(
           return machine.get(new DataView(body.buffer, body.byteOffset).getUint32(4) % keys);
         }),
       probe: (loops: number) => {
-        prober ??= new Prober(node, (key) => putCommand(key % keys, value));
+        prober ??= new Prober({
+          attempt: async (key) => (await node.propose(putCommand(key % keys, value))).kind === 'committed',
+          isRunning: () => node.state === 'running',
+          everyMs: PROBE_MS,
+        });
         prober.start(loops);
       },
       firstSince: (at: number) => prober?.firstSince(at),

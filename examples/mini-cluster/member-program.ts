@@ -3,7 +3,7 @@
  * for it, before it does anything; put together once, they are loaded in a fraction of that.
  */
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -17,9 +17,14 @@ const COMMON_JS = [
 ].join('\n');
 
 /** Writes it to a directory. Returns the path of the file to run. */
-export async function writeMemberProgram(dir: string): Promise<string> {
+export function writeMemberProgram(dir: string): Promise<string> {
+  return writeProgram(MEMBER, dir);
+}
+
+/** The same for the program that begins with another file of this repository. */
+export async function writeProgram(entry: string, dir: string): Promise<string> {
   await build({
-    entryPoints: [MEMBER],
+    entryPoints: [entry],
     outdir: dir,
     outExtension: { '.js': '.mjs' },
     // What only some drivers need is loaded by nodes that have them.
@@ -34,5 +39,5 @@ export async function writeMemberProgram(dir: string): Promise<string> {
     banner: { js: COMMON_JS },
     logLevel: 'error',
   });
-  return join(dir, 'member.mjs');
+  return join(dir, `${basename(entry, '.ts')}.mjs`);
 }

@@ -12,6 +12,7 @@ import type { RaftStateMachine } from '../../node/state-machine.ts';
 import { systemRaftClock, systemRaftRandom } from '../../node/system-clock.ts';
 import { FileStorage, KeyRing } from '../file-storage/index.ts';
 import { TcpTransport } from '../tcp-transport/index.ts';
+import { answerCall, type CalledMethods, type CallMessage, tellParent } from './called-process.ts';
 import type { TestIdentity } from './certificates.ts';
 
 /** What a member's process is told first. */
@@ -30,19 +31,12 @@ export interface MemberConfig {
 export type ToMember =
   | { readonly kind: 'config'; readonly config: MemberConfig }
   | { readonly kind: 'start'; readonly bootstrap?: RaftNodeOptions['bootstrap'] }
-  | {
-      readonly kind: 'call';
-      readonly call: number;
-      readonly method: string;
-      readonly args: readonly unknown[];
-    };
+  | CallMessage;
 
-/** To the parent. */
+/** What the member tells of itself. */
 export type FromMember =
   | { readonly kind: 'listening'; readonly address: string }
-  | { readonly kind: 'status'; readonly status: MemberStatus }
-  | { readonly kind: 'answer'; readonly call: number; readonly result: unknown }
-  | { readonly kind: 'failed'; readonly call: number; readonly message: string };
+  | { readonly kind: 'status'; readonly status: MemberStatus };
 
 /** A node's status as it passes between processes. */
 export type MemberStatus = Omit<NodeStatus, 'failure'> & { readonly failure?: string };
@@ -55,10 +49,6 @@ export interface MemberParts<M extends RaftStateMachine> {
   readonly storage: FileStorage;
   readonly config: MemberConfig;
 }
-
-/** Methods that the parent may call, by name. What they take and give passes through `structuredClone`. */
-// biome-ignore lint/suspicious/noExplicitAny: each method checks nothing: both ends are of one program.
-export type MemberMethods = Readonly<Record<string, (...args: any[]) => unknown>>;
 
 /** Adds up counts, and keeps the largest of what is observed. */
 export class ProcessMetrics implements RaftMetrics {
@@ -80,9 +70,9 @@ export class ProcessMetrics implements RaftMetrics {
 /** Runs this process as a member until its parent ends it. */
 export function serveMember<M extends RaftStateMachine>(
   makeMachine: (config: MemberConfig) => M,
-  methodsOf: (parts: MemberParts<M>) => MemberMethods,
+  methodsOf: (parts: MemberParts<M>) => CalledMethods,
 ): void {
-  let methods: MemberMethods = {};
+  let methods: CalledMethods = {};
   let begin: (bootstrap: RaftNodeOptions['bootstrap']) => Promise<void> = async () => {};
   process.on('disconnect', () => process.exit(0));
   process.on('message', (message: ToMember) => {
@@ -101,7 +91,7 @@ export function serveMember<M extends RaftStateMachine>(
         tell({ kind: 'listening', address });
       });
     } else if (message.kind === 'start') void begin(message.bootstrap);
-    else void answer(methods, message);
+    else void answerCall(methods, message);
   });
 }
 
@@ -131,7 +121,7 @@ async function prepare<M extends RaftStateMachine>(
   return { parts, address };
 }
 
-function commonMethods(node: RaftNode): MemberMethods {
+function commonMethods(node: RaftNode): CalledMethods {
   return {
     status: () => statusOf(node),
     transfer: (target?: string) => node.transferLeadership(target),
@@ -143,24 +133,11 @@ function commonMethods(node: RaftNode): MemberMethods {
   };
 }
 
-async function answer(
-  methods: MemberMethods,
-  { call, method, args }: Extract<ToMember, { kind: 'call' }>,
-): Promise<void> {
-  try {
-    const result = await methods[method]?.(...args);
-    tell({ kind: 'answer', call, result });
-  } catch (error) {
-    tell({ kind: 'failed', call, message: error instanceof Error ? error.message : String(error) });
-  }
-}
-
 function statusOf(node: RaftNode): MemberStatus {
   const { failure, ...status } = node.status;
   return { ...status, ...(failure === undefined ? {} : { failure: failure.message }) };
 }
 
 function tell(message: FromMember): void {
-  // A parent that is gone is told nothing; this process ends with it.
-  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  tellParent(message);
 }

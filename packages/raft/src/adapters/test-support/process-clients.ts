@@ -6,7 +6,8 @@
 
 import type { Random } from '../../core/types.ts';
 import type { ProposalId, ProposalOutcome } from '../../node/proposals.ts';
-import { MemberGoneError, type MemberProcess, type ProcessCluster } from './process-cluster.ts';
+import { ProcessGoneError } from './called-process.ts';
+import type { MemberProcess, ProcessCluster } from './process-cluster.ts';
 
 /** A command that was acknowledged. */
 export interface Acknowledged {
@@ -74,7 +75,7 @@ export class ProcessClients {
         const outcome = await member.call<ProposalOutcome>('propose', text, id);
         if (outcome.kind === 'committed') return outcome.index;
       } catch (error) {
-        if (!(error instanceof MemberGoneError)) throw error;
+        if (!(error instanceof ProcessGoneError)) throw error;
       }
       this.retries += 1;
     }
@@ -88,7 +89,7 @@ export class ProcessClients {
         if (seen < before) this.staleReads.push(`${seen} seen where ${before} were acknowledged`);
         this.reads += 1;
       } catch (error) {
-        if (error instanceof MemberGoneError) continue;
+        if (error instanceof ProcessGoneError) continue;
         // Nobody confirmed it in time, which a cluster amid an election may say.
         if (!(error instanceof Error && error.message.includes('confirmed'))) throw error;
       }
@@ -100,7 +101,7 @@ export class ProcessClients {
       [...this.#cluster.members.values()].filter(({ status }) => status?.state === 'running');
     const members = await this.#cluster.until(() => running().length > 0 && running());
     const member = members[Math.floor(this.#random.next() * members.length)];
-    if (member === undefined) throw new MemberGoneError('nobody runs');
+    if (member === undefined) throw new ProcessGoneError('nobody runs');
     return member;
   }
 }

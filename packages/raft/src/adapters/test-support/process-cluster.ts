@@ -3,12 +3,12 @@
  * stopped, killed with SIGKILL and brought back. The processes are those of `member-process.ts`.
  */
 
-import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { configurationOf } from '../../core/membership.ts';
+import { CalledProcess, ProcessGoneError } from './called-process.ts';
 import { TestAuthority } from './certificates.ts';
 import type { FromMember, MemberConfig, MemberStatus, ToMember } from './member-process.ts';
 
@@ -24,87 +24,36 @@ export interface ProcessClusterOptions {
   readonly nodeFlags?: readonly string[];
 }
 
-/** A process that was ended, or has ended by itself, while something was asked of it. */
-export class MemberGoneError extends Error {
-  override readonly name = 'MemberGoneError';
-}
-
 /** One life of a member. */
-export class MemberProcess {
-  readonly id: string;
-  readonly exited: Promise<void>;
-  readonly #child: ChildProcess;
+export class MemberProcess extends CalledProcess<FromMember> {
   readonly #onChange: () => void;
-  readonly #calls = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
-  #call = 0;
   #address: string | undefined;
   #status: MemberStatus | undefined;
-  #isGone = false;
 
   constructor(id: string, program: URL, nodeFlags: readonly string[], onChange: () => void) {
-    this.id = id;
+    super(id, program, ['--conditions=@skep/source', '--import=tsx', ...nodeFlags]);
     this.#onChange = onChange;
-    this.#child = fork(program, {
-      execArgv: ['--conditions=@skep/source', '--import=tsx', ...nodeFlags],
-      serialization: 'advanced',
-    });
-    this.#child.on('message', (message: FromMember) => this.#heard(message));
-    this.exited = new Promise((resolve) => {
-      this.#child.once('exit', () => {
-        this.#isGone = true;
-        for (const { reject } of this.#calls.values()) reject(new MemberGoneError(`${id} is gone`));
-        this.#calls.clear();
-        onChange();
-        resolve();
-      });
-    });
   }
 
   /** As it was told last. */
   get status(): MemberStatus | undefined {
-    return this.#isGone ? undefined : this.#status;
+    return this.isGone ? undefined : this.#status;
   }
 
   get address(): string | undefined {
     return this.#address;
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0;
+  override send(message: ToMember): void {
+    super.send(message);
   }
 
-  get isGone(): boolean {
-    return this.#isGone;
-  }
-
-  send(message: ToMember): void {
-    if (!this.#isGone) this.#child.send(message, () => {});
-  }
-
-  /** Calls a method in the process. The caller says what it answers with. @throws MemberGoneError */
-  call<T = unknown>(method: string, ...args: readonly unknown[]): Promise<T> {
-    if (this.#isGone) return Promise.reject(new MemberGoneError(`${this.id} is gone`));
-    this.#call += 1;
-    const call = this.#call;
-    return new Promise<T>((resolve, reject) => {
-      this.#calls.set(call, { resolve: (result) => resolve(result as T), reject });
-      this.send({ kind: 'call', call, method, args });
-    });
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-
-  #heard(message: FromMember): void {
+  protected override told(message: FromMember): void {
     if (message.kind === 'listening') this.#address = message.address;
-    else if (message.kind === 'status') this.#status = message.status;
-    else {
-      const waiting = this.#calls.get(message.call);
-      this.#calls.delete(message.call);
-      if (message.kind === 'answer') waiting?.resolve(message.result);
-      else waiting?.reject(new Error(message.message));
-    }
+    else this.#status = message.status;
+  }
+
+  protected override changed(): void {
     this.#onChange();
   }
 }
@@ -217,7 +166,7 @@ export class ProcessCluster {
     const config = { id, directory: this.directoryOf(id), port, identity, key: this.#key, options };
     member.send({ kind: 'config', config });
     const address = await this.until(() => member.address ?? (member.isGone && ''));
-    if (address === '') throw new MemberGoneError(`${id} has ended while it started`);
+    if (address === '') throw new ProcessGoneError(`${id} has ended while it started`);
     this.#ports.set(id, Number(address.slice(address.lastIndexOf(':') + 1)));
     return member;
   }
