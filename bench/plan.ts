@@ -56,7 +56,8 @@ export async function benchPlan(options: {
 
 async function measure(state: ClusterState, plannable: Plannable, runs: number) {
   const digest = () => 'none';
-  const control = { clock: systemClock, lifetime: new Lifetime(), digest };
+  const control = { state, clock: systemClock, lifetime: new Lifetime(), digest };
+  const noPast = () => Promise.reject(new Error('there is no past here'));
   const wall: number[] = [];
   const own: number[] = [];
   let longestPauseMs = 0;
@@ -65,7 +66,7 @@ async function measure(state: ClusterState, plannable: Plannable, runs: number) 
     const pauses = measurePauses();
     const start = performance.now();
     const took = ownTime();
-    const plan = await planOn(state, control, plannable, {});
+    const plan = await planOn(control, noPast, plannable, {});
     const ownMs = took();
     const ms = performance.now() - start;
     const seen = pauses();
