@@ -2,11 +2,20 @@
  * Whether a node meets placement constraints. Stands between the specs of services, where constraints are text, and
  * whoever places tasks or checks where they stand. Text is read once, when a constraint is compiled, never per node.
  *
- * Semantics are Swarm's: all constraints must hold, values compare without case and as a whole, a missing label is
- * the empty string, `node.ip` takes an address or a CIDR range. An address that can't be read never matches.
+ * Semantics of `==` and `!=` are Swarm's: all constraints must hold, values compare without case and as a whole, a
+ * missing label is the empty string, `node.ip` takes an address or a CIDR range. An address that can't be read never matches.
  */
 
-import { type Constraint, type ConstraintKey, parseConstraint } from './constraint.ts';
+import {
+  type Constraint,
+  type ConstraintKey,
+  type ConstraintTerm,
+  compilePattern,
+  type OrderOperator,
+  parseConstraint,
+  parseNumber,
+  termsOf,
+} from './constraint.ts';
 import type { NodeId } from './ids.ts';
 import type { NodeDescription } from './objects.ts';
 import type { NodeSpec } from './other-specs.ts';
@@ -48,18 +57,62 @@ export function constraintValue(node: ConstrainedNode, key: ConstraintKey): stri
 
 /** Compiles one constraint. */
 export function compileConstraint(constraint: Constraint): NodeMatcher {
-  const { key, operator } = constraint;
-  const wanted = operator === '==';
-  if (key.kind === 'node.ip') {
-    const range = parseAddressRange(constraint.value);
-    if (range === undefined) return () => false;
-    return (node) => {
-      const address = parseAddress(node.status.address);
-      return (address !== undefined && holds(range, address)) === wanted;
-    };
+  const [first, ...others] = termsOf(constraint);
+  const matches = compileTerm(first);
+  if (others.length === 0) return matches;
+  const more = others.map(compileTerm);
+  return (node) => matches(node) || more.some((one) => one(node));
+}
+
+function compileTerm(term: ConstraintTerm): NodeMatcher {
+  const { key } = term;
+  switch (term.operator) {
+    case '==':
+    case '!=':
+      return compileValues(key, [term.value], term.operator === '==');
+    case 'in':
+    case 'not in':
+      return compileValues(key, term.values, term.operator === 'in');
+    case '=~':
+    case '!~': {
+      const pattern = compilePattern(term.pattern);
+      const isWanted = term.operator === '=~';
+      return (node) => pattern.matcher(constraintValue(node, key)).find() === isWanted;
+    }
+    default: {
+      const holdsFor = ORDERS[term.operator];
+      const { bound } = term;
+      return (node) => {
+        const value = parseNumber(constraintValue(node, key));
+        return value !== undefined && holdsFor(value, bound);
+      };
+    }
   }
-  const value = constraint.value.toLowerCase();
-  return (node) => (constraintValue(node, key).toLowerCase() === value) === wanted;
+}
+
+const ORDERS: Readonly<Record<OrderOperator, (value: number, bound: number) => boolean>> = {
+  '>': (value, bound) => value > bound,
+  '>=': (value, bound) => value >= bound,
+  '<': (value, bound) => value < bound,
+  '<=': (value, bound) => value <= bound,
+};
+
+function compileValues(key: ConstraintKey, texts: readonly string[], isWanted: boolean): NodeMatcher {
+  if (key.kind === 'node.ip') return compileAddresses(texts, isWanted);
+  const values = new Set(texts.map((text) => text.toLowerCase()));
+  return (node) => values.has(constraintValue(node, key).toLowerCase()) === isWanted;
+}
+
+function compileAddresses(texts: readonly string[], isWanted: boolean): NodeMatcher {
+  const ranges = texts.map(parseAddressRange);
+  return (node) => {
+    const address = parseAddress(node.status.address);
+    // A range that can't be read is never met, wanted or not, as Swarm has it.
+    if (ranges.includes(undefined)) return false;
+    const isHeld =
+      address !== undefined && ranges.some((range) => range !== undefined && holds(range, address));
+    return isHeld === isWanted;
+  };
 }
 
 /** Compiles a list of constraints as specs have them. A text that is no constraint matches no node. */

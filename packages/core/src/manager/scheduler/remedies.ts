@@ -7,8 +7,7 @@
  * place, in slices.
  */
 
-import { type Constraint, parseConstraint } from '../../model/constraint.ts';
-import { compileConstraint } from '../../model/constraint-match.ts';
+import { parseConstraint, termsOf } from '../../model/constraint.ts';
 import type { NetworkId, NodeId } from '../../model/ids.ts';
 import type { Node, Task } from '../../model/objects.ts';
 import { isMeantToRun } from '../../model/task-state.ts';
@@ -35,6 +34,7 @@ import {
   toCpus,
   toNanoCpus,
 } from './requirements.ts';
+import { type ParsedConstraint, unmetConstraints } from './unmet-constraints.ts';
 
 /** Tasks and nodes looked at between two chances to let others in. */
 const LOOKS_PER_STEP = 2_048;
@@ -123,12 +123,12 @@ function wayTo(
   node: Node,
   task: Task,
   requirements: Requirements,
-  constraints: readonly ReturnType<typeof parseConstraint>[],
+  constraints: readonly ParsedConstraint[],
   use: Use,
 ): Way {
   const { placement } = task.spec;
   if (!isOnPlatform(node, placement.platforms)) return undefined;
-  const unmet = unmetConstraints(node, constraints);
+  const unmet = unmetConstraints(node, constraints, placement.constraints);
   if (!unmet) return undefined;
   const way: RemedyChange[] = [];
   if (node.status.state !== 'ready') way.push({ kind: 'ready' });
@@ -159,48 +159,6 @@ function lackingResources(node: Node, { needs }: Requirements, use: Use): Remedy
     lack(name, amount - freeAmount(offered(generic, name), name, [use.generic]));
   }
   return lacks;
-}
-
-/** What would meet the constraints that the node does not meet; undefined where nobody can change that. */
-function unmetConstraints(
-  node: Node,
-  constraints: readonly ReturnType<typeof parseConstraint>[],
-): RemedyChange[] | undefined {
-  const changes: RemedyChange[] = [];
-  const excluded = new Map<string, string[]>();
-  for (const constraint of constraints) {
-    if ('rule' in constraint) return undefined;
-    if (compileConstraint(constraint)(node)) continue;
-    const { key, operator, value } = constraint;
-    if (key.kind === 'node.role') changes.push({ kind: 'role', role: roleFor(constraint) });
-    else if (!('label' in key)) return undefined;
-    else if (operator === '==') {
-      changes.push({ kind: 'label', label: `${key.kind}.${key.label}`, value });
-    } else {
-      const label = `${key.kind}.${key.label}`;
-      excluded.set(label, [...(excluded.get(label) ?? []), value]);
-    }
-  }
-  // A label that is to have one value is other than what it must not be; a list of its own says what to avoid.
-  const fixed = new Set(changes.flatMap((change) => (change.kind === 'label' ? [change.label] : [])));
-  for (const label of excluded.keys()) {
-    if (fixed.has(label)) continue;
-    const not = constraints.flatMap((each) =>
-      'key' in each &&
-      each.operator === '!=' &&
-      'label' in each.key &&
-      `${each.key.kind}.${each.key.label}` === label
-        ? [each.value]
-        : [],
-    );
-    changes.push({ kind: 'other-label', label, not });
-  }
-  return changes;
-}
-
-function roleFor({ operator, value }: Constraint): 'manager' | 'worker' {
-  const isManager = (value.toLowerCase() === 'manager') === (operator === '==');
-  return isManager ? 'manager' : 'worker';
 }
 
 /** What a change is about, without how much of it. */
@@ -253,10 +211,14 @@ function isLess(a: readonly number[], b: readonly number[]): boolean {
 function newNodeFor(
   { spec }: Task,
   { needs }: Requirements,
-  constraints: readonly ReturnType<typeof parseConstraint>[],
+  constraints: readonly ParsedConstraint[],
 ): Remedy[] {
   const named = constraints.some(
-    (each) => 'rule' in each || (each.key.kind === 'node.id' && each.operator === '=='),
+    (each) =>
+      'rule' in each ||
+      termsOf(each).every(
+        ({ key, operator }) => key.kind === 'node.id' && (operator === '==' || operator === 'in'),
+      ),
   );
   if (named) return [];
   const node: NewNode = {

@@ -10,6 +10,8 @@ export type RemedyChange =
   | { readonly kind: 'label'; readonly label: string; readonly value: string }
   /** A label of the node, or of its engine, has none of these values. */
   | { readonly kind: 'other-label'; readonly label: string; readonly not: readonly string[] }
+  /** It meets this constraint, in one of several ways: `node.labels.cores > 8`. */
+  | { readonly kind: 'constraint'; readonly constraint: string }
   | { readonly kind: 'role'; readonly role: 'manager' | 'worker' }
   /** What holds this port of the host ends: `8080/tcp`. */
   | { readonly kind: 'host-port'; readonly port: string }
@@ -62,6 +64,8 @@ export function changeInWords(change: RemedyChange): string {
       return `label ${change.label}=${change.value}`;
     case 'other-label':
       return `label ${change.label} other than ${change.not.join(', ')}`;
+    case 'constraint':
+      return `meeting ${change.constraint}`;
     case 'role':
       return `role ${change.role}`;
     case 'host-port':
