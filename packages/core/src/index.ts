@@ -122,6 +122,7 @@ export type {
   Service,
   ServiceEndpoint,
   Task,
+  TaskEviction,
   TaskLeaving,
   TaskPort,
   TaskStatus,

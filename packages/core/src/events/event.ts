@@ -23,6 +23,7 @@ import type {
   NodeState,
   RestartHistory,
   ServiceEndpoint,
+  TaskEviction,
   TaskStatus,
 } from '../model/objects.ts';
 import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from '../model/other-specs.ts';
@@ -142,6 +143,8 @@ export type ClusterEvent =
       readonly rows: readonly { readonly id: TaskId; readonly status: TaskStatus }[];
     }
   | { readonly type: 'task.desired'; readonly state: DesiredState; readonly ids: readonly TaskId[] }
+  /** They have to leave their node: others take their places, and then they are stopped. */
+  | { readonly type: 'task.evicted'; readonly cause: TaskEviction['cause']; readonly ids: readonly TaskId[] }
   /** Nobody sends them traffic any more, so they may be stopped. */
   | {
       readonly type: 'task.released';

@@ -104,6 +104,7 @@ export class PartialReplay {
       case 'task.unplaced':
       case 'task.desired':
       case 'task.released':
+      case 'task.evicted':
       case 'task.removed':
         return withSome(event, 'ids', event.ids.filter(isTask));
       case 'node.status':

@@ -36,6 +36,7 @@ function* versionsOf(event: ClusterEvent, state: ClusterState): Generator<number
       return;
     case 'task.desired':
     case 'task.released':
+    case 'task.evicted':
     case 'task.removed':
       for (const id of event.ids.slice(0, ROWS_LOOKED_AT)) {
         const task = state.task(id);

@@ -162,6 +162,17 @@ export interface RestartHistory {
   readonly times: readonly number[];
 }
 
+/** Why a task has to leave a node that could run it. */
+export interface TaskEviction {
+  /**
+   * `constraint`: its node changed, and does not meet its constraints or its reservations any more. `rebalance`: other
+   * nodes have less to do.
+   */
+  readonly cause: 'constraint' | 'rebalance';
+  /** Milliseconds since 1970, the leader's clock. */
+  readonly since: number;
+}
+
 /** How far the ordered stop of a task that had traffic has come. */
 export interface TaskLeaving {
   /** Index of the transaction by which it left every endpoint feed. */
@@ -201,6 +212,8 @@ export interface Task extends Meta {
   readonly assignedGeneric?: AssignedGeneric;
   /** While the task has no node: why. */
   readonly explanation?: PlacementExplanation;
+  /** It may not stay on its node, though it runs there. */
+  readonly evicted?: TaskEviction;
   /** While it runs and is to stop. */
   readonly leaving?: TaskLeaving;
   /** Once the scheduler gave it a node: why that one. Absent where older versions decided. */

@@ -59,6 +59,11 @@ export const nodeSpecSchema = z.strictObject({
   role: z.enum(['manager', 'worker']).default('worker'),
   /** `pause`: no new tasks. `drain`: no tasks at all. */
   availability: z.enum(['active', 'pause', 'drain']).default('active'),
+  /**
+   * While it is drained: when tasks that have found no other place are stopped all the same. Milliseconds since 1970.
+   * Absent: they stay until there is one.
+   */
+  drainDeadline: z.number().int().min(0).optional(),
 });
 /** What users ask of a node. */
 export type NodeSpec = z.output<typeof nodeSpecSchema>;

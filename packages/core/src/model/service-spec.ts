@@ -39,6 +39,21 @@ export const serviceSpecSchema = z.strictObject({
   task: taskSpecSchema,
   ports: z.array(port).default([]),
   endpointMode: z.enum(['vip', 'dnsrr']).default('vip'),
+  /** How tasks that could run on are moved: off a node that is drained, or that they may not stay on. */
+  disruption: z
+    .strictObject({
+      /**
+       * So many tasks may be missing at once because they are moved. Only where a task is stopped before its successor
+       * starts does a move make any missing. Default 1.
+       */
+      maxUnavailable: z.number().int('must be a whole number').min(0, 'must not be negative').default(1),
+      /**
+       * `start-first`: the successor runs before the task is stopped. `stop-first`: never two of a slot at once.
+       * Default: start-first, unless tasks write to volumes or directories of their machine.
+       */
+      order: z.enum(['start-first', 'stop-first']).optional(),
+    })
+    .optional(),
   /**
    * How long a task goes on after it has left the endpoint feeds and before it is sent its stop signal. Default: 2 s
    * where the service has ports, else 0.

@@ -289,6 +289,7 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'task.unplaced': record({ ids, explanation: anyFinding }),
   'task.status': record({ rows: listOf(record({ id, status: anyTaskStatus })) }),
   'task.desired': record({ state: fc.constantFrom(...DESIRED_STATES), ids }),
+  'task.evicted': record({ cause: fc.constantFrom('constraint' as const, 'rebalance' as const), ids }),
   'task.released': shape({ ids, unconfirmed: ids }, ['ids']),
   'task.removed': record({ ids }),
   'network.created': record({ id, spec: networkSpec }),

@@ -226,10 +226,13 @@ export class StateBuilder {
     return this;
   }
 
-  withAvailability(id: string, availability: 'active' | 'pause' | 'drain'): this {
+  /** @param drainDeadline - see `NodeSpec`; milliseconds since 1970. */
+  withAvailability(id: string, availability: 'active' | 'pause' | 'drain', drainDeadline?: number): this {
     const node = this.#state.node(asId<NodeId>(id));
     if (!node) throw new RangeError(`there is no node ${id}`);
-    this.apply({ type: 'node.updated', id: node.id, spec: { ...node.spec, availability } });
+    const { drainDeadline: _, ...spec } = node.spec;
+    const deadline = drainDeadline === undefined ? {} : { drainDeadline };
+    this.apply({ type: 'node.updated', id: node.id, spec: { ...spec, availability, ...deadline } });
     return this;
   }
 

@@ -4,9 +4,13 @@ import type { ChangeSet, Node, Task } from '@skep/core';
 import { isTerminal } from '@skep/core';
 import {
   type ClusterState,
+  countServing,
   isDesiredAfter,
   isMeantToRun,
+  maxUnavailable,
+  mayStartFirst,
   meetsConstraints,
+  serves,
   taskStateRank,
 } from '@skep/core/testing';
 import { type Tally, Violation } from '@skep/raft/simulator';
@@ -22,7 +26,10 @@ export function checkTransaction({ changes }: ChangeSet, state: ClusterState, ta
     if (change.kind !== 'task') continue;
     const { before, after } = change;
     if (!after) continue;
-    if (before) checkTask(before, after);
+    if (before) {
+      checkTask(before, after);
+      checkStop(before, after, state);
+    }
     if (after.status.state === 'assigned' && before?.status.state !== 'assigned') {
       checkPlacement(after, state);
       tally.add('tasks placed');
@@ -66,17 +73,32 @@ function checkTask(before: Task, after: Task): void {
   }
 }
 
-/** How many tasks of one slot may be meant to run at once: during an update that starts first, two. */
-function mayRunAtOnce(state: ClusterState, task: Task): number {
-  const update: object | undefined = state.service(task.serviceId)?.spec.update;
-  return update !== undefined && 'order' in update && update.order === 'start-first' ? 2 : 1;
+/** A task that could have served on is stopped by the orchestrator only as far as its service can spare it. */
+function checkStop(before: Task, after: Task, state: ClusterState): void {
+  const isStopped = serves(before) && after.desiredState === 'shutdown' && !isTerminal(after.status.state);
+  const service = state.service(after.serviceId);
+  const node = after.nodeId === undefined ? undefined : state.node(after.nodeId);
+  if (!isStopped || service?.spec.mode !== 'replicated' || after.specVersion !== service.specVersion) return;
+  if (!node || node.status.state === 'down') return;
+  if (mayStartFirst(service)) {
+    if (state.slot(service.id, after.slot).some(serves)) return;
+    throw new Violation(`task ${after.id} was stopped on a node that can be heard, before another served`);
+  }
+  const serving = countServing(service, state);
+  const wanted = (service.spec.replicas ?? 1) - maxUnavailable(service);
+  if (serving >= wanted) return;
+  throw new Violation(`task ${after.id} was stopped: ${serving} serve, of which ${wanted} have to`);
 }
 
 function checkSlot(task: Task, state: ClusterState): void {
   const meant = state
     .slot(task.serviceId, state.slotKey(task))
     .filter((each) => isMeantToRun(each.desiredState));
-  if (meant.length <= mayRunAtOnce(state, task)) return;
+  // Two, while one serves until the one that takes its place does.
+  const [first, second] = meant;
+  const isHandover = first && second?.replaces !== undefined;
+  const inHandover = isHandover && (serves(first) || isTerminal(first.status.state));
+  if (meant.length <= (inHandover ? 2 : 1)) return;
   const ids = meant.map(({ id }) => id).join(', ');
   throw new Violation(
     `slot ${task.slot} of service ${task.serviceId} has ${meant.length} tasks that are meant to run: ${ids}`,

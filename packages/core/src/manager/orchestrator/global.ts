@@ -13,20 +13,15 @@ import { isMeantToRun } from '../../model/task-state.ts';
 import type { Change, ChangeOf, ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import type { ControlLoop, DecideContext, Decision } from '../control-loop.ts';
+import { DisruptionBudgets } from './drain/disruption-budgets.ts';
 import { Marks } from './marks.ts';
 import { evictsAt, isGoneNode, isInvalidNode } from './node-validity.ts';
 import { endedByItself, mayRestart, replacementOf } from './restart.ts';
 import { RollingUpdates } from './rolling-update.ts';
-import {
-  isWorthALook,
-  type Slot,
-  slotOf,
-  tendSlot,
-  type UpdateStanding,
-  updateStanding,
-  withId,
-} from './slot.ts';
+import { isWorthALook, tendSlot, type UpdateStanding, updateStanding } from './slot.ts';
 import { SlotSet } from './slot-set.ts';
+import { type Slot, slotOf } from './slot-tasks.ts';
+import { withId } from './tended.ts';
 import { goOnUpdating } from './updater.ts';
 import { WakeQueue } from './wake-queue.ts';
 import { type Deciding, Wishes } from './wishes.ts';
@@ -45,6 +40,8 @@ class GlobalOrchestrator implements ControlLoop {
   readonly #marks = new Marks();
   readonly #updates = new RollingUpdates();
   readonly #wakes = new WakeQueue<TaskId>();
+  /** Never used up: a task of a global service has no other place to be moved to. */
+  readonly #budgets = new DisruptionBudgets();
   /** Services that have an update to go on with, found when a single node was looked at. */
   readonly #outdated = new Set<ServiceId>();
 
@@ -67,7 +64,7 @@ class GlobalOrchestrator implements ControlLoop {
       if (task) this.#marks.slot(task.serviceId, state.slotKey(task));
     }
     const wishes = new Wishes();
-    const deciding: Deciding = { state, context, wishes };
+    const deciding: Deciding = { state, context, wishes, budgets: this.#budgets };
     for (let id = this.#marks.first(); id !== undefined && !wishes.full; id = this.#marks.first()) {
       const service = state.service(id);
       if (service?.spec.mode === 'global') {

@@ -18,9 +18,13 @@ import { aCluster } from '../../testing/state-builder.ts';
 import { createAllocator } from '../allocator/allocator.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
 import { createConstraintEnforcer } from './constraint-enforcer.ts';
+import { countServing } from './drain/disruption-budgets.ts';
+import { maxUnavailable, mayStartFirst, serves } from './drain/must-leave.ts';
 import { createGlobalOrchestrator } from './global.ts';
+import { isGoneNode } from './node-validity.ts';
 import { createOrphanKeeper } from './orphan-keeper.ts';
 import { createReplicatedOrchestrator } from './replicated.ts';
+import { nodeOf } from './restart.ts';
 import { createTaskReaper } from './task-reaper.ts';
 import { mayMoveOn, type StateWriter } from './test-support/owner-table.ts';
 
@@ -38,7 +42,7 @@ const loops = () => [
 ];
 
 const NODES = ['node-1', 'node-2', 'node-3', 'node-4'] as const;
-const SERVICES = ['web', 'job', 'agent'] as const;
+const SERVICES = ['web', 'job', 'store', 'agent'] as const;
 /** Those, and what {@link aClusterThatRests} adds. */
 const UPDATED = [...SERVICES, 'once', 'tries', 'each'] as const;
 
@@ -106,6 +110,12 @@ function aTestCluster() {
     .withNodes(NODES.length, () => ({ labels: { fit: 'yes' } }))
     .withService({ name: 'web', replicas: 3, task: { placement: { constraints: ['node.labels.fit==yes'] } } })
     .withService({ name: 'job', replicas: 2, update: { parallelism: 0 }, task: { restart: { delayMs: 0 } } })
+    .withService({
+      name: 'store',
+      replicas: 3,
+      task: { mounts: [{ type: 'volume', source: 'data', target: '/data' }], restart: { delayMs: 100 } },
+      disruption: { maxUnavailable: 1 },
+    })
     .withService({
       name: 'agent',
       mode: 'global',
@@ -195,7 +205,10 @@ function checkTransaction(changes: ChangeSet, state: ClusterState): void {
   for (const change of changes.changes) {
     if (change.kind !== 'task') continue;
     const { before, after } = change;
-    if (before && after) checkTask(before, after, changes.actor.kind === 'loop' ? writer : undefined);
+    if (before && after) {
+      checkTask(before, after, changes.actor.kind === 'loop' ? writer : undefined);
+      if (changes.actor.kind === 'loop') checkStop(before, after, state);
+    }
     if (after) slots.add(`${after.serviceId}/${state.slotKey(after)}`);
     else if (before && !isTerminal(before.status.state)) {
       expect(taskStateRank(before.status.state)).toBeLessThan(taskStateRank('assigned'));
@@ -206,7 +219,27 @@ function checkTransaction(changes: ChangeSet, state: ClusterState): void {
     const meant = state
       .slot(asId<ServiceId>(service), Number(key))
       .filter((task) => isMeantToRun(task.desiredState));
-    expect(meant.length, `tasks meant to run in slot ${slot}`).toBeLessThanOrEqual(1);
+    const [first, second] = meant;
+    const isHandover = first && second?.replaces !== undefined;
+    const inHandover = isHandover && (serves(first) || isTerminal(first.status.state));
+    expect(meant.length, `tasks meant to run in slot ${slot}`).toBeLessThanOrEqual(inHandover ? 2 : 1);
+  }
+}
+
+/** A task that serves, is up to date and has a node that can be heard, is stopped only as its successor serves. */
+function checkStop(before: Task, after: Task, state: ClusterState): void {
+  const isStopped = serves(before) && after.desiredState === 'shutdown' && !isTerminal(after.status.state);
+  const service = state.service(after.serviceId);
+  if (!isStopped || service?.spec.mode !== 'replicated' || after.specVersion !== service.specVersion) return;
+  if (isGoneNode(nodeOf(after, state))) return;
+  if (mayStartFirst(service)) {
+    const others = state.slot(service.id, after.slot).filter(serves);
+    expect(others.length, `others that serve in the slot of ${after.id}`).toBeGreaterThanOrEqual(1);
+  } else {
+    const wanted = (service.spec.replicas ?? 1) - maxUnavailable(service);
+    expect(countServing(service, state), `tasks of ${service.spec.name} that serve`).toBeGreaterThanOrEqual(
+      wanted,
+    );
   }
 }
 

@@ -391,8 +391,9 @@ describe('given a task that ended', () => {
 });
 
 describe('given tasks on a node', () => {
-  const spread = (restart: Restart = {}) => {
-    const cluster = aCluster().withNodes(3).withService({ name: 'web', replicas: 3, task: { restart } });
+  const spread = (restart: Restart = {}, more: Partial<ServiceSpecInput> = {}) => {
+    const cluster = aCluster().withNodes(3);
+    cluster.withService({ name: 'web', replicas: 3, task: { restart }, ...more });
     cluster.withRunning('web', ['node-1', 'node-2', 'node-3']);
     const harness = clusterOn(cluster);
     expect(harness.run()).toEqual([]);
@@ -449,8 +450,10 @@ describe('given tasks on a node', () => {
     expect(newest(harness.cluster.tasks('web'))).toMatchObject({ slot: 1, replaces: 'web-1' });
   });
 
-  test('when the node is drained, then the new ones wait for the old ones to stop, and not for a delay', () => {
-    const harness = spread();
+  const stopFirst = { disruption: { order: 'stop-first' } } as const;
+
+  test('when the node is drained and they stop first, then the new ones wait for the old ones to stop, and not for a delay', () => {
+    const harness = spread({}, stopFirst);
     harness.cluster.withAvailability('node-1', 'drain');
     harness.run();
     const replacement = newest(harness.cluster.tasks('web'));
@@ -460,7 +463,7 @@ describe('given tasks on a node', () => {
   });
 
   test('when an old one does not stop within a minute, then the new one starts all the same', () => {
-    const harness = spread();
+    const harness = spread({}, stopFirst);
     harness.cluster.withAvailability('node-1', 'drain');
     harness.advance(59_999);
     expect(newest(harness.cluster.tasks('web')).desiredState).toBe('ready');
@@ -469,7 +472,7 @@ describe('given tasks on a node', () => {
   });
 
   test('when the node of an old one is lost while it is waited for, then the new one starts', () => {
-    const harness = spread();
+    const harness = spread({}, stopFirst);
     harness.cluster.withAvailability('node-1', 'drain');
     harness.run();
     harness.cluster.withNodeState('node-1', 'down');

@@ -13,13 +13,17 @@ import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
 import type { Change, ChangeOf, ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import type { ControlLoop, DecideContext, Decision } from '../control-loop.ts';
+import { DisruptionBudgets } from './drain/disruption-budgets.ts';
+import { differsForLeaving } from './drain/must-leave.ts';
 import { Marks } from './marks.ts';
 import { isGoneNode, isInvalidNode } from './node-validity.ts';
 import { replacementOf } from './restart.ts';
 import { RollingUpdates } from './rolling-update.ts';
 import { ServiceLook } from './service-look.ts';
-import { isOccupied, isWorthALook, slotOf, tendSlot, updateStanding, withId } from './slot.ts';
+import { isOccupied, isWorthALook, tendSlot, updateStanding } from './slot.ts';
 import type { SlotSet } from './slot-set.ts';
+import { slotOf } from './slot-tasks.ts';
+import { withId } from './tended.ts';
 import { goOnUpdating } from './updater.ts';
 import { WakeQueue } from './wake-queue.ts';
 import { type Deciding, Wishes } from './wishes.ts';
@@ -57,6 +61,7 @@ class ReplicatedOrchestrator implements ControlLoop {
   readonly #updates = new RollingUpdates();
   readonly #rest = new Map<ServiceId, Rest>();
   readonly #wakes = new WakeQueue<TaskId>();
+  readonly #budgets = new DisruptionBudgets();
   /** Looks at whole services that are not done: each is marked as whole. */
   readonly #looks = new Map<ServiceId, ServiceLook>();
   /** Services to look at once more. What is wished for them in this turn is in the state in the next one. */
@@ -74,6 +79,7 @@ class ReplicatedOrchestrator implements ControlLoop {
     this.#updates.clear();
     this.#rest.clear();
     this.#wakes.clear();
+    this.#budgets.clear();
     this.#looks.clear();
     this.#again.clear();
     for (const service of state.services()) this.#markWhole(service);
@@ -90,7 +96,8 @@ class ReplicatedOrchestrator implements ControlLoop {
       if (task) this.#marks.slot(task.serviceId, task.slot);
     }
     const wishes = new Wishes();
-    const deciding: Deciding = { state, context, wishes };
+    this.#budgets.beginTurn();
+    const deciding: Deciding = { state, context, wishes, budgets: this.#budgets };
     this.#looked = 0;
     const hasRoom = () => !wishes.full && this.#looked < this.#slotsPerTurn;
     for (let id = this.#marks.first(); id !== undefined && hasRoom(); id = this.#marks.first()) {
@@ -128,6 +135,10 @@ class ReplicatedOrchestrator implements ControlLoop {
   }
 
   #observeService(before: Service | undefined, after: Service | undefined): void {
+    const service = after ?? before;
+    for (const key of service ? this.#budgets.observeService(service.id) : []) {
+      if (service) this.#marks.slot(service.id, key);
+    }
     const sameTasks = before?.specVersion === after?.specVersion;
     if (!sameTasks || before?.spec.replicas !== after?.spec.replicas) {
       this.#markWhole(after ?? before, !sameTasks);
@@ -140,6 +151,7 @@ class ReplicatedOrchestrator implements ControlLoop {
   #observeTask({ before, after }: ChangeOf<'task'>, own: boolean, state: ClusterState): void {
     const task = after ?? before;
     if (task === undefined || task.slot === 0) return;
+    for (const key of this.#budgets.observe(before, after)) this.#marks.slot(task.serviceId, key);
     if (this.#lookAgainAt(task, state)) return;
     const lost = before !== undefined && isMeantToRun(before.desiredState);
     if (lost && !own && (after === undefined || !isMeantToRun(after.desiredState))) {
@@ -270,7 +282,11 @@ class ReplicatedOrchestrator implements ControlLoop {
 
 /** The node became one that tasks must leave, or one that can't be waited for, or is such no more. */
 function isOfInterest(before: Node, after: Node): boolean {
-  return isInvalidNode(before) !== isInvalidNode(after) || isGoneNode(before) !== isGoneNode(after);
+  return (
+    isInvalidNode(before) !== isInvalidNode(after) ||
+    isGoneNode(before) !== isGoneNode(after) ||
+    differsForLeaving(before, after)
+  );
 }
 
 /** Something changed that constraints may look at. */

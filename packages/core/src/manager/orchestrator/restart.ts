@@ -11,7 +11,7 @@
 import type { CreatedTask } from '../../events/event.ts';
 import type { Node, RestartHistory, Service, Task, TaskStatus } from '../../model/objects.ts';
 import type { RestartPolicy } from '../../model/task-spec.ts';
-import { isTerminal } from '../../model/task-state.ts';
+import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
 import { isInvalidNode, mayBeAtWork, type NodeLookup } from './node-validity.ts';
 
 /** How long a new task waits for the old one in its slot to stop, milliseconds. Swarm's `TaskTimeout`. */
@@ -114,6 +114,8 @@ function nextHistory(old: Task, failures: number, at: number): RestartHistory | 
 /**
  * A task in the place of another, whatever the reason. It begins as `ready` when it has to wait: for its time, or
  * for tasks of the slot that may still be at work.
+ *
+ * @param slot Those of the slot that are not to run on beside it, oldest first.
  */
 export function replacementOf(
   old: Task,
@@ -145,7 +147,9 @@ export function startsAt(
   if (task.startAfter > at) return task.startAfter;
   const patience = task.createdAt + OLD_TASK_TIMEOUT_MS;
   if (patience <= at) return undefined;
-  return slot.some((other) => other.id !== task.id && mayBeAtWork(other, nodes)) ? patience : undefined;
+  // One that is meant to run beside it is not waited for: it runs until this one does.
+  const isWaitedFor = (other: Task) => other.id !== task.id && !isMeantToRun(other.desiredState);
+  return slot.some((other) => isWaitedFor(other) && mayBeAtWork(other, nodes)) ? patience : undefined;
 }
 
 /** A task that ended before its own delayed start: it is replaced only then, or the delay would be none. */

@@ -11,8 +11,9 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 import { type NodeLookup, rememberingNodes } from './node-validity.ts';
 import { OccupiedSlots } from './occupied-slots.ts';
 import { reconcileReplicas } from './reconcile-replicas.ts';
-import { isOccupied, needsTending, slotOf, updateStanding } from './slot.ts';
+import { isOccupied, needsTending, updateStanding } from './slot.ts';
 import { SlotSet } from './slot-set.ts';
+import { slotOf } from './slot-tasks.ts';
 
 /** What a look at a whole service comes to. Slots that are to go stand in `surplus` alone. */
 interface Findings {

@@ -3,38 +3,16 @@
  * node in a global one; the rules are the same. Pure.
  */
 
-import { newId, type TaskId } from '../../model/ids.ts';
 import type { Service, Task } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.ts';
-import type { DecideContext } from '../control-loop.ts';
+import { leaveCause, leaveDeadline, serves } from './drain/must-leave.ts';
+import { predecessorOf, tendLeaving } from './drain/tend-leaving.ts';
 import { evictsAt, isOnInvalidNode, type NodeLookup } from './node-validity.ts';
-import { mayRestart, nodeOf, type Replacement, restartOf, restartsAt, startsAt } from './restart.ts';
+import { mayRestart, nodeOf, restartOf, restartsAt, startsAt } from './restart.ts';
+import type { Slot } from './slot-tasks.ts';
 import { isTaskDirty } from './task-dirty.ts';
+import { CHANGED, QUIET, type Tended, withId } from './tended.ts';
 import type { Deciding } from './wishes.ts';
-
-/** The tasks of one slot, sorted out. Tasks that are to be removed are no part of it. */
-export interface Slot {
-  /** Those that are not to be removed, oldest first. */
-  readonly tasks: readonly Task[];
-  /** The newest that is meant to run. */
-  readonly live: Task | undefined;
-  /** The newest of all. */
-  readonly newest: Task | undefined;
-}
-
-/** Sorts out the tasks of a slot, given oldest first. */
-export function slotOf(all: readonly Task[]): Slot {
-  const tasks = all.every(isToStay) ? all : all.filter(isToStay);
-  return { tasks, live: tasks.findLast(isLive), newest: tasks.at(-1) };
-}
-
-function isToStay(task: Task): boolean {
-  return task.desiredState !== 'remove';
-}
-
-function isLive(task: Task): boolean {
-  return isMeantToRun(task.desiredState);
-}
 
 /**
  * The slot counts as filled: a task is meant to run there, or the last one ended and its restart policy wants no
@@ -63,58 +41,60 @@ export function updateStanding(service: Service, slot: Slot, nodes: NodeLookup):
   return taskStateRank(state) < taskStateRank('running') ? 'inFlux' : 'settled';
 }
 
-/** What tending a slot came to. */
-interface Tended {
-  /** Something is wished for the slot: it stands as before until that is applied. */
-  readonly changed: boolean;
-  /** Look at it again then, though nothing may have changed. */
-  readonly lookAgainAt?: number;
-}
-
-const QUIET: Tended = { changed: false };
-const CHANGED: Tended = { changed: true };
-
-/** A new task with an id. */
-export function withId(row: Replacement, context: DecideContext): Replacement & { readonly id: TaskId } {
-  return { id: newId<TaskId>(context.random), ...row };
-}
-
 /**
- * Does what a slot with a live task needs: one live task and not two, a new one where the live one ended or has to
- * leave its node, the start of one that has waited long enough.
+ * Does what a slot with a live task needs: one live task and not two, save while the new one of a move is not there
+ * yet; a new one where the live one ended or has to leave its node; the start of one that has waited long enough.
  *
  * @param options.mayReplace False where no new task may come now, as on a paused node.
  */
 export function tendSlot(
   service: Service,
   slot: Slot,
-  { state, context, wishes }: Deciding,
+  deciding: Deciding,
   options: { readonly mayReplace: boolean } = { mayReplace: true },
 ): Tended {
   const { live } = slot;
   if (live === undefined) return QUIET;
+  const { state, context, wishes } = deciding;
   const { at } = context;
   let changed = false;
+  const predecessor = predecessorOf(service, slot, state, at);
+  if (predecessor === 'not-needed') {
+    wishes.shutdown(live.id);
+    return CHANGED;
+  }
+  const deadline = predecessor && leaveDeadline(predecessor, state);
   for (const task of slot.tasks) {
-    if (task === live || !isMeantToRun(task.desiredState)) continue;
+    if (task === live || task === predecessor || !isMeantToRun(task.desiredState)) continue;
     wishes.shutdown(task.id);
     changed = true;
   }
+  if (serves(live) && leaveCause(live, state) !== undefined) {
+    const tended = tendLeaving(service, slot, live, deciding);
+    return changed ? { ...tended, changed } : tended;
+  }
   if (isTerminal(live.status.state) || isOnInvalidNode(live, state)) {
     const later = restartsAt(live, at) ?? waitsForNode(live, service, state, at);
-    if (later !== undefined) return { changed, lookAgainAt: later };
+    if (later !== undefined) return waiting(changed, later, deadline);
     wishes.shutdown(live.id);
-    const row = options.mayReplace ? restartOf(live, slot.tasks, service, state, at) : undefined;
+    const others = predecessor ? slot.tasks.filter((task) => task !== predecessor) : slot.tasks;
+    const row = options.mayReplace ? restartOf(live, others, service, state, at) : undefined;
     if (row) wishes.create(service.id, withId(row, context));
     return CHANGED;
   }
   if (live.desiredState === 'ready') {
     const later = startsAt(live, slot.tasks, state, at);
-    if (later !== undefined) return { changed, lookAgainAt: later };
+    if (later !== undefined) return waiting(changed, later, deadline);
     wishes.run(live.id);
     return CHANGED;
   }
-  return changed ? CHANGED : QUIET;
+  return changed ? CHANGED : waiting(false, deadline);
+}
+
+/** Look again at the first of these times. */
+function waiting(changed: boolean, ...times: readonly (number | undefined)[]): Tended {
+  const first = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY));
+  return first === Number.POSITIVE_INFINITY ? { changed } : { changed, lookAgainAt: first };
 }
 
 /** When a task that has not ended, and is on a node that is down, is given up. */
@@ -129,7 +109,7 @@ export function needsTending(tasks: readonly Task[], nodes: NodeLookup): boolean
     if (!isMeantToRun(task.desiredState)) continue;
     live++;
     if (live > 1 || task.desiredState === 'ready') return true;
-    if (isTerminal(task.status.state) || isOnInvalidNode(task, nodes)) return true;
+    if (isTerminal(task.status.state) || task.evicted || isOnInvalidNode(task, nodes)) return true;
   }
   return false;
 }
@@ -143,6 +123,9 @@ export function isWorthALook(before: Task | undefined, after: Task | undefined, 
   const hasEnded = isTerminal(after.status.state);
   if (before === undefined) return hasEnded || updating || after.desiredState === 'ready';
   if (hasEnded && !isTerminal(before.status.state)) return true;
+  if (after.evicted !== before.evicted) return true;
+  // The one that it takes the place of may have waited for that.
+  if (after.replaces !== undefined && serves(after) && !serves(before)) return true;
   return (
     updating && (before.desiredState !== after.desiredState || before.status.state !== after.status.state)
   );

@@ -8,7 +8,8 @@ import { isMeantToRun } from '../../model/task-state.ts';
 import type { Marks } from './marks.ts';
 import { replacementOf } from './restart.ts';
 import type { RollingUpdates } from './rolling-update.ts';
-import { slotOf, withId } from './slot.ts';
+import { slotOf } from './slot-tasks.ts';
+import { withId } from './tended.ts';
 import type { Deciding } from './wishes.ts';
 
 /** Goes on with the service's update, if there is one. What the transaction has no room for stays marked. */

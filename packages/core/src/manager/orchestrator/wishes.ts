@@ -4,6 +4,7 @@ import type { ClusterEvent, CreatedTask } from '../../events/event.ts';
 import type { ServiceId, TaskId } from '../../model/ids.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { type DecideContext, ROWS_PER_TRANSACTION } from '../control-loop.ts';
+import type { DisruptionBudgets } from './drain/disruption-budgets.ts';
 
 /** What is to become of tasks in one transaction. */
 export class Wishes {
@@ -60,4 +61,5 @@ export interface Deciding {
   readonly state: ClusterState;
   readonly context: DecideContext;
   readonly wishes: Wishes;
+  readonly budgets: DisruptionBudgets;
 }

@@ -2,7 +2,7 @@
 
 import type { ClusterEvent, ServiceChoice } from '../../events/event.ts';
 import type { ServiceId, TaskId } from '../../model/ids.ts';
-import type { AllocatedPort, Task, TaskLeaving, TaskStatus } from '../../model/objects.ts';
+import type { AllocatedPort, Task, TaskEviction, TaskLeaving, TaskStatus } from '../../model/objects.ts';
 import type { PlacementDecision, PlacementExplanation } from '../../model/placement.ts';
 import { isDesiredAfter } from '../../model/task-state.ts';
 import { mayBeEndpoint } from '../endpoints.ts';
@@ -35,6 +35,11 @@ export function evolveTask(draft: StateDraft, event: TaskEvent, stamp: Stamp): v
     case 'task.released':
       released(draft, event, stamp);
       return;
+    case 'task.evicted': {
+      const evicted: TaskEviction = { cause: event.cause, since: stamp.at };
+      for (const id of event.ids) change(draft, id, { evicted }, stamp);
+      return;
+    }
     case 'task.removed':
       for (const id of event.ids) draft.deleteTask(id);
   }

@@ -60,6 +60,7 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
     case 'task.status':
     case 'task.desired':
     case 'task.released':
+    case 'task.evicted':
     case 'task.removed':
       evolveTask(draft, event, stamp);
       return;

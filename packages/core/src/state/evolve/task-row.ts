@@ -5,7 +5,7 @@
  */
 
 import type { NodeId } from '../../model/ids.ts';
-import type { AllocatedPort, Task, TaskLeaving, TaskStatus } from '../../model/objects.ts';
+import type { AllocatedPort, Task, TaskEviction, TaskLeaving, TaskStatus } from '../../model/objects.ts';
 import type { PlacementDecision, PlacementExplanation } from '../../model/placement.ts';
 import type { AssignedGeneric } from '../../model/resources.ts';
 import { type DesiredState, isTerminal } from '../../model/task-state.ts';
@@ -22,6 +22,7 @@ export interface TaskRowChange {
   /** `null` takes it away. */
   readonly explanation?: PlacementExplanation | null;
   readonly decision?: PlacementDecision | undefined;
+  readonly evicted?: TaskEviction;
   readonly leaving?: TaskLeaving;
 }
 
@@ -38,6 +39,8 @@ export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Ta
   if (assignedGeneric !== undefined) after.assignedGeneric = assignedGeneric;
   const explanation = change.explanation === undefined ? task.explanation : change.explanation;
   if (explanation != null) after.explanation = explanation;
+  const evicted = change.evicted ?? task.evicted;
+  if (evicted !== undefined) after.evicted = evicted;
   const leaving = change.leaving ?? task.leaving;
   // One that has ended has nothing to wait for any more.
   if (leaving !== undefined && !isTerminal(after.status.state)) after.leaving = leaving;

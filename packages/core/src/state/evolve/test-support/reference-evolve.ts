@@ -179,6 +179,9 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       }
       return;
     }
+    case 'task.evicted':
+      for (const id of event.ids) task(id).evicted = { cause: event.cause, since: at };
+      return;
     case 'task.released':
       for (const id of event.ids) {
         const { leaving } = task(id);

@@ -1,0 +1,256 @@
+import { describe, expect, test } from 'vitest';
+import { asId, type TaskId } from '../../../model/ids.ts';
+import { type ServiceSpecInput, serviceSpecSchema } from '../../../model/service-spec.ts';
+import { isMeantToRun } from '../../../model/task-state.ts';
+import { LoopHarness } from '../../../testing/loop-harness.ts';
+import { aCluster } from '../../../testing/state-builder.ts';
+import { createAllocator } from '../../allocator/allocator.ts';
+import { createScheduler } from '../../scheduler/scheduler.ts';
+import { createGlobalOrchestrator } from '../global.ts';
+import { createReplicatedOrchestrator } from '../replicated.ts';
+import { createTaskReaper } from '../task-reaper.ts';
+import { serves } from './must-leave.ts';
+
+const loops = () => [
+  createReplicatedOrchestrator(),
+  createGlobalOrchestrator(),
+  createAllocator(),
+  createScheduler(),
+  createTaskReaper(),
+];
+
+const MOUNT = { type: 'volume' as const, source: 'data', target: '/data' };
+const VOLUME = { mounts: [MOUNT] };
+
+/** Three tasks of `web`, one on each of the nodes named, in a cluster of as many nodes and two more. */
+function withWeb(
+  spec: Partial<ServiceSpecInput> = {},
+  nodes: readonly string[] = ['node-1', 'node-1', 'node-2'],
+) {
+  const cluster = aCluster().withNodes(4);
+  const service = { name: 'web', replicas: nodes.length, ...spec, task: { image: 'a', ...spec.task } };
+  cluster.withService(service).withRunning('web', nodes);
+  let least = nodes.length;
+  const harness = new LoopHarness(cluster, loops(), {
+    onTransaction: (_, state) => {
+      const serving = [...state.tasksOfService(asId('web'))].filter(serves).length;
+      least = Math.min(least, serving);
+    },
+  });
+  expect(harness.run()).toEqual([]);
+  const of = (id: string) => harness.state.task(asId<TaskId>(id));
+  const live = () => harness.cluster.tasks('web').filter(({ desiredState }) => isMeantToRun(desiredState));
+  return {
+    harness,
+    of,
+    live,
+    /** Fewest tasks that served at any time. */
+    least: () => least,
+    /** Where the tasks are that serve. */
+    serving: () =>
+      live()
+        .filter(serves)
+        .map(({ nodeId }) => nodeId),
+    update: (change: Partial<ServiceSpecInput>) => {
+      const web = harness.state.serviceByName('web') ?? expect.fail('no service');
+      const next = serviceSpecSchema.parse({ ...web.spec, ...change });
+      harness.apply({
+        type: 'service.updated',
+        id: web.id,
+        spec: next,
+        tasksChanged: false,
+        portsChanged: false,
+      });
+    },
+  };
+}
+
+describe('given tasks that serve on a node', () => {
+  test('when it is drained, then others serve elsewhere before they are stopped, and never a task is missing', () => {
+    const { harness, of, live, least, serving } = withWeb();
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    expect(of('web-1')?.desiredState).toBe('running');
+    expect(live()).toHaveLength(5);
+    harness.settle();
+    expect(serving().sort()).not.toContain('node-1');
+    expect(of('web-1')).toMatchObject({ desiredState: 'shutdown', status: { state: 'shutdown' } });
+    expect(live()).toHaveLength(3);
+    expect(least()).toBe(3);
+  });
+
+  test('when there is no room elsewhere, then they serve on, and move as soon as there is', () => {
+    const { harness, of, live, least } = withWeb({
+      task: { placement: { constraints: ['node.labels.disk==fast'] } },
+    });
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.settleFor(3_600_000);
+    expect(of('web-1')).toMatchObject({ desiredState: 'running', status: { state: 'running' } });
+    expect(live().flatMap(({ explanation }) => explanation?.message ?? [])).toEqual([
+      expect.stringContaining('no suitable node'),
+      expect.stringContaining('no suitable node'),
+    ]);
+    const node = harness.state.node(asId('node-3')) ?? expect.fail('no node');
+    harness.apply({ type: 'node.updated', id: node.id, spec: { ...node.spec, labels: { disk: 'fast' } } });
+    harness.settle();
+    expect(of('web-1')?.desiredState).toBe('shutdown');
+    expect(least()).toBe(3);
+  });
+
+  test('when the drain has a deadline, then they are stopped by then, wherever their successors are', () => {
+    const { harness, of } = withWeb({ task: { placement: { constraints: ['node.labels.disk==fast'] } } });
+    harness.cluster.withAvailability('node-1', 'drain', harness.cluster.at + 60_000);
+    harness.settleFor(59_999);
+    expect(of('web-1')?.desiredState).toBe('running');
+    harness.settleFor(1);
+    expect(of('web-1')?.desiredState).toBe('shutdown');
+    expect(of('web-2')?.desiredState).toBe('shutdown');
+  });
+
+  test('when the node is made active again meanwhile, then they stay and their successors are called off', () => {
+    const { harness, of, live } = withWeb();
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    harness.cluster.withAvailability('node-1', 'active');
+    harness.settle();
+    expect(of('web-1')?.desiredState).toBe('running');
+    expect(live().map(({ id }) => id)).toEqual(['web-1', 'web-2', 'web-3']);
+  });
+
+  test('when a successor fails, then it is tried again with the back-off of its policy, and the old one serves on', () => {
+    const { harness, of, live, least } = withWeb({ task: { restart: { delayMs: 5_000 } } }, ['node-1']);
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    const successor = live().at(-1) ?? expect.fail('none');
+    harness.place().report([successor], 'failed').run();
+    const next = live().at(-1);
+    expect(next).toMatchObject({ desiredState: 'ready', replaces: successor.id });
+    harness.advance(4_999);
+    expect(next && of(next.id)?.desiredState).toBe('ready');
+    harness.advance(1);
+    expect(next && of(next.id)?.desiredState).toBe('running');
+    expect(of('web-1')?.desiredState).toBe('running');
+    harness.settle();
+    expect(of('web-1')?.desiredState).toBe('shutdown');
+    expect(least()).toBe(1);
+  });
+
+  test('when a successor fails and its policy wants no other, then the old one stays, and nothing spins', () => {
+    const { harness, of, live } = withWeb({ task: { restart: { condition: 'none' } } }, ['node-1']);
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    harness.place().report(live().slice(-1), 'failed');
+    harness.run();
+    expect(harness.advance(3_600_000)).toEqual([]);
+    expect(of('web-1')).toMatchObject({ desiredState: 'running', status: { state: 'running' } });
+  });
+
+  test('when the node goes down while they are moved, then no more than their successors are wanted', () => {
+    const { harness, live, serving } = withWeb();
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    harness.cluster.withNodeState('node-1', 'down');
+    harness.settle();
+    expect(live()).toHaveLength(3);
+    expect(serving()).toHaveLength(3);
+  });
+
+  test('when the service is scaled down meanwhile, then slots that go take both with them', () => {
+    const { harness, live, update } = withWeb();
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    update({ replicas: 0 });
+    harness.settle();
+    expect(live()).toEqual([]);
+  });
+
+  test('when the leader changes in the middle, then the next one goes on with it', () => {
+    const { harness, live, least, serving } = withWeb();
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    harness.changeLeader(loops());
+    expect(harness.run()).toEqual([]);
+    harness.settle();
+    expect(live()).toHaveLength(3);
+    expect(serving()).not.toContain('node-1');
+    expect(least()).toBe(3);
+  });
+
+  test('when they have not come to serve yet, then they are replaced at once', () => {
+    const cluster = aCluster().withNodes(2).withService({ name: 'web', replicas: 1 });
+    cluster.withTasks('web', 1, { nodes: ['node-1'], state: 'preparing' });
+    const harness = new LoopHarness(cluster, loops());
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    expect(harness.state.task(asId<TaskId>('web-1'))?.desiredState).toBe('shutdown');
+  });
+});
+
+describe('given tasks of which two may not run at once', () => {
+  const nodes = ['node-1', 'node-1', 'node-1', 'node-2'];
+
+  test.each<[string, Partial<ServiceSpecInput>, number]>([
+    ['they write to a volume', { task: VOLUME }, 3],
+    ['the service says so', { disruption: { order: 'stop-first' } }, 3],
+    ['more may be missing', { disruption: { order: 'stop-first', maxUnavailable: 2 } }, 2],
+    ['all may be missing', { task: VOLUME, disruption: { maxUnavailable: 4 } }, 1],
+    ['their volume is only read', { task: { mounts: [{ ...MOUNT, readOnly: true }] } }, 4],
+    ['they write to a volume that may be shared', { task: VOLUME, disruption: { order: 'start-first' } }, 4],
+  ])('when their node is drained and %s, then no more are missing than may be', (_, spec, expected) => {
+    const { harness, least, serving } = withWeb(spec, nodes);
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.settle();
+    expect(serving()).toHaveLength(4);
+    expect(serving()).not.toContain('node-1');
+    expect(least()).toBe(expected);
+  });
+
+  test('when none may be missing, then they stay, until the budget or the deadline says otherwise', () => {
+    const spec = { disruption: { order: 'stop-first', maxUnavailable: 0 } } as const;
+    const { harness, serving, update } = withWeb(spec, nodes);
+    harness.cluster.withAvailability('node-1', 'drain');
+    expect(harness.advance(3_600_000)).toEqual([]);
+    update({ disruption: { order: 'stop-first', maxUnavailable: 1 } });
+    harness.settle();
+    expect(serving()).not.toContain('node-1');
+  });
+
+  test('when one is missing already, then none of them is stopped before it is back', () => {
+    const { harness, of, serving } = withWeb({ task: VOLUME }, nodes);
+    harness.report([of('web-4') ?? expect.fail('none')], 'failed');
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    expect(['web-1', 'web-2', 'web-3'].map((id) => of(id)?.desiredState)).toEqual([
+      'running',
+      'running',
+      'running',
+    ]);
+    harness.settleFor(60_000);
+    expect(serving()).toHaveLength(4);
+    expect(serving()).not.toContain('node-1');
+  });
+
+  test('when two nodes are drained together, then both count against one budget', () => {
+    const { harness, least, serving } = withWeb({ task: VOLUME }, ['node-1', 'node-2', 'node-1', 'node-2']);
+    harness.cluster.withAvailability('node-1', 'drain').withAvailability('node-2', 'drain');
+    harness.settle();
+    expect(new Set(serving())).toEqual(new Set(['node-3', 'node-4']));
+    expect(least()).toBe(3);
+  });
+});
+
+test('given thousands of tasks on a node, when it is drained, then all move and each costs a look or two', () => {
+  const cluster = aCluster().withNodes(3, () => ({ cpus: 10_000 }));
+  cluster.withService({ name: 'web', replicas: 3_000 });
+  cluster.withRunning(
+    'web',
+    Array.from({ length: 3_000 }, (_, n) => `node-${(n % 3) + 1}`),
+  );
+  const harness = new LoopHarness(cluster, loops());
+  harness.run();
+  harness.cluster.withAvailability('node-1', 'drain');
+  harness.settle();
+  const live = harness.cluster.tasks('web').filter(serves);
+  expect(live).toHaveLength(3_000);
+  expect(live.every(({ nodeId }) => nodeId !== 'node-1')).toBe(true);
+});

@@ -1,0 +1,64 @@
+/**
+ * A slot whose task has to leave its node although it serves: a successor is started first, elsewhere, and the task is
+ * stopped once that one serves. Where two of a slot must not run at once it is stopped first, as far as the service's
+ * budget has room. Pure but for what it wishes.
+ */
+
+import type { Service, Task } from '../../../model/objects.ts';
+import { isMeantToRun, isTerminal } from '../../../model/task-state.ts';
+import { isGoneNode, type NodeLookup } from '../node-validity.ts';
+import { endedByItself, mayRestart, nodeOf, replacementOf } from '../restart.ts';
+import type { Slot } from '../slot-tasks.ts';
+import { isTaskDirty } from '../task-dirty.ts';
+import { type Tended, withId } from '../tended.ts';
+import type { Deciding } from '../wishes.ts';
+import { leaveCause, leaveDeadline, mayStartFirst, serves } from './must-leave.ts';
+
+/**
+ * The task that serves until the slot's live one does, or until its deadline, since it has to leave its node.
+ *
+ * @returns `not-needed` when that older task may stay after all, and the live one has not come to serve yet.
+ */
+export function predecessorOf(
+  service: Service,
+  { tasks, live }: Slot,
+  nodes: NodeLookup,
+  at: number,
+): Task | 'not-needed' | undefined {
+  if (tasks.length < 2 || live === undefined || serves(live)) return undefined;
+  const older = tasks.findLast((task) => task !== live && isMeantToRun(task.desiredState));
+  if (!older || !serves(older) || isGoneNode(nodeOf(older, nodes))) return undefined;
+  if (leaveCause(older, nodes) !== undefined) {
+    const deadline = leaveDeadline(older, nodes);
+    return deadline !== undefined && deadline <= at ? undefined : older;
+  }
+  const wasMoved = live.replaces !== undefined && !isTaskDirty(service, older, nodeOf(older, nodes));
+  return wasMoved ? 'not-needed' : undefined;
+}
+
+/** Goes on with the move of a task that serves. */
+export function tendLeaving(service: Service, slot: Slot, live: Task, deciding: Deciding): Tended {
+  const { state, context, wishes, budgets } = deciding;
+  const deadline = leaveDeadline(live, state);
+  const isOverdue = deadline !== undefined && deadline <= context.at;
+  const lookAgain = deadline === undefined || isOverdue ? {} : { lookAgainAt: deadline };
+  const startsFirst = live.slot !== 0 && mayStartFirst(service) && !isOverdue;
+  const waits = { changed: false, ...lookAgain };
+  if (startsFirst && isFailedMove(slot, live)) return waits;
+  if (!startsFirst) {
+    const isBudgeted = live.slot !== 0 && !isOverdue;
+    if (isBudgeted && !budgets.take(service, state.slotKey(live), state)) return waits;
+    wishes.shutdown(live.id);
+  }
+  const others = startsFirst ? slot.tasks.filter((task) => task !== live) : slot.tasks;
+  const row = replacementOf(live, others, state, context.at);
+  const { restarts } = live.specVersion === service.specVersion ? live : {};
+  wishes.create(service.id, withId({ ...row, ...(restarts === undefined ? {} : { restarts }) }, context));
+  return { changed: true, ...lookAgain };
+}
+
+/** A successor was tried and ended, and its restart policy wants no other: trying on would never end. */
+export function isFailedMove({ newest }: Slot, live: Task): boolean {
+  if (newest === undefined || newest === live || !isTerminal(newest.status.state)) return false;
+  return endedByItself(newest.status) && !mayRestart(newest);
+}
