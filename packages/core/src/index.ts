@@ -11,13 +11,14 @@ export type { ClusterHealth } from './cluster/cluster-health.ts';
 export type { CommandForwarder, CommandRequest, CommandResponse } from './cluster/command-forwarder.ts';
 export type { Configs } from './cluster/configs.ts';
 export type { CommandOptions, VersionedCommandOptions } from './cluster/control.ts';
+export type { DrainProgress, LeavingTask } from './cluster/drain-progress.ts';
 export { EndpointFeed } from './cluster/endpoints.ts';
 export type { ExecChunk, ExecSession } from './cluster/exec-session.ts';
 export type { ExplainedDecision, TaskExplanation } from './cluster/explain.ts';
 export { LiveStream } from './cluster/live-stream.ts';
 export type { LocalNode, LocalNodeOptions } from './cluster/local-node.ts';
 export type { Networks } from './cluster/networks.ts';
-export type { NodeJoin, Nodes, NodeUpdate } from './cluster/nodes.ts';
+export type { DrainOptions, NodeJoin, Nodes, NodeUpdate, NodeWaitOptions } from './cluster/nodes.ts';
 export { PastCluster } from './cluster/past-cluster.ts';
 export type { PlanOptions } from './cluster/plan.ts';
 export type {

@@ -24,6 +24,7 @@ const READS = new Set([
   'list',
   'status',
   'waitFor',
+  'drainProgress',
   'get',
   'count',
   'onChange',

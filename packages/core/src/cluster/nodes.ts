@@ -1,22 +1,48 @@
 /** `cluster.nodes`: the machines, and what users may ask of them. */
 
-import { PreconditionError } from '../errors.ts';
+import { InvalidSpecError, PreconditionError } from '../errors.ts';
 import { findNode } from '../manager/api/find.ts';
-import { changeRole, joinNode, removeNode, updateNode } from '../manager/api/node-commands.ts';
+import {
+  changeRole,
+  joinNode,
+  removeNode,
+  setAvailability,
+  updateNode,
+} from '../manager/api/node-commands.ts';
 import type { NodeId } from '../model/ids.ts';
 import { type Node, type NodeState, unknownDescription } from '../model/objects.ts';
 import { type NodeSpec, type NodeSpecInput, nodeSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
+import { plainEqual } from '../model/plain-equal.ts';
 import type { WaitOptions } from '../runtime/abort.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+import { type DrainProgress, drainProgress } from './drain-progress.ts';
 import { NodeReader } from './readers.ts';
 
 const NODE = commandsOn('node');
+/** Most tasks whose reasons a time-out tells. */
+const REASONS_MAX = 5;
 
 /** What of a node users may change. What is absent stays as it is; `labels` replaces all labels. */
 export interface NodeUpdate {
   readonly availability?: NodeSpec['availability'];
   readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Options of {@link Nodes.drain}. */
+export interface DrainOptions extends VersionedCommandOptions {
+  /**
+   * After so many milliseconds, tasks that have found no other place are stopped all the same. Default: they stay until
+   * there is one.
+   */
+  readonly deadlineMs?: number;
+}
+
+/** Options of {@link Nodes.waitFor}. */
+export interface NodeWaitOptions extends WaitOptions {
+  /** Hears how far a drain has come, at first and each time that it differs. */
+  readonly onProgress?: (progress: DrainProgress) => void;
 }
 
 /** A machine that becomes a node. */
@@ -50,7 +76,10 @@ export class Nodes extends NodeReader {
       options,
       (head) => {
         const node = findNode(head, ref);
-        return updateNode(node, parseSpec(nodeSpecSchema, { ...node.spec, ...update }), options.version);
+        const { drainDeadline, ...spec } = node.spec;
+        const kept =
+          drainDeadline === undefined || update.availability !== undefined ? {} : { drainDeadline };
+        return updateNode(node, parseSpec(nodeSpecSchema, { ...spec, ...kept, ...update }), options.version);
       },
       NODE.update,
       (head, answer) => (answer?.id as NodeId | undefined) ?? findNode(head, ref).id,
@@ -94,7 +123,39 @@ export class Nodes extends NodeReader {
   }
 
   /**
-   * Forgets a node that is down, or any with `force`. Its tasks are replaced elsewhere.
+   * Empties a node: each task that serves is stopped once its successor serves elsewhere, never more at a time than
+   * the budgets of the services allow. `waitFor(node, 'drained')` tells when it is empty, `drainProgress` what it still
+   * waits for.
+   *
+   * @throws NotFoundError, InvalidSpecError, VersionConflictError, UnavailableError, OutcomeUnknownError
+   */
+  drain(ref: string, options: DrainOptions = {}): Promise<NodeId> {
+    const { deadlineMs } = options;
+    if (deadlineMs !== undefined && !(Number.isSafeInteger(deadlineMs) && deadlineMs >= 0)) {
+      const rule = 'must be a whole number of milliseconds, 0 or more';
+      return Promise.reject(new InvalidSpecError([{ field: 'deadlineMs', rule }]));
+    }
+    return this.#setAvailability(ref, 'drain', options, deadlineMs);
+  }
+
+  /** The node keeps its tasks and gets no new ones. @throws as {@link drain} */
+  pause(ref: string, options: VersionedCommandOptions = {}): Promise<NodeId> {
+    return this.#setAvailability(ref, 'pause', options);
+  }
+
+  /** The node takes tasks again. What a drain has moved away stays where it is. @throws as {@link drain} */
+  activate(ref: string, options: VersionedCommandOptions = {}): Promise<NodeId> {
+    return this.#setAvailability(ref, 'active', options);
+  }
+
+  /** How far the node's drain has come, and what its tasks wait for. @throws NotFoundError */
+  drainProgress(ref: string): DrainProgress {
+    return drainProgress(this.#control.state, findNode(this.#control.state, ref));
+  }
+
+  /**
+   * Forgets a node that is down, a worker that is drained and empty, or any with `force`. Its tasks are replaced
+   * elsewhere.
    *
    * @throws NotFoundError, PreconditionError, VersionConflictError, UnavailableError, OutcomeUnknownError
    */
@@ -108,12 +169,53 @@ export class Nodes extends NodeReader {
     );
   }
 
-  /** Waits until the node is in this state. @throws NotFoundError, TimeoutError, AbortedError, ClosedError */
-  waitFor(ref: string, state: NodeState, options: WaitOptions = {}): Promise<Node> {
-    return this.#control.until(`node ${ref} ${state}`, options, (now) => {
+  /**
+   * Waits until the node is in this state, or, with `drained`, until nothing is at work there any more and it takes
+   * nothing new.
+   *
+   * @throws NotFoundError, AbortedError, ClosedError; TimeoutError with what the last tasks wait for
+   */
+  waitFor(ref: string, goal: NodeState | 'drained', options: NodeWaitOptions = {}): Promise<Node> {
+    const { onProgress, ...waiting } = options;
+    if (goal !== 'drained') {
+      return this.#control.until(`node ${ref} ${goal}`, waiting, (now) => {
+        const node = findNode(now, ref);
+        return node.status.state === goal ? node : undefined;
+      });
+    }
+    let told: DrainProgress | undefined;
+    const look = (now: ClusterState): Node | undefined => {
       const node = findNode(now, ref);
-      return node.status.state === state ? node : undefined;
-    });
+      const progress = drainProgress(now, node);
+      if (!plainEqual(progress, told)) onProgress?.(progress);
+      told = progress;
+      return progress.drained ? node : undefined;
+    };
+    const reasons = () => {
+      if (this.inspect(ref).spec.availability !== 'drain') return ['it is not to be drained'];
+      return (told?.tasks ?? [])
+        .slice(0, REASONS_MAX)
+        .map((task) => `${task.service}.${task.slot} ${task.message}`);
+    };
+    return this.#control.until(`node ${ref} drained`, waiting, look, { reasons });
+  }
+
+  #setAvailability(
+    ref: string,
+    availability: NodeSpec['availability'],
+    options: VersionedCommandOptions,
+    deadlineMs?: number,
+  ): Promise<NodeId> {
+    return this.#control.command(
+      `make node ${ref} ${availability}`,
+      options,
+      (head, { at }) => {
+        const deadline = deadlineMs === undefined ? {} : { drainDeadline: at + deadlineMs };
+        return setAvailability(findNode(head, ref), { availability, ...deadline }, options.version);
+      },
+      NODE.update,
+      (head, answer) => (answer?.id as NodeId | undefined) ?? findNode(head, ref).id,
+    );
   }
 
   #changeRole(ref: string, role: NodeSpec['role'], options: VersionedCommandOptions): Promise<NodeId> {

@@ -5,6 +5,7 @@ import type { ClusterEvent } from '../../events/event.ts';
 import { type NodeId, newId, type TaskId } from '../../model/ids.ts';
 import type { Node, NodeDescription, TaskStatus } from '../../model/objects.ts';
 import type { NodeSpec } from '../../model/other-specs.ts';
+import { plainEqual } from '../../model/plain-equal.ts';
 import { isTerminal } from '../../model/task-state.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import type { DecideContext } from '../control-loop.ts';
@@ -61,10 +62,30 @@ export function updateNode(node: Node, spec: NodeSpec, version?: number): Decide
   };
 }
 
+/** Changes whether a node takes tasks, and keeps them. @throws VersionConflictError */
+export function setAvailability(
+  node: Node,
+  wanted: Pick<NodeSpec, 'availability' | 'drainDeadline'>,
+  version?: number,
+): Decided<NodeId> {
+  checkVersion('node', node, version);
+  const { id } = node;
+  const { drainDeadline: _, ...others } = node.spec;
+  const spec: NodeSpec = { ...others, ...wanted };
+  if (plainEqual(spec, node.spec)) {
+    return { events: [], result: id, answer: { id, action: 'unchanged', what: 'node' } };
+  }
+  return {
+    events: [{ type: 'node.updated', id, spec }],
+    result: id,
+    answer: { id, action: 'updated', what: 'node' },
+  };
+}
+
 /**
  * Forgets a node. Its tasks of replicated services are orphaned and replaced, those of global ones are removed.
  *
- * @throws PreconditionError if the node is not down and `force` is not given.
+ * @throws PreconditionError if the node is neither down nor an empty worker that is drained, and `force` is not given.
  */
 export function removeNode(
   head: ClusterState,
@@ -73,9 +94,9 @@ export function removeNode(
   options: { readonly force?: boolean; readonly version?: number },
 ): Decided<Node['id']> {
   checkVersion('node', node, options.version);
-  if (node.status.state !== 'down' && !options.force) {
+  if (node.status.state !== 'down' && !options.force && !isEmptied(node, head)) {
     throw new PreconditionError(
-      `node ${node.id} is not down and can't be removed: stop it first, or use force`,
+      `node ${node.id} is not down and can't be removed: drain it or stop it first, or use force`,
     );
   }
   const orphaned: TaskStatus = {
@@ -98,4 +119,11 @@ export function removeNode(
     result: id,
     answer: { id, action: 'removed', what: 'node' },
   };
+}
+
+/** A worker that takes no tasks and has none left. */
+function isEmptied({ id, spec }: Node, head: ClusterState): boolean {
+  if (spec.role !== 'worker' || spec.availability !== 'drain') return false;
+  for (const { status } of head.tasksOfNode(id)) if (!isTerminal(status.state)) return false;
+  return true;
 }

@@ -1,0 +1,59 @@
+/** How far the drain of a node has come. */
+
+import { type LeaveReason, leaveReason } from '../manager/orchestrator/drain/leave-reason.ts';
+import type { NodeId, TaskId } from '../model/ids.ts';
+import type { Node, Task } from '../model/objects.ts';
+import { isMeantToRun, isTerminal, taskStateRank } from '../model/task-state.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+
+/** A task that is still on a node that is drained, and why. */
+export interface LeavingTask extends LeaveReason {
+  readonly task: TaskId;
+  /** Name of its service. */
+  readonly service: string;
+  /** From 1 in a replicated service; 0 in a global one. */
+  readonly slot: number;
+}
+
+/** How far a node's drain has come. */
+export interface DrainProgress {
+  readonly node: NodeId;
+  /** Tasks that are still at work there. */
+  readonly left: number;
+  /** Those of them that were told to stop. */
+  readonly stopping: number;
+  /** Nothing is at work there any more, and nothing new comes. */
+  readonly drained: boolean;
+  /** The tasks that are left, at most {@link TASKS_TOLD}, each with what it waits for. */
+  readonly tasks: readonly LeavingTask[];
+}
+
+/** Most tasks that a progress tells of one by one. */
+export const TASKS_TOLD = 100;
+
+/** How far the node's drain has come, as the state has it. Looks at the node's tasks. */
+export function drainProgress(state: ClusterState, node: Node): DrainProgress {
+  let left = 0;
+  let stopping = 0;
+  const tasks: LeavingTask[] = [];
+  for (const task of state.tasksOfNode(node.id)) {
+    if (!isAtWork(task, node)) continue;
+    left += 1;
+    if (!isMeantToRun(task.desiredState)) stopping += 1;
+    const reason = tasks.length < TASKS_TOLD ? leaveReason(state, task) : undefined;
+    if (reason) tasks.push({ task: task.id, service: serviceName(state, task), slot: task.slot, ...reason });
+  }
+  const drained = node.spec.availability === 'drain' && left === 0;
+  return { node: node.id, left, stopping, drained, tasks };
+}
+
+/** Nobody hears of the end of what is on a node that is down, so there only what is meant to run counts. */
+function isAtWork({ status, desiredState }: Task, node: Node): boolean {
+  if (isTerminal(status.state) || taskStateRank(status.state) < taskStateRank('assigned')) return false;
+  return node.status.state !== 'down' || isMeantToRun(desiredState);
+}
+
+function serviceName(state: ClusterState, { serviceId }: Task): string {
+  const service = state.service(serviceId)?.spec ?? state.roots.departed.get(serviceId);
+  return service?.name ?? serviceId;
+}
