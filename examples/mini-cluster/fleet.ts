@@ -197,6 +197,7 @@ export class Fleet implements StackPort {
 
   async #close({ tasks }: { readonly tasks: TasksAtEnd }): Promise<void> {
     const { dir, keep } = this.#options;
+    if (tasks === 'stop') await this.#stopTasks();
     await Promise.all(
       this.nodes.map(async (node) => {
         const wasInOrder = await node.process.end(tasks);
@@ -207,6 +208,13 @@ export class Fleet implements StackPort {
     );
     this.#held[Symbol.dispose]();
     if (!keep) await rm(dir, { recursive: true, force: true });
+  }
+
+  /** Ends all tasks while all managers are there to hear of it. What can't be asked is cleared up after. */
+  async #stopTasks(): Promise<void> {
+    const ready = this.nodes.filter(({ process }) => process.isReady);
+    const asking = ready.map(({ process }) => process.ask<'stop-tasks'>({ kind: 'stop-tasks' }));
+    await Promise.allSettled(asking);
   }
 
   async #begin(): Promise<void> {

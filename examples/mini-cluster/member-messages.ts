@@ -48,9 +48,11 @@ export type NodeOrigin =
 /** What becomes of a node's tasks when it ends: they end first, or run on until it is started again. */
 export type TasksAtEnd = 'stop' | 'leave';
 
-/** What a manager is asked. */
+/** What a node is asked, most of it only managers. */
 export type Question =
   | { readonly kind: 'tokens' }
+  /** Asked of any node: that its tasks end, while there are managers to tell. */
+  | { readonly kind: 'stop-tasks' }
   | { readonly kind: 'apply'; readonly collection: keyof StackPort; readonly args: readonly unknown[] };
 
 /** The question of a kind. */
@@ -59,6 +61,7 @@ export type QuestionOf<K extends Question['kind']> = Extract<Question, { readonl
 /** What each question is answered with. */
 export interface Values {
   readonly tokens: JoinTokens;
+  readonly 'stop-tasks': 'stopped';
   readonly apply: Applied;
 }
 

@@ -88,6 +88,10 @@ async function valueFor(question: Question): Promise<Values[Question['kind']]> {
   if (member === undefined) throw new Error('the node is not there yet');
   const node = await member.node;
   if (question.kind === 'tokens') return node.joinTokens();
+  if (question.kind === 'stop-tasks') {
+    await node.stopTasks({ drainDelay: false });
+    return 'stopped';
+  }
   const collection: { readonly apply: (...args: never[]) => Promise<Values['apply']> } =
     node.cluster[question.collection];
   return collection.apply(...(question.args as never[]));

@@ -5,10 +5,11 @@
  */
 
 export { isNodeError, NodeError, type NodeErrorCode } from './errors.ts';
+export { closeAll } from './node/close-all.ts';
 export { type InitOptions, init } from './node/init.ts';
 export { type JoinOptions, join } from './node/join.ts';
 export type { NodeOptions } from './node/options.ts';
-export type { NodeCondition } from './node/running-node.ts';
+export type { NodeCondition, TasksAtClose } from './node/running-node.ts';
 export { type JoinTokens, SkepNode } from './node/skep-node.ts';
 export { type StartOptions, start } from './node/start.ts';
 export type { NodeIdentity, NodeRole } from './security/identity.ts';

@@ -54,6 +54,11 @@ export interface AgentOptions {
 export interface AgentCloseOptions {
   /** Stop the tasks first, each with its own grace, and report it. Default: they are left running. */
   readonly drain?: boolean;
+  /**
+   * Whether tasks that had traffic then wait for their drain delay. Default true; not where the whole cluster ends, and
+   * traffic has nowhere else to go.
+   */
+  readonly drainDelay?: boolean;
 }
 
 /** What an agent is at: `removed` when its node was taken out of the cluster. */
@@ -160,7 +165,7 @@ export class Agent {
     return this.#closing;
   }
 
-  async #close({ drain = false }: AgentCloseOptions): Promise<void> {
+  async #close({ drain = false, drainDelay = true }: AgentCloseOptions): Promise<void> {
     const { clock, dispatcher, nodeId, driver } = this.#options;
     const { callMs, leaveMs } = this.#limits;
     const signal = new AbortController().signal;
@@ -172,7 +177,7 @@ export class Agent {
       this.#leaving = true;
       const { id } = this.#session ?? {};
       if (id !== undefined) await quietly('leaving', () => dispatcher.leave(nodeId, id), leaveMs);
-      await this.#worker.shutdownAll();
+      await this.#worker.shutdownAll({ drainDelay });
       if (this.#session) await quietly('reporting the last statuses', () => this.#reporter.drained());
     }
     const session = this.#session;

@@ -112,10 +112,10 @@ export class Executor {
   }
 
   /** Stops the task because its node leaves, which its status tells. Resolves when its end is observed; never rejects. */
-  leaveNode(): Promise<void> {
+  leaveNode({ drainDelay }: { readonly drainDelay: boolean }): Promise<void> {
     // Whoever wanted it stopped anyway has the say, so that it is not replaced.
     this.#nodeLeaves = isMeantToRun(this.#assigned.task.desiredState);
-    return this.shutdown();
+    return drainDelay ? this.shutdown() : this.#end('worker.stopped', undefined);
   }
 
   /** Stops the task and removes what the driver keeps of it. Resolves when it is gone; never rejects. */

@@ -252,6 +252,12 @@ describe('given an agent that leaves', () => {
     await shop.clock.runUntil(() => shop.nodeState() === 'down');
   });
 
+  it('when all others leave, too, and it waits for no traffic to go, then its tasks are stopped at once', async () => {
+    const { shop, agent, stop } = await running({ drainDelayMs: 500 });
+    expect(await stop(() => void agent?.close({ drain: true, drainDelay: false }))).toBe(0);
+    expect(shop.task('web-1')?.status.cause).toBe('node-left');
+  });
+
   it('when no manager answers, then it stops its tasks all the same, after a while', async () => {
     const { shop, agent } = await running({ drainDelayMs: 500 });
     shop.store.held = true;

@@ -76,9 +76,9 @@ export class Worker implements WorkerCalls {
    * Stops every task, each with its own grace, and reports it: they end because their node leaves. What they left
    * stays; no new task is begun.
    */
-  async shutdownAll(): Promise<void> {
+  async shutdownAll(options: { readonly drainDelay: boolean }): Promise<void> {
     this.#draining = true;
-    await Promise.all([...this.#executors.values()].map((executor) => executor.leaveNode()));
+    await Promise.all([...this.#executors.values()].map((executor) => executor.leaveNode(options)));
   }
 
   /** Lets go of everything without touching it. */

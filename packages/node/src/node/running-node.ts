@@ -187,6 +187,11 @@ export class RunningNode {
     return () => this.#listeners.delete(own);
   }
 
+  /** Stops its tasks, has the managers know, and runs none from then on. Never rejects; safe to call twice. */
+  async stopTasks(options: { readonly drainDelay?: boolean } = {}): Promise<void> {
+    await this.#agent?.close({ ...options, drain: true });
+  }
+
   /** Ends the node. What it keeps stays, and so do its tasks unless they are to be stopped. Safe to call twice. */
   close(tasks: TasksAtClose = 'leave'): Promise<void> {
     return this.#close(tasks, async () => {});

@@ -192,6 +192,19 @@ export class SkepNode implements AsyncDisposable {
   }
 
   /**
+   * Stops the node's tasks, each with its own grace, and has the managers know. The node is a member as before, but runs
+   * no tasks until it is closed and started again. Never rejects. Where several nodes of a cluster are to end at about
+   * the same time, all of them should do this before the first is closed, as {@link closeAll} does in one process:
+   * managers that are closed take note of nothing.
+   *
+   * @param options.drainDelay - whether tasks that had traffic wait for their drain delay. Default true; not where the
+   *   whole cluster ends, and traffic has nowhere else to go.
+   */
+  stopTasks(options: { readonly drainDelay?: boolean } = {}): Promise<void> {
+    return this.#node.stopTasks(options);
+  }
+
+  /**
    * Ends the node. What it keeps stays, and `start` takes it up again. Safe to call twice.
    *
    * @param options.tasks - `leave` (default): they run on, and are taken up again with the node; `stop`: they are
