@@ -24,6 +24,8 @@ export class OccupiedSlots {
   #kinds = new Uint8Array(0);
   #nodes = new Int32Array(0);
   readonly #nodeNumbers = new Map<NodeId, number>();
+  /** By number of the node: how many of its slots are occupied. */
+  readonly #counts: number[] = [];
   #size = 0;
 
   /** How many slots are occupied. */
@@ -39,9 +41,12 @@ export class OccupiedSlots {
   /** Notes an occupied slot, in place of what was noted of it before. */
   set({ slot, running, nodeId }: OccupiedSlot): void {
     if (slot >= this.#kinds.length) this.#grow(slot);
-    if (this.#kinds[slot] === HOLE) this.#size += 1;
+    this.clear(slot);
+    const node = nodeId === undefined ? NO_NODE : this.#numberOf(nodeId);
+    this.#size += 1;
     this.#kinds[slot] = running ? RUNNING : NOT_RUNNING;
-    this.#nodes[slot] = nodeId === undefined ? NO_NODE : this.#numberOf(nodeId);
+    this.#nodes[slot] = node;
+    this.#count(node, 1);
   }
 
   /** The slot is free. */
@@ -49,6 +54,7 @@ export class OccupiedSlots {
     if (this.isFree(slot)) return;
     this.#kinds[slot] = HOLE;
     this.#size -= 1;
+    this.#count(this.#nodes[slot] as number, -1);
   }
 
   isFree(slot: number): boolean {
@@ -64,11 +70,29 @@ export class OccupiedSlots {
     }
   }
 
+  /** How many nodes have at least one occupied slot, at least two, and so on: up to the most that one has. */
+  nodesByCount(): number[] {
+    const withJust: number[] = [];
+    for (const count of this.#counts) {
+      while (withJust.length < count) withJust.push(0);
+      if (count > 0) withJust[count - 1] = (withJust[count - 1] as number) + 1;
+    }
+    for (let at = withJust.length - 2; at >= 0; at--) {
+      withJust[at] = (withJust[at] as number) + (withJust[at + 1] as number);
+    }
+    return withJust;
+  }
+
+  #count(node: number, sign: 1 | -1): void {
+    if (node !== NO_NODE) this.#counts[node] = (this.#counts[node] as number) + sign;
+  }
+
   #numberOf(nodeId: NodeId): number {
     let number = this.#nodeNumbers.get(nodeId);
     if (number === undefined) {
       number = this.#nodeNumbers.size;
       this.#nodeNumbers.set(nodeId, number);
+      this.#counts.push(0);
     }
     return number;
   }

@@ -63,18 +63,8 @@ function lastRound(
   replicas: number,
   occupied: OccupiedSlots,
 ): { readonly full: number; readonly left: number } {
-  const copies = new Int32Array(occupied.nodes);
-  const sizes: number[] = [];
-  const count = (_slot: number, node: number) => {
-    if (node === -1) return;
-    const round = copies[node] as number;
-    copies[node] = round + 1;
-    sizes[round] = (sizes[round] ?? 0) + 1;
-  };
-  occupied.forEach(true, count);
-  occupied.forEach(false, count);
   let left = replicas;
-  for (const [round, size] of sizes.entries()) {
+  for (const [round, size] of occupied.nodesByCount().entries()) {
     if (size > left) return { full: round, left };
     left -= size;
   }

@@ -99,6 +99,10 @@ export class CandidateOrder {
     if (slot >= this.#keys.length) this.#grow();
     const before = this.#leaves[slot] as number;
     const leaf = this.#leafOf(slot);
+    if (before === leaf) {
+      if (leaf !== NOWHERE) this.#move(slot, leaf);
+      return;
+    }
     if (before !== NOWHERE) this.#take(slot, before);
     if (leaf === NOWHERE) return;
     const heap = this.#heapOf(leaf);
@@ -106,6 +110,17 @@ export class CandidateOrder {
     this.#keys[slot] = this.#keyOf(slot);
     heap.push(slot);
     this.#rise(heap, heap.length - 1);
+  }
+
+  /** Its key is another now: it goes up or down from where it is. */
+  #move(slot: number, leaf: number): void {
+    const key = this.#keyOf(slot);
+    const was = this.#keys[slot] as number;
+    if (key === was) return;
+    this.#keys[slot] = key;
+    const heap = this.#heapOf(leaf);
+    if (key > was) this.#sink(heap, this.#places[slot] as number);
+    else this.#rise(heap, this.#places[slot] as number);
   }
 
   #leafOf(slot: number): number {
@@ -186,13 +201,6 @@ export class CandidateOrder {
   }
 }
 
-/** A node that a walk has come to: its place in the heap, or {@link NOWHERE} once it was put back under its true key. */
-interface Step {
-  readonly slot: number;
-  readonly key: number;
-  readonly place: number;
-}
-
 /**
  * Goes along the nodes of a heap in order and leaves it as it is: the next node is the best of those whose parent was
  * given out. A node that was given tasks since is put back under its true key when it comes up.
@@ -201,8 +209,11 @@ export class CandidateWalk {
   readonly #heap: readonly number[];
   readonly #keys: Float64Array;
   readonly #added: Int32Array;
-  /** A heap too. */
-  readonly #front: Step[] = [];
+  // The nodes that the walk has come to, as a heap too, in two arrays of plain numbers: a walk begins with every few
+  // tasks, and would make more objects than all the rest of placing them.
+  readonly #frontKeys: number[] = [];
+  /** Where the node is in the heap; one that was put back under its true key has its slot here, below 0. */
+  readonly #frontPlaces: number[] = [];
 
   constructor(heap: readonly number[], keys: Float64Array, added: Int32Array) {
     this.#heap = heap;
@@ -213,50 +224,58 @@ export class CandidateWalk {
 
   /** The next node's slot; -1 when there is none. */
   next(): number {
-    for (let step = this.#pop(); step !== undefined; step = this.#pop()) {
-      const { slot, key, place } = step;
-      if (place === NOWHERE) return slot;
+    while (this.#frontKeys.length > 0) {
+      const key = this.#frontKeys[0] as number;
+      const place = this.#frontPlaces[0] as number;
+      this.#dropFirst();
+      if (place < 0) return -1 - place;
       this.#reach(2 * place + 1);
       this.#reach(2 * place + 2);
+      const slot = this.#heap[place] as number;
       const added = this.#added[slot] as number;
       if (added === 0) return slot;
-      this.#push({ slot, key: key + added * TASK, place: NOWHERE });
+      this.#push(key + added * TASK, -1 - slot);
     }
     return -1;
   }
 
   #reach(place: number): void {
-    if (place >= this.#heap.length) return;
-    const slot = this.#heap[place] as number;
-    this.#push({ slot, key: this.#keys[slot] as number, place });
+    if (place < this.#heap.length) this.#push(this.#keys[this.#heap[place] as number] as number, place);
   }
 
-  #push(step: Step): void {
-    const front = this.#front;
-    let at = front.length;
+  #push(key: number, place: number): void {
+    const keys = this.#frontKeys;
+    const places = this.#frontPlaces;
+    let at = keys.length;
+    keys.push(key);
+    places.push(place);
     for (let above = (at - 1) >> 1; at > 0; at = above, above = (at - 1) >> 1) {
-      const other = front[above] as Step;
-      if (step.key > other.key) break;
-      front[at] = other;
+      const other = keys[above] as number;
+      if (key > other) break;
+      keys[at] = other;
+      places[at] = places[above] as number;
     }
-    front[at] = step;
+    keys[at] = key;
+    places[at] = place;
   }
 
-  #pop(): Step | undefined {
-    const front = this.#front;
-    const [first] = front;
-    const last = front.pop();
-    if (last === undefined || front.length === 0) return first;
+  #dropFirst(): void {
+    const keys = this.#frontKeys;
+    const places = this.#frontPlaces;
+    const key = keys.pop() as number;
+    const place = places.pop() as number;
+    const { length } = keys;
+    if (length === 0) return;
     let at = 0;
-    for (let child = 1; child < front.length; child = 2 * at + 1) {
-      const right = front[child + 1];
-      if (right !== undefined && right.key < (front[child] as Step).key) child += 1;
-      const other = front[child] as Step;
-      if (other.key > last.key) break;
-      front[at] = other;
+    for (let child = 1; child < length; child = 2 * at + 1) {
+      if (child + 1 < length && (keys[child + 1] as number) < (keys[child] as number)) child += 1;
+      const other = keys[child] as number;
+      if (other > key) break;
+      keys[at] = other;
+      places[at] = places[child] as number;
       at = child;
     }
-    front[at] = last;
-    return first;
+    keys[at] = key;
+    places[at] = place;
   }
 }

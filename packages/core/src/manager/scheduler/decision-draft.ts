@@ -77,13 +77,13 @@ export class DecisionDraft {
     let number = this.#rowNumbers.get(slot);
     if (number === -1) {
       number = this.#rows.length;
-      this.#rows.push({ nodeId, tasks: [] });
+      // Most nodes get one task at a time, and an array that begins empty makes room for many.
+      this.#rows.push({ nodeId, tasks: [id] });
       this.#slots.push(slot);
       this.#rowNumbers.set(slot, number);
       this.#bytes += NODE_ROW_BYTES;
-    }
+    } else this.#rows[number]?.tasks.push(id);
     const row = this.#rows[number] as Row;
-    row.tasks.push(id);
     this.#count += 1;
     this.#bytes += ID_BYTES;
     if (generic !== undefined) {

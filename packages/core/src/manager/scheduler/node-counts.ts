@@ -19,7 +19,19 @@ export class NodeCounts {
 
   /** @param expected - how many slots will have a count, as far as is known: saves growing to that size. */
   constructor(expected = 0) {
-    if (expected > 0) this.#resize(2 ** Math.ceil(Math.log2((expected * 4) / 3 + CELLS_MIN)));
+    if (expected > 0) this.#resize(cellsFor(expected));
+  }
+
+  /** Forgets all counts, and makes room for as many as are expected now. */
+  reset(expected: number): void {
+    this.#size = 0;
+    if (!this.#dense && cellsFor(expected) <= this.#mask + 1) {
+      this.#cells.fill(0);
+      return;
+    }
+    this.#dense = false;
+    this.#cells = new Int32Array(0);
+    this.#resize(cellsFor(expected));
   }
 
   /** How many slots have a count other than 0. */
@@ -169,4 +181,9 @@ export class NodeCounts {
     cells[2 * hole] = 0;
     cells[2 * hole + 1] = 0;
   }
+}
+
+/** How many cells hold so many counts without growing. */
+function cellsFor(expected: number): number {
+  return 2 ** Math.ceil(Math.log2((expected * 4) / 3 + CELLS_MIN));
 }

@@ -40,6 +40,9 @@ export class NodeTable {
   readonly #hostPorts: (Map<number, number> | undefined)[] = [];
   readonly #generic: (GenericUse | undefined)[] = [];
   readonly #slots = new Map<NodeId, number>();
+  /** The node that was asked for last; its slot. */
+  #lastId: NodeId | undefined;
+  #lastSlot = -1;
   readonly #unused: number[] = [];
 
   /** How many nodes there are. */
@@ -59,7 +62,12 @@ export class NodeTable {
 
   /** The slot of a node, or -1. */
   slotOf(id: NodeId): number {
-    return this.#slots.get(id) ?? -1;
+    // Whoever folds a change of a task asks more than once.
+    if (id === this.#lastId) return this.#lastSlot;
+    const slot = this.#slots.get(id) ?? -1;
+    this.#lastId = id;
+    this.#lastSlot = slot;
+    return slot;
   }
 
   /** Gives a new node a slot. */
@@ -68,6 +76,7 @@ export class NodeTable {
     if (slot >= this.capacity) this.#grow();
     this.nodes[slot] = node;
     this.#slots.set(node.id, slot);
+    this.#lastId = undefined;
     this.rows[slot] = row;
     this.takesTasks[slot] = takesTasks(node) ? 1 : 0;
     this.freeNanoCpus[slot] = toNanoCpus(node.description.resources.cpus);
@@ -94,6 +103,7 @@ export class NodeTable {
     if (!node) return;
     this.nodes[slot] = undefined;
     this.#slots.delete(node.id);
+    this.#lastId = undefined;
     this.rows[slot] = 0;
     this.takesTasks[slot] = 0;
     this.active[slot] = 0;

@@ -11,6 +11,9 @@ import type { NodeTable } from './node-table.ts';
 import type { Needs } from './requirements.ts';
 import type { ServiceEntry } from './service-entry.ts';
 
+/** Spare counts that are kept. A decision is mostly about one service. */
+const SPARE_MAX = 4;
+
 /** One overlay carries one placement at a time, and many one after the other. */
 export class PlacementOverlay {
   takenNanoCpus = new Float64Array(0);
@@ -24,6 +27,8 @@ export class PlacementOverlay {
   readonly #hostPorts = new Map<number, Set<number>>();
   readonly #generic = new Map<number, GenericUse>();
   readonly #services = new Map<ServiceEntry, NodeCounts>();
+  /** Counts of placements before, to be used again: one is made with every decision. */
+  readonly #spare: NodeCounts[] = [];
   readonly #touched: number[] = [];
   // The service that is being placed: the one whose tasks come next, too.
   #last: { readonly service: ServiceEntry; readonly counts: NodeCounts } | undefined;
@@ -46,6 +51,8 @@ export class PlacementOverlay {
     this.#touched.length = 0;
     this.#hostPorts.clear();
     this.#generic.clear();
+    for (const counts of this.#services.values())
+      if (this.#spare.length < SPARE_MAX) this.#spare.push(counts);
     this.#services.clear();
     this.#last = undefined;
   }
@@ -53,7 +60,10 @@ export class PlacementOverlay {
   /** So many tasks of a service are going to be placed. */
   expect(service: ServiceEntry, count: number): void {
     if (this.#services.has(service)) return;
-    this.#services.set(service, new NodeCounts(Math.min(count, this.keys.length)));
+    const expected = Math.min(count, this.keys.length);
+    const counts = this.#spare.pop() ?? new NodeCounts();
+    counts.reset(expected);
+    this.#services.set(service, counts);
   }
 
   /** Takes what one task of a service needs. */

@@ -1,9 +1,11 @@
 /**
  * A persistent set of row numbers: one entry of a secondary index, such as the tasks of a node or of a service.
  *
- * There are very many of these and most are small, so up to 128 rows are one sorted array under one header. Larger
- * sets are a B+ tree, of which a change copies one leaf and the path to it. See `owner.ts` for who may change what
- * in place.
+ * There are very many of these and most are small, so up to 128 rows are one sorted array under one header. Rows mostly
+ * come in ascending order, and then versions share their array: a row behind all others is put behind what the older
+ * versions read of it, by the newest version alone. Copying it instead would be most of what a collector has to move
+ * while tasks are placed. Larger sets are a B+ tree, of which a change copies one leaf and the path to it. See
+ * `owner.ts` for who may change what in place.
  */
 import { type Owner, spentError, takeOver } from './owner.ts';
 import { checkRow } from './row-number.ts';
@@ -15,14 +17,15 @@ const SMALL_AGAIN = CAPACITY / 2;
 
 /** An immutable set of row numbers, from 0 to 4,294,967,294, in ascending order. */
 export class RowSet {
-  // A sorted array up to CAPACITY rows, a tree beyond; undefined once this object is spent.
-  #rows: readonly number[] | RowNode | undefined;
+  // Up to CAPACITY rows a sorted array, of which the first `#size` are this version's; a tree beyond; undefined once
+  // this object is spent.
+  #rows: number[] | RowNode | undefined;
   readonly #size: number;
   readonly #owner: Owner | undefined;
 
   static readonly #empty = new RowSet([], 0, undefined);
 
-  private constructor(rows: readonly number[] | RowNode, size: number, owner: Owner | undefined) {
+  private constructor(rows: number[] | RowNode, size: number, owner: Owner | undefined) {
     this.#rows = rows;
     this.#size = size;
     this.#owner = owner;
@@ -42,7 +45,9 @@ export class RowSet {
   /** Whether `row` is in the set. */
   has(row: number): boolean {
     const rows = this.#live();
-    return rows instanceof RowNode ? hasRow(rows, row) : rows[ceilingOf(rows, row)] === row;
+    return rows instanceof RowNode
+      ? hasRow(rows, row)
+      : this.#hasAt(rows, ceilingOf(rows, row, this.#size), row);
   }
 
   /**
@@ -58,17 +63,22 @@ export class RowSet {
     if (rows instanceof RowNode) {
       return hasRow(rows, row) ? this : this.#successor(insertRow(rows, row, owner), this.#size + 1, owner);
     }
-    const position = ceilingOf(rows, row);
-    if (rows[position] === row) {
+    const size = this.#size;
+    const isBehind = size > 0 && row > (rows[size - 1] as number);
+    const position = isBehind ? size : ceilingOf(rows, row, size);
+    if (this.#hasAt(rows, position, row)) {
       return this;
     }
-    const next = withRowAt(rows, position, row);
-    if (next.length <= CAPACITY) {
-      return this.#successor(next, next.length, owner);
+    if (size === CAPACITY) {
+      // Filled to the brim and split again at once, where the next row belongs.
+      const full = new RowNode(owner, rows.slice(0, size), undefined);
+      return this.#successor(insertRow(full, row, owner), size + 1, owner);
     }
-    // Filled to the brim and split again at once, where the next row belongs.
-    const full = new RowNode(owner, rows.slice(), undefined);
-    return this.#successor(insertRow(full, row, owner), next.length, owner);
+    if (isBehind && size === rows.length) {
+      rows.push(row);
+      return this.#successor(rows, size + 1, owner);
+    }
+    return this.#successor(withRowAt(rows, position, row, size), size + 1, owner);
   }
 
   /**
@@ -91,7 +101,7 @@ export class RowSet {
       return RowSet.#empty;
     }
     if (!(rows instanceof RowNode)) {
-      return this.#successor(withoutAt(rows, ceilingOf(rows, row)), size, owner);
+      return this.#successor(withoutAt(rows, ceilingOf(rows, row, this.#size), this.#size), size, owner);
     }
     let root = removeRow(rows, row, owner);
     if (size <= SMALL_AGAIN) {
@@ -115,14 +125,15 @@ export class RowSet {
    */
   next(from: number): number {
     const rows = this.#arrayFrom(from);
-    return rows === undefined ? -1 : (rows[ceilingOf(rows, from)] ?? -1);
+    return rows === undefined ? -1 : (rows[ceilingOf(rows, from, this.#lengthOf(rows))] ?? -1);
   }
 
   /** Calls `visit` for each row from `from` up to but without `to`, ascending. */
   forEach(visit: (row: number) => void, from = 0, to = Number.POSITIVE_INFINITY): void {
     let next = from;
     for (let rows = this.#arrayFrom(next); rows !== undefined; rows = this.#arrayFrom(next)) {
-      for (let position = ceilingOf(rows, next); position < rows.length; position += 1) {
+      const length = this.#lengthOf(rows);
+      for (let position = ceilingOf(rows, next, length); position < length; position += 1) {
         const row = rows[position] as number;
         if (row >= to) {
           return;
@@ -138,7 +149,8 @@ export class RowSet {
   *values(from = 0): Generator<number, undefined, undefined> {
     let next = from;
     for (let rows = this.#arrayFrom(next); rows !== undefined; rows = this.#arrayFrom(next)) {
-      for (let position = ceilingOf(rows, next); position < rows.length; position += 1) {
+      const length = this.#lengthOf(rows);
+      for (let position = ceilingOf(rows, next, length); position < length; position += 1) {
         const row = rows[position] as number;
         yield row;
         this.#live();
@@ -158,10 +170,19 @@ export class RowSet {
     if (rows instanceof RowNode) {
       return leafFrom(rows, from)?.keys;
     }
-    return rows.length > 0 && from <= (rows[rows.length - 1] as number) ? rows : undefined;
+    return this.#size > 0 && from <= (rows[this.#size - 1] as number) ? rows : undefined;
   }
 
-  #live(): readonly number[] | RowNode {
+  #hasAt(rows: readonly number[], position: number, row: number): boolean {
+    return position < this.#size && rows[position] === row;
+  }
+
+  /** How many rows of an array are this version's: it is its own, or a leaf of its tree. */
+  #lengthOf(rows: readonly number[]): number {
+    return rows === this.#rows ? this.#size : rows.length;
+  }
+
+  #live(): number[] | RowNode {
     const rows = this.#rows;
     if (rows === undefined) {
       throw spentError('row set');
@@ -175,7 +196,7 @@ export class RowSet {
     }
   }
 
-  #successor(rows: readonly number[] | RowNode, size: number, owner: Owner): RowSet {
+  #successor(rows: number[] | RowNode, size: number, owner: Owner): RowSet {
     this.#spend(owner);
     return new RowSet(rows, size, owner);
   }

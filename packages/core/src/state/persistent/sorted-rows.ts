@@ -3,10 +3,10 @@
  * returns an array of exactly the size it needs, since there may be a million of them.
  */
 
-/** The position of the lowest row from `from` on; the array's length if there is none. */
-export function ceilingOf(rows: readonly number[], from: number): number {
+/** The position of the lowest row from `from` on, among the first `length`; `length` if there is none. */
+export function ceilingOf(rows: readonly number[], from: number, length = rows.length): number {
   let low = 0;
-  let high = rows.length;
+  let high = length;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if ((rows[middle] as number) < from) {
@@ -18,9 +18,13 @@ export function ceilingOf(rows: readonly number[], from: number): number {
   return low;
 }
 
-/** A copy with `row` put in at `position`. */
-export function withRowAt(rows: readonly number[], position: number, row: number): number[] {
-  const length = rows.length;
+/** A copy of the first `length` with `row` put in at `position`. */
+export function withRowAt(
+  rows: readonly number[],
+  position: number,
+  row: number,
+  length = rows.length,
+): number[] {
   const next = new Array<number>(length + 1);
   for (let i = 0; i < position; i += 1) {
     next[i] = rows[i] as number;
@@ -32,9 +36,9 @@ export function withRowAt(rows: readonly number[], position: number, row: number
   return next;
 }
 
-/** A copy without the row at `position`. */
-export function withoutAt(rows: readonly number[], position: number): number[] {
-  const length = rows.length - 1;
+/** A copy of the first `size` without the row at `position`. */
+export function withoutAt(rows: readonly number[], position: number, size = rows.length): number[] {
+  const length = size - 1;
   const next = new Array<number>(length);
   for (let i = 0; i < position; i += 1) {
     next[i] = rows[i] as number;
