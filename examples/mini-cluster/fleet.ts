@@ -6,6 +6,7 @@
 
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidSpecError } from '@skep/core';
@@ -52,6 +53,9 @@ export type FleetEvent = Exclude<NodeProcessEvent, { readonly kind: 'picture' }>
 
 /** Between two attempts to have a manager do something, in ms. */
 const AGAIN_MS = 100;
+
+/** So many nodes join at a time: what joining takes is a processor, to load the program and to make keys. */
+const JOINING_AT_ONCE = 2 * availableParallelism();
 
 /** So often a node may fail for a reason that may go away before its fleet gives up to open. */
 const ATTEMPTS = 5;
@@ -223,15 +227,19 @@ export class Fleet implements StackPort {
     const there = this.nodes.filter(isThere);
     const first = there.length > 0 ? there : this.nodes.slice(0, 1);
     const origin: NodeOrigin = { kind: there.length > 0 ? 'there' : 'first' };
+    // Some load while the first comes up. More would only hold it up.
+    for (const { process } of this.nodes.slice(0, JOINING_AT_ONCE)) process.start();
     await Promise.all(first.map((node) => this.#ready(node, origin)));
     const others = this.nodes.filter((node) => !first.includes(node));
     if (others.length > 0) {
       const { manager, worker } = await this.#ask({ kind: 'tokens' }, signal);
       const remotes = first.filter(({ role }) => role === 'manager').map(({ address }) => textOf(address));
       const tokens = { manager, worker };
-      await Promise.all(
-        others.map((node) => this.#ready(node, { kind: 'join', token: tokens[node.role], remotes })),
-      );
+      const left = others.values();
+      const join = async () => {
+        for (const node of left) await this.#ready(node, { kind: 'join', token: tokens[node.role], remotes });
+      };
+      await Promise.all(Array.from({ length: JOINING_AT_ONCE }, join));
     }
     const hostnames = new Set(this.nodes.map(({ hostname }) => hostname));
     await this.until(({ nodes }) => {

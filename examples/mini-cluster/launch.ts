@@ -93,7 +93,7 @@ async function live(
 ): Promise<number> {
   const fleet = await Fleet.open(nodes, (node, event) => {
     const line = eventText(node, event);
-    if (line !== undefined && !once) console.log(line);
+    if (line !== undefined) console.log(line);
   });
   const display = show(fleet, process.stdout);
   try {

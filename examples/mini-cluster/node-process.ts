@@ -66,6 +66,7 @@ export class NodeProcess {
   #child: ChildProcess | undefined;
   #as: MemberOptions | undefined;
   #nodeId: NodeId | undefined;
+  #wasStarted = false;
   #isReady = false;
   #isEnding = false;
   #failure: Failure | undefined;
@@ -77,7 +78,11 @@ export class NodeProcess {
     this.#options = options;
     this.hostname = options.hostname;
     this.role = options.role;
-    this.#spawn();
+  }
+
+  /** Starts the process, which then waits to be told what to be. {@link begin} does so, too. */
+  start(): void {
+    if (!this.#wasStarted) this.#spawn();
   }
 
   /** Undefined while it is about to be started again. */
@@ -109,7 +114,8 @@ export class NodeProcess {
   /** Has the process, and each that takes its place, be this node. */
   begin(as: MemberOptions): void {
     this.#as = as;
-    this.#send({ kind: 'begin', as });
+    if (this.#wasStarted) this.#send({ kind: 'begin', as });
+    else this.#spawn();
   }
 
   /** Has it tell how the cluster is from now on, for as long as this process lives. */
@@ -151,6 +157,7 @@ export class NodeProcess {
 
   #spawn(): void {
     const { program, logFile } = this.#options;
+    this.#wasStarted = true;
     const log = openSync(logFile, 'a', 0o600);
     const child = spawn(process.execPath, [program, this.hostname], {
       // In a session of its own, so that Ctrl-C is the launcher's business alone.
