@@ -160,6 +160,22 @@ program
     console.log(json ? toJson(result) : historyReport(result));
   });
 
+program
+  .command('requests')
+  .description('requests that fail while a service of real processes is updated under a constant HTTP load')
+  .option('--requests <n>', 'requests at least', wholeNumber, 100_000)
+  .option('--per-second <n>', 'requests a second', wholeNumber, 500)
+  .option('--updates <n>', 'rolling updates, one after the other', wholeNumber, 10)
+  .option('--replicas <n>', 'tasks of the service', wholeNumber, 4)
+  .option('--lag-ms <n>', 'how long after the feed the load learns of endpoints', wholeNumber, 200)
+  .option('--json', 'print the result as JSON', false)
+  .action(async ({ json, ...options }) => {
+    const { benchRequests, requestsReport } = await import('./requests.ts');
+    const result = await benchRequests(options);
+    console.log(json ? toJson(result) : requestsReport(result));
+    if (result.rows[0]?.failed !== 0) process.exitCode = 1;
+  });
+
 await program.parseAsync();
 
 function withShape(command: Command): Command {

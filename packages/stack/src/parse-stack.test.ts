@@ -166,6 +166,11 @@ describe('given deploy, when the file is parsed, then the service has it', () =>
     ['deploy: {replicas: "$COUNT"}', { replicas: 4 }],
     ['deploy: {mode: global}', { mode: 'global' }],
     ['deploy: {endpoint_mode: dnsrr}', { endpointMode: 'dnsrr' }],
+    [
+      'deploy: {x-skep-disruption: {max_unavailable: 2, order: stop-first}}',
+      { disruption: { maxUnavailable: 2, order: 'stop-first' } },
+    ],
+    ['x-skep-drain-delay: 1m30s', { drainDelayMs: 90_000 }],
     ['deploy: {update_config: {parallelism: 2}}', { update: { parallelism: 2 } }],
     [
       'deploy: {labels: {tier: web}}',

@@ -26,6 +26,7 @@ export interface Deploy {
   readonly resources?: NonNullable<TaskSpecInput['resources']>;
   readonly restart?: NonNullable<TaskSpecInput['restart']>;
   readonly placement?: NonNullable<TaskSpecInput['placement']>;
+  readonly disruption?: NonNullable<ServiceSpecInput['disruption']>;
 }
 
 const ROLLING_FIELDS = { delay: '', failure_action: '', monitor: '', max_failure_ratio: '', order: '' };
@@ -42,6 +43,7 @@ export const readDeploy: Read<Deploy> = (reading, place) => {
       'resources',
       'restart_policy',
       'placement',
+      'x-skep-disruption',
     ],
   });
   if (fields === undefined) return undefined;
@@ -66,6 +68,7 @@ export const readDeploy: Read<Deploy> = (reading, place) => {
     resources: readField(reading, fields.resources, readResources),
     restart: readField(reading, fields.restart_policy, readRestart),
     placement: readField(reading, fields.placement, readPlacement),
+    disruption: readField(reading, fields['x-skep-disruption'], readDisruption),
   });
 };
 
@@ -87,6 +90,15 @@ const readMode: Read<(typeof MODES)[number]> = (reading, place) => {
 const readUpdate: Read<NonNullable<Deploy['update']>> = (reading, place) => {
   const fields = readFields(reading, place, { read: ['parallelism'], notSupported: ROLLING_FIELDS });
   return fields && compact({ parallelism: readField(reading, fields.parallelism, readCount) });
+};
+
+const readDisruption: Read<NonNullable<Deploy['disruption']>> = (reading, place) => {
+  const fields = readFields(reading, place, { read: ['max_unavailable', 'order'] });
+  if (fields === undefined) return undefined;
+  return compact({
+    maxUnavailable: readField(reading, fields.max_unavailable, readCount),
+    order: readField(reading, fields.order, readOneOf(['start-first', 'stop-first'])),
+  });
 };
 
 const readRestart: Read<NonNullable<Deploy['restart']>> = (reading, place) => {

@@ -29,6 +29,7 @@ export const SERVICE_KEYS = [
   'tty',
   'read_only',
   ...CONTAINER_KEYS,
+  'x-skep-drain-delay',
   'x-skep-health',
 ] as const;
 

@@ -69,6 +69,8 @@ export function readService(
     task,
     ports: mutable(readField(reading, fields.ports, readPorts)),
     endpointMode: deploy.endpointMode,
+    drainDelayMs: readField(reading, fields['x-skep-drain-delay'], readDurationMs),
+    disruption: deploy.disruption,
     update: deploy.update,
   });
   // Core would repeat what was told already.
@@ -213,6 +215,8 @@ const ORIGINS: readonly (readonly [spec: string, compose: string])[] = [
   ['labels', 'deploy.labels'],
   ['replicas', 'deploy.replicas'],
   ['update', 'deploy.update_config'],
+  ['disruption', 'deploy.x-skep-disruption'],
+  ['drainDelayMs', 'x-skep-drain-delay'],
 ];
 
 /** Notes what core refuses, told at the place of the stack file. */
