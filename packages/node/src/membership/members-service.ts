@@ -11,7 +11,15 @@ import type { RpcServer } from '../rpc/server.ts';
 import { nodeOfMember } from '../security/identity.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { MemberChanges } from './member-changes.ts';
-import { type Announced, announceMember, demoteNode, leaveCluster, removeNode } from './methods.ts';
+import {
+  type Announced,
+  announceMember,
+  demoteNode,
+  leaveCluster,
+  removeNode,
+  stepDown,
+  takesPart,
+} from './methods.ts';
 
 /** A manager that does not answer within so long counts as gone, in ms. */
 const ANSWER_MS = 2_000;
@@ -34,6 +42,12 @@ export class Members {
     server.serve(demoteNode, async ({ node }) => {
       await this.demote(this.#node(node));
     });
+    server.serve(stepDown, async (_, { caller }) => {
+      await this.demote(this.#node(caller.identity.nodeId));
+    });
+    server.serve(takesPart, async (_, { caller }) => ({
+      takesPart: this.#othersOf(caller.identity.nodeId, undefined).length > 0,
+    }));
     server.serve(removeNode, async ({ node, force }) => {
       await this.remove(this.#node(node), force);
     });
@@ -76,13 +90,23 @@ export class Members {
     if (node.spec.role === 'manager') {
       if (!force) throw new PreconditionError(`node ${node.id} is a manager: demote it first, or use force`);
       await this.demote(node);
+      this.#handedOver(node.id);
     }
     await this.#context.cluster.nodes.remove(node.id, { force });
   }
 
   async #leave(node: Node): Promise<void> {
-    if (node.spec.role === 'manager') await this.demote(node);
+    if (node.spec.role === 'manager') {
+      await this.demote(node);
+      this.#handedOver(node.id);
+    }
     await this.#context.cluster.nodes.remove(node.id, { force: true });
+  }
+
+  /** A leader that was demoted hands over; what is left to do is asked of who leads next. @throws NodeError `NOT_LEADER` */
+  #handedOver(node: NodeId): void {
+    if (node !== this.#context.nodeId) return;
+    throw new NodeError('NOT_LEADER', `node ${node} led, and hands over`);
   }
 
   /** Ends a node's memberships in Raft. The leader's own is ended by who leads next. */

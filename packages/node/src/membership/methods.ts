@@ -140,6 +140,27 @@ export const demoteNode: Method<'unary', { readonly node: string }, undefined> =
   deadlineMs: 30_000,
 };
 
+/** The caller is a worker from now on. One that is a worker already is no error. */
+export const stepDown: Method<'unary', undefined, undefined> = {
+  name: 'membership.step-down',
+  kind: 'unary',
+  callers: EVERY_NODE,
+  answeredBy: 'leader',
+  request: nothing,
+  response: nothing,
+  deadlineMs: 30_000,
+};
+
+/** Whether the caller still takes part in Raft, as the leader knows. */
+export const takesPart: Method<'unary', undefined, { readonly takesPart: boolean }> = {
+  name: 'membership.takes-part',
+  kind: 'unary',
+  callers: EVERY_NODE,
+  answeredBy: 'leader',
+  request: nothing,
+  response: decodedBy(z.object({ takesPart: z.boolean() })),
+};
+
 /** Removes a node: its tasks go elsewhere, its certificate is worth nothing from then on. */
 export const removeNode: Method<'unary', { readonly node: string; readonly force: boolean }, undefined> = {
   name: 'membership.remove',

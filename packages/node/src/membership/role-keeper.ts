@@ -5,6 +5,7 @@
 
 import type { CancelTimer } from '@skep/core';
 import { membersOf } from '@skep/raft';
+import { NodeError } from '../errors.ts';
 import { nodeOfMember } from '../security/identity.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { MemberChanges } from './member-changes.ts';
@@ -69,7 +70,13 @@ export class RoleKeeper {
       if (!raft.status.isServing) return;
       logger.info({ member }, 'takes a member out of Raft whose node is no manager');
       if (member !== memberId) await this.#changes.remove(member);
-      else await raft.transferLeadership();
+      else await this.#handOver();
     }
+  }
+
+  /** @throws NodeError `BUSY` if nobody took it: it is tried again. */
+  async #handOver(): Promise<void> {
+    const outcome = await this.#context.raft.transferLeadership();
+    if (outcome.kind === 'refused') throw new NodeError('BUSY', `could not hand over: ${outcome.reason}`);
   }
 }

@@ -32,6 +32,7 @@ import { nodeOfMember } from '../security/identity.ts';
 import { encodeTrust } from '../security/trust-record.ts';
 import type { StateDirectory } from '../state-directory/state-directory.ts';
 import { writeBackup } from './backup-file.ts';
+import { allSteps } from './closing.ts';
 import type { KeyKeeper } from './key-keeper.ts';
 import { fillStorage, type KeptSnapshot, ManagerStorage, makeOnlyMember } from './manager-storage.ts';
 import { raftLog } from './raft-wiring.ts';
@@ -152,14 +153,14 @@ export class ManagerPart {
     try {
       return await ManagerPart.#start(options, signal, closers);
     } catch (error) {
-      for (const close of closers.reverse()) await close();
+      await allSteps(closers.reverse()).catch(() => {});
       throw error;
     }
   }
 
   /** Ends the manager. What it keeps stays. */
   async close(): Promise<void> {
-    for (const close of this.#closers.splice(0).reverse()) await close();
+    await allSteps(this.#closers.splice(0).reverse());
   }
 
   static async #start(

@@ -1,9 +1,12 @@
 import { readdir, stat } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join as joinPath } from 'node:path';
+import { silentLogger } from '@skep/core/member';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatJoinToken, parseJoinToken } from '../security/join-token.ts';
 import { Machines, until } from '../test-support/machines.ts';
 import { codeOf } from '../test-support/test-cluster.ts';
+import type { SkepNode } from './skep-node.ts';
 
 let machines: Machines;
 
@@ -152,6 +155,50 @@ describe('given managers that come and go', () => {
     await until(() => two.cluster.leading || three.cluster.leading);
     await two.cluster.services.create(service);
     await until(() => two.manager.context.raft.status.configuration.voters.length === 2);
+  });
+
+  it('when the leader of two leaves, is removed or is demoted, then the other one goes on alone', async () => {
+    const one = await machines.init('one');
+    const goes = [
+      (node: SkepNode) => node.leave(),
+      (_: SkepNode, by: SkepNode) => by.remove('two', { force: true }),
+      (_: SkepNode, by: SkepNode) => by.demote('two'),
+    ];
+    for (const [turn, go] of goes.entries()) {
+      const two = await machines.join('two', 'manager', one);
+      await one.manager.context.raft.transferLeadership();
+      await until(() => two.cluster.leading);
+      await go(two, one);
+      await one.cluster.services.create({ ...service, name: `web-${turn}` });
+      await until(() => one.manager.context.raft.status.configuration.voters.length === 1);
+      expect(one.cluster.nodes.list({ role: 'manager' }).map(({ id }) => id)).toEqual([one.nodeId]);
+      if (two.condition !== 'closed') await two.leave();
+    }
+    expect(one.cluster.nodes.count).toBe(1);
+    expect(await readdir(await machines.dirOf('two'))).toEqual([]);
+  });
+
+  it("when a worker can't become the manager that it is to be, then it still hears, and does as soon as it can", async () => {
+    const one = await machines.init('one');
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    const warned: string[] = [];
+    const two = await machines.join('two', 'worker', one, {
+      listen: `127.0.0.1:${port}`,
+      logger: { ...silentLogger, warn: (_, message) => void warned.push(message) },
+    });
+    const failed = () => until(() => warned.splice(0).includes('could not take on the role; trying again'));
+    await one.promote('two');
+    await failed();
+    await one.demote('two');
+    await until(() => one.cluster.nodes.inspect('two').spec.role === 'worker');
+    await two.renewCertificate();
+    await one.promote('two');
+    await failed();
+    await new Promise((resolve) => taken.close(resolve));
+    await until(() => two.role === 'manager');
+    await two.cluster.services.create(service);
   });
 
   it('when the last manager would go, then it stays', async () => {

@@ -3,7 +3,7 @@
  * itself, keeps its certificate valid, and goes on trying while the managers are away.
  */
 
-import type { ClusterId, NodeId } from '@skep/core';
+import type { Clock, ClusterId, NodeId } from '@skep/core';
 import type { RuntimeDriver } from '@skep/core/driver';
 import type { Agent } from '@skep/core/member';
 import { isNodeError, NodeError } from '../errors.ts';
@@ -15,7 +15,9 @@ import type { Credentials } from '../security/credentials.ts';
 import { memberIdOf, type NodeRole } from '../security/identity.ts';
 import type { NodeFile, StateDirectory } from '../state-directory/state-directory.ts';
 import { agentOf } from './agent-part.ts';
+import { allSteps } from './closing.ts';
 import { KeyKeeper } from './key-keeper.ts';
+import { type Leaving, leaveForGood, untilOutOfRaft } from './leaving.ts';
 import { type ManagerOrigin, ManagerPart, MembershipEnded } from './manager-part.ts';
 import type { NodeHost } from './options.ts';
 import { WorkerPart } from './worker-part.ts';
@@ -44,7 +46,7 @@ export type TasksAtClose = 'stop' | 'leave';
 const ABANDON_MS = 2_000;
 
 /** A node as it lives: what it is made of changes with its role. */
-export class RunningNode {
+export class RunningNode implements Leaving {
   readonly #parts: RunningNodeParts;
   readonly #link: ManagerLink;
   readonly #upkeep: Upkeep;
@@ -71,7 +73,7 @@ export class RunningNode {
         renew: (request) => this.#renewed(request),
         report: (chain) => this.#reported(chain),
       },
-      onRole: (role) => this.#become(role),
+      onRole: () => this.#goOver(),
       onManagers: (addresses) => this.#link.setManagers(addresses),
     });
   }
@@ -79,6 +81,10 @@ export class RunningNode {
   /** What it runs on. */
   get host(): NodeHost {
     return this.#parts.host;
+  }
+
+  get clock(): Clock {
+    return this.#parts.host.clock;
   }
 
   get nodeId(): NodeId {
@@ -171,7 +177,7 @@ export class RunningNode {
    */
   async leave(options: { readonly force?: boolean } = {}): Promise<void> {
     try {
-      await this.#link.unary(leaveCluster, undefined);
+      await leaveForGood(this);
     } catch (error) {
       const isGone = isNodeError(error) && error.code === 'NODE_REMOVED';
       if (!isGone && !options.force) throw error;
@@ -214,14 +220,16 @@ export class RunningNode {
     this.#life.abort(new NodeError('CLOSED', 'the node is closed'));
     this.#turn = this.#turn
       .catch(() => {})
-      .then(async () => {
-        await this.#agent?.close({ drain: tasks === 'stop' });
-        await this.#upkeep.close();
-        await this.#stop();
-        this.#link.close();
-        await after();
-        await this.#parts.directory.close();
-      });
+      .then(() =>
+        allSteps([
+          () => this.#agent?.close({ drain: tasks === 'stop' }),
+          () => this.#upkeep.close(),
+          () => this.#stop(),
+          () => this.#link.close(),
+          after,
+          () => this.#parts.directory.close(),
+        ]),
+      );
     await this.#turn;
   }
 
@@ -229,19 +237,11 @@ export class RunningNode {
     const parts = [this.#manager, this.#worker];
     this.#manager = undefined;
     this.#worker = undefined;
-    for (const part of parts) await part?.close();
+    await allSteps(parts.map((part) => () => part?.close()));
   }
 
   async #startAs(role: NodeRole, origin: ManagerOrigin): Promise<void> {
-    if (role === 'worker') {
-      const { host } = this.#parts;
-      this.#worker = new WorkerPart({
-        ...{ link: this.#link, ...host },
-        onNews: (news) => this.#upkeep.take(news),
-        onRemoved: () => this.#removed(),
-      });
-      return;
-    }
+    if (role === 'worker') return this.#startWorker();
     try {
       await this.#startManager(origin);
     } catch (error) {
@@ -251,6 +251,14 @@ export class RunningNode {
       await this.#keep({ ...this.#file, memberId: undefined });
       await this.#startManager({ kind: 'others' });
     }
+  }
+
+  #startWorker(): void {
+    this.#worker = new WorkerPart({
+      ...{ link: this.#link, ...this.#parts.host },
+      onNews: (news) => this.#upkeep.take(news),
+      onRemoved: () => this.#removed(),
+    });
   }
 
   async #startManager(origin: ManagerOrigin): Promise<void> {
@@ -289,28 +297,42 @@ export class RunningNode {
     await this.#parts.directory.writeNode(file);
   }
 
-  /** Goes over to another role, after whatever is going on. */
-  #become(role: NodeRole): void {
+  /** Goes over to the role that the certificate says by then, after whatever is going on. */
+  #goOver(): void {
     const turn = this.#turn.then(async () => {
-      if (this.#condition !== 'running' || role === this.role) return;
+      const { role } = this.#parts.credentials.identity;
+      const present = role === 'manager' ? this.#manager : this.#worker;
+      if (this.#condition !== 'running' || present !== undefined) return;
       this.#parts.host.logger.info({ role }, 'this node gets another role');
       await this.#stop();
-      if (role === 'worker') {
-        await this.#parts.directory.removeRaft();
-        await this.#keep({ ...this.#file, memberId: undefined });
-        await this.#keys.forget();
-      }
-      await this.#startAs(role, { kind: 'others' });
-      this.#follow();
+      await (role === 'worker' ? this.#becomeWorker() : this.#becomeManager());
       for (const listener of [...this.#listeners]) listener(role);
     });
     this.#turn = turn.catch((error: unknown) => {
       if (this.#condition !== 'running') return;
       const { clock, logger } = this.#parts.host;
-      logger.warn({ err: error, role }, 'could not take on the role; trying again');
-      const cancel = clock.setTimer(ROLE_AGAIN_MS, () => this.#become(role));
+      logger.warn({ err: error }, 'could not take on the role; trying again');
+      const cancel = clock.setTimer(ROLE_AGAIN_MS, () => this.#goOver());
       this.#life.signal.addEventListener('abort', cancel, { once: true });
     });
+  }
+
+  async #becomeWorker(): Promise<void> {
+    await this.#parts.directory.removeRaft();
+    await this.#keep({ ...this.#file, memberId: undefined });
+    await this.#keys.forget();
+    this.#startWorker();
+  }
+
+  async #becomeManager(): Promise<void> {
+    try {
+      await this.#startAs('manager', { kind: 'others' });
+    } catch (error) {
+      // Until it works out, it has to hear that it is to be a worker again.
+      this.#startWorker();
+      throw error;
+    }
+    this.#follow();
   }
 
   #follow(): void {
@@ -324,11 +346,14 @@ export class RunningNode {
   /** A manager hears the news from its own state; or, once it was taken out of Raft, from the others. */
   async #followLocally(manager: ManagerPart): Promise<void> {
     const { raft, memberId } = manager.context;
+    const demoted = { link: this.#link, clock: this.clock, signal: this.#life.signal };
     const stop = raft.onStatus(({ configuration }) => {
       if (configuration.removed.includes(memberId)) void this.#upkeep.renew().catch(() => {});
     });
     try {
       for await (const news of manager.news.follow(this.nodeId, this.#life.signal)) {
+        // Its vote may be needed until the others have taken it out, and a worker has none.
+        if (news.role === 'worker') await untilOutOfRaft({ raft, memberId, ...demoted });
         if (this.#manager !== manager) return;
         await this.#upkeep.take(news satisfies News);
       }

@@ -6,7 +6,7 @@
 import type { Cluster, ClusterId, NodeId } from '@skep/core';
 import type { Agent } from '@skep/core/member';
 import { NodeError } from '../errors.ts';
-import { demoteNode, removeNode } from '../membership/methods.ts';
+import { demoteNode, removeNode, stepDown } from '../membership/methods.ts';
 import { beginRootRotation } from '../membership/root-rotation.ts';
 import type { ManagerLink } from '../rpc/manager-link.ts';
 import { NODE_VALIDITY_MS_MIN } from '../security/certificate-authority.ts';
@@ -14,6 +14,7 @@ import type { NodeRole } from '../security/identity.ts';
 import { newTokenSecret } from '../security/join-token.ts';
 import { joinTokenFor } from '../security/trust-record.ts';
 import { formatUnlockKey, newUnlockKey, parseUnlockKey } from '../security/unlock-key.ts';
+import { HAND_OVER_MS } from './leaving.ts';
 import type { ManagerPart } from './manager-part.ts';
 import type { NodeCondition, RunningNode, TasksAtClose } from './running-node.ts';
 
@@ -156,14 +157,19 @@ export class SkepNode implements AsyncDisposable {
 
   /** Makes a manager a worker. @throws NodeError `LAST_MANAGER`, `QUORUM_LOSS`; NotFoundError */
   async demote(node: string): Promise<void> {
-    void this.manager;
-    await this.#node.link.unary(demoteNode, { node });
+    const { id } = this.cluster.nodes.inspect(node);
+    const { link } = this.#node;
+    const patience = { patienceMs: HAND_OVER_MS };
+    // Of itself it may ask twice: having been heard, it is no manager any more who could ask again.
+    if (id === this.nodeId) await link.unary(stepDown, undefined, { ...patience, isRepeatable: true });
+    else await link.unary(demoteNode, { node: id }, { ...patience, isRepeatable: true });
   }
 
   /** Removes a node that is down, or any with `force`. @throws as {@link demote}; PreconditionError */
   async remove(node: string, options: { readonly force?: boolean } = {}): Promise<void> {
     void this.manager;
-    await this.#node.link.unary(removeNode, { node, force: options.force ?? false });
+    const request = { node, force: options.force ?? false };
+    await this.#node.link.unary(removeNode, request, { patienceMs: HAND_OVER_MS });
   }
 
   /** Renews this node's own certificate now. @throws NodeError */

@@ -3,7 +3,8 @@
  * when that fails. A call that certainly was not carried out is made again elsewhere; what may have been is not.
  */
 
-import type { Clock, ClusterId, Random } from '@skep/core';
+import { type Clock, type ClusterId, OutcomeUnknownError, type Random, UnavailableError } from '@skep/core';
+import { sleep } from '@skep/core/member';
 import { isNodeError, NodeError } from '../errors.ts';
 import type { Credentials } from '../security/credentials.ts';
 import { type CallOptions, RpcChannel } from './channel.ts';
@@ -28,6 +29,9 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   'WRONG_NODE',
   'UNKNOWN_METHOD',
 ]);
+
+/** Between two rounds of a call that is patient, in ms. */
+const AGAIN_MS = 100;
 
 /** The way to the managers. */
 export class ManagerLink {
@@ -59,10 +63,24 @@ export class ManagerLink {
     options: CallOptions & {
       /** The address of one who is not to be asked. */
       readonly except?: string;
+      /** Begins anew for so long while none of them could carry it out, as while leadership changes, in ms. Default 0. */
+      readonly patienceMs?: number;
+      /** Done twice it is the same as done once: it begins anew also when it is open whether it was done. */
+      readonly isRepeatable?: boolean;
     } = {},
   ): Promise<Response> {
-    const { except, ...rest } = options;
-    return this.#anywhere((channel) => channel.unary(method, request, rest), except);
+    const { except, patienceMs = 0, isRepeatable = false, ...rest } = options;
+    const { clock } = this.#parts;
+    const end = clock.monotonic() + patienceMs;
+    for (;;) {
+      try {
+        return await this.#anywhere((channel) => channel.unary(method, request, rest), except);
+      } catch (error) {
+        const mayAgain = isElsewhere(error) || (isRepeatable && isOpenWhether(error));
+        if (!mayAgain || clock.monotonic() >= end) throw error;
+        await sleep(clock, AGAIN_MS, rest.signal);
+      }
+    }
   }
 
   /** Follows a stream of one manager. Whoever reads it begins anew when it ends. */
@@ -110,8 +128,9 @@ export class ManagerLink {
         return await ask(channel);
       } catch (error) {
         last = error;
-        this.#drop(channel);
-        if (!isNodeError(error) || !ELSEWHERE.has(error.code)) throw error;
+        // What a manager has refused for good is no fault of the way to it.
+        if (isNodeError(error) || isElsewhere(error)) this.#drop(channel);
+        if (!isElsewhere(error)) throw error;
       }
     }
     throw last;
@@ -149,4 +168,15 @@ export class ManagerLink {
     this.#channel = undefined;
     channel.renew();
   }
+}
+
+function isElsewhere(error: unknown): boolean {
+  if (isNodeError(error)) return ELSEWHERE.has(error.code);
+  // Not carried out: a leader that hands over takes no commands any more.
+  return error instanceof UnavailableError && error.retryable;
+}
+
+/** It was done, or was not. */
+function isOpenWhether(error: unknown): boolean {
+  return error instanceof OutcomeUnknownError || (isNodeError(error) && error.code === 'CONNECTION_LOST');
 }
