@@ -34,6 +34,7 @@ import { readOwner, removeOwner, writeOwner } from './owner-file.ts';
 import {
   type FileSegment,
   finishedSegment,
+  keyIdOf,
   openSegment,
   type ReadingPlace,
   recoverSegment,
@@ -63,6 +64,7 @@ export interface FileHistoryStoreOptions {
 interface FileCheckpoint extends StoredCheckpoint {
   readonly path: string;
   readonly bytes: number;
+  readonly keyId: string;
 }
 
 /** A {@link HistoryStore} in a directory. */
@@ -78,6 +80,8 @@ export class FileHistoryStore implements HistoryStore {
   #checkpoints: FileCheckpoint[] = [];
   #owner: string | undefined;
   #writer: HistorySegmentWriter | undefined;
+  /** The key provider has another key since the writer began. */
+  #isKeyReplaced = false;
   #lock: DiskLock | undefined;
 
   constructor({ dir, keyProvider, random = systemRandom, logger, disk = nodeDisk }: FileHistoryStoreOptions) {
@@ -132,7 +136,8 @@ export class FileHistoryStore implements HistoryStore {
   async append(block: HistoryBlock): Promise<void> {
     const first = block.records[0]?.index ?? 0;
     const follows = this.#writer?.blocks.at(-1)?.last === first - 1;
-    if (!follows) await this.endSegment();
+    if (!follows || this.#isKeyReplaced) await this.endSegment();
+    this.#isKeyReplaced = false;
     this.#writer ??= await HistorySegmentWriter.create(this.#segmentPlace, first);
     try {
       await this.#writer.append(block);
@@ -214,6 +219,20 @@ export class FileHistoryStore implements HistoryStore {
     await this.#writer?.sync();
   }
 
+  /** From the next block on, all is sealed under the key that the provider gives then. */
+  replaceKey(): void {
+    this.#isKeyReplaced = true;
+  }
+
+  /** The ids of the keys that it takes to read what is kept. @throws LogError `io`, `corrupt` */
+  async keysInUse(): Promise<ReadonlySet<string>> {
+    const paths = this.#segments.map(({ path: where }) => where);
+    if (this.#writer) paths.push(this.#writer.path);
+    const used = new Set(this.#checkpoints.map(({ keyId }) => keyId));
+    for (const where of paths) used.add(await keyIdOf(this.#segmentPlace, where));
+    return used;
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new LogError('closed', 'the history is closed'));
     const writer = this.#writer;
@@ -270,6 +289,7 @@ export class FileHistoryStore implements HistoryStore {
     const load = async (): Promise<CheckpointContents> => {
       return { kind: 'chunks', chunks: readSnapshot(disk, keys, stored) };
     };
-    return { index: stored.position, at: stored.header.epoch, path: stored.path, bytes, load };
+    const { position, path: where, header } = stored;
+    return { index: position, at: header.epoch, path: where, bytes, keyId: header.keyId, load };
   }
 }

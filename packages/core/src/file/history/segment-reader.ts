@@ -4,7 +4,7 @@ import type { Needle } from '../../history/contains-text.ts';
 import { type HistorySegment, joinSpans, type StoredBlock } from '../../history/history-store.ts';
 import { LogError } from '../../log/event-log.ts';
 import type { Disk, DiskFile } from '../disk.ts';
-import { HEADER_BYTES, openHeader, parseHeader } from '../file-header.ts';
+import { HEADER_BYTES, openHeader, parseHeader, type StoredHeader } from '../file-header.ts';
 import { openFrame, parseFrameHeader } from '../frame.ts';
 import { FrameReader } from '../frame-reader.ts';
 import type { KeyProvider } from '../keys.ts';
@@ -136,12 +136,21 @@ async function frameAt(
   return contents;
 }
 
+/** The id of the key that a segment is sealed under. @throws LogError `io`, `corrupt` */
+export function keyIdOf(place: ReadingPlace, where: string): Promise<string> {
+  return readFile(place, where, async (file) => (await headerOf(file, where)).keyId);
+}
+
 async function fileKeyOf(file: DiskFile, keys: KeyProvider, where: string): Promise<Uint8Array> {
+  return openHeader(await headerOf(file, where), keys, where);
+}
+
+async function headerOf(file: DiskFile, where: string): Promise<StoredHeader> {
   const bytes = new Uint8Array(HEADER_BYTES);
   const count = await file.read(bytes, 0);
   const header = parseHeader('segment', bytes.subarray(0, count), where);
   if (!header) throw damage(where, 0);
-  return openHeader(header, keys, where);
+  return header;
 }
 
 async function readFile<T>(
