@@ -59,6 +59,7 @@ export async function init(options: InitOptions): Promise<SkepNode> {
         host,
         unlockKey: undefined,
         driver: options.driver,
+        history: options.history,
       },
       file: { version: 1, clusterId, nodeId, ...addresses },
       managers: [addresses.advertise],

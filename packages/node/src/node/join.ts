@@ -66,6 +66,7 @@ export async function join(options: JoinOptions): Promise<SkepNode> {
         host,
         unlockKey: undefined,
         driver: options.driver,
+        history: options.history,
       },
       ...{ file, managers },
     });

@@ -34,7 +34,10 @@ import type { StateDirectory } from '../state-directory/state-directory.ts';
 import { writeBackup } from './backup-file.ts';
 import { allSteps } from './closing.ts';
 import type { KeyKeeper } from './key-keeper.ts';
+import { KeyRings } from './key-rings.ts';
+import { ManagerHistory } from './manager-history.ts';
 import { fillStorage, type KeptSnapshot, ManagerStorage, makeOnlyMember } from './manager-storage.ts';
+import type { NodeHistoryOptions } from './options.ts';
 import { raftLog } from './raft-wiring.ts';
 
 /** What a manager is made of. */
@@ -46,6 +49,7 @@ export interface ManagerPartOptions {
   readonly listen: string;
   readonly advertise: string;
   readonly keys: KeyKeeper;
+  readonly history: NodeHistoryOptions | false;
   /** How it comes to its state. */
   readonly origin: ManagerOrigin;
   /** The way to the managers that are there already. */
@@ -69,6 +73,8 @@ export type ManagerOrigin =
 /** A manager that is new gives up after so long, in ms; between two attempts to be taken in. */
 const CATCH_UP_MS = 5_000;
 const ANNOUNCE_AGAIN_MS = 100;
+/** Before it is tried again to seal the node's keys, in ms. */
+const SEAL_AGAIN_MS = 5_000;
 
 /** What makes asking to be taken in hopeless. */
 const FINAL: ReadonlySet<NodeErrorCode> = new Set([
@@ -102,6 +108,7 @@ interface Running {
   readonly context: ManagerContext;
   readonly changes: MemberChanges;
   readonly storage: ManagerStorage;
+  readonly rings: KeyRings;
   readonly keys: KeyKeeper;
   readonly closers: (() => unknown)[];
 }
@@ -122,6 +129,7 @@ export class ManagerPart {
   readonly advertise: string;
   readonly #changes: MemberChanges;
   readonly #storage: ManagerStorage;
+  readonly #rings: KeyRings;
   readonly #keys: KeyKeeper;
   readonly #closers: (() => unknown)[];
 
@@ -138,6 +146,7 @@ export class ManagerPart {
     this.advertise = parts.advertise;
     this.#changes = parts.changes;
     this.#storage = parts.storage;
+    this.#rings = parts.rings;
     this.#keys = parts.keys;
     this.#closers = parts.closers;
   }
@@ -178,7 +187,7 @@ export class ManagerPart {
     });
     closers.push(() => listener.close());
     const advertise = withPortOf(options.advertise, listener.address);
-    const storage = await storageOf(options, advertise);
+    const { storage, history } = await storageOf(options, advertise);
     const isFirst = options.origin.kind === 'first';
     const log = raftLog({
       ...{ storage, listener, advertise, credentials, memberId, isFirst, clock, random },
@@ -199,6 +208,7 @@ export class ManagerPart {
     const opened = Cluster.open({
       ...{ log, clock, random, logger, id: clusterId, forwarder: commandForwarder(leader) },
       agents: agentForwarder(leader),
+      history: history === undefined ? false : { ...options.history, store: history.store },
       signal: opening.signal,
     });
     opened.catch(() => {});
@@ -243,6 +253,7 @@ export class ManagerPart {
     return new ManagerPart({
       ...{ cluster, trust, news, members, rotation, server, leader, context, changes, closers, advertise },
       ...{ listen: listener.address, storage, keys: options.keys },
+      rings: new KeyRings({ storage, history, compact: () => raft.snapshot({ discard: true }) }),
     });
   }
 
@@ -255,17 +266,17 @@ export class ManagerPart {
   /** Begins to seal this node's keys as the replicated record wants it. */
   keepLocked(renewCertificate: () => Promise<void>): void {
     const { trust, context } = this;
+    let cancel = () => {};
     const seal = () => {
-      const done = this.#keys.sealUnder(trust.record.unlockKey, {
-        storage: this.#storage,
-        renewCertificate,
-        compact: () => context.raft.snapshot({ discard: true }),
-      });
+      cancel();
+      const done = this.#keys.sealUnder(trust.record.unlockKey, { rings: this.#rings, renewCertificate });
       done.catch((error: unknown) => {
-        context.logger.error({ err: error }, 'could not seal the keys of this node anew');
+        if (this.#closers.length === 0) return;
+        context.logger.error({ err: error }, 'could not seal the keys of this node anew; trying again');
+        cancel = context.clock.setTimer(SEAL_AGAIN_MS, seal);
       });
     };
-    this.#closers.push(trust.onChange(seal));
+    this.#closers.push(trust.onChange(seal), () => cancel());
     seal();
   }
 
@@ -339,13 +350,23 @@ function withPortOf(advertise: string, listening: string): string {
   return port === 0 ? formatAddress({ host, port: parseAddress(listening).port }) : advertise;
 }
 
-async function storageOf(options: ManagerPartOptions, advertise: string): Promise<ManagerStorage> {
-  const { directory, keys, memberId, origin } = options;
-  const parts = { directory: directory.raftPath, keys: await keys.raftKeys() };
+interface Storages {
+  readonly storage: ManagerStorage;
+  readonly history: ManagerHistory | undefined;
+}
+
+async function storageOf(options: ManagerPartOptions, advertise: string): Promise<Storages> {
+  const { directory, memberId, origin, random, logger } = options;
+  const keys = await options.keys.raftKeys();
+  const parts = { directory: directory.raftPath, keys };
   if (origin.kind === 'alone') await makeOnlyMember(parts, memberId);
   if (origin.kind === 'backup')
     await fillStorage(parts, { id: memberId, address: advertise }, origin.snapshot);
-  return new ManagerStorage(parts);
+  const isKept = options.history !== false;
+  const history = isKept
+    ? new ManagerHistory({ directory: directory.historyPath, keys, random, logger })
+    : undefined;
+  return { storage: new ManagerStorage(parts), history };
 }
 
 /** Has the managers take this one in, or note where it is, unless they know. Tries until they do. */

@@ -1,11 +1,14 @@
 /** What a node is told when it comes to be and when it starts. */
 
 import { hostname as machineName, networkInterfaces } from 'node:os';
-import type { Clock, Logger, Random } from '@skep/core';
+import type { Clock, HistoryOptions, Logger, Random } from '@skep/core';
 import type { RuntimeDriver } from '@skep/core/driver';
 import { silentLogger, systemClock, systemRandom } from '@skep/core/member';
 import { NodeError } from '../errors.ts';
 import { formatAddress, isUnspecified, parseAddress } from '../rpc/address.ts';
+
+/** How much of the past a manager keeps. */
+export type NodeHistoryOptions = Omit<HistoryOptions, 'store'>;
 
 /** What every way to a running node takes. */
 export interface NodeOptions {
@@ -23,6 +26,8 @@ export interface NodeOptions {
   readonly driver?: RuntimeDriver;
   /** Opens a node that is locked: `SWMKEY-1-…`. */
   readonly unlockKey?: string;
+  /** How much of the past is kept in `dir` while the node is a manager; `false` for none. Default: 7 days or 1 GiB. */
+  readonly history?: NodeHistoryOptions | false;
   /** Gives up when aborted. */
   readonly signal?: AbortSignal;
   readonly logger?: Logger;

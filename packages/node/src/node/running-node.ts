@@ -19,7 +19,7 @@ import { allSteps } from './closing.ts';
 import { KeyKeeper } from './key-keeper.ts';
 import { type Leaving, leaveForGood, untilOutOfRaft } from './leaving.ts';
 import { type ManagerOrigin, ManagerPart, MembershipEnded } from './manager-part.ts';
-import type { NodeHost } from './options.ts';
+import type { NodeHistoryOptions, NodeHost } from './options.ts';
 import { WorkerPart } from './worker-part.ts';
 
 /** What a node is made of once its identity is known. */
@@ -30,6 +30,7 @@ export interface RunningNodeParts {
   readonly managers: readonly string[];
   readonly unlockKey: Uint8Array | undefined;
   readonly driver: RuntimeDriver | undefined;
+  readonly history: NodeHistoryOptions | false | undefined;
   readonly host: NodeHost;
 }
 
@@ -65,7 +66,7 @@ export class RunningNode implements Leaving {
     this.#parts = parts;
     this.#file = parts.file;
     this.#link = new ManagerLink({ clusterId: credentials.clusterId, credentials, managers, ...host });
-    this.#keys = new KeyKeeper({ directory, credentials, unlockKey, ...host });
+    this.#keys = new KeyKeeper({ directory, unlockKey, ...host });
     this.#upkeep = new Upkeep({
       ...{ credentials, directory, ...host },
       unlockKey: () => this.#keys.unlockKey,
@@ -225,6 +226,8 @@ export class RunningNode implements Leaving {
           () => this.#agent?.close({ drain: tasks === 'stop' }),
           () => this.#upkeep.close(),
           () => this.#stop(),
+          // What it could not see through, the next start does.
+          () => this.#keys.settled().catch(() => {}),
           () => this.#link.close(),
           after,
           () => this.#parts.directory.close(),
@@ -273,17 +276,8 @@ export class RunningNode implements Leaving {
     const { listen, advertise } = this.#file;
     const manager = await ManagerPart.start(
       {
-        ...{
-          directory,
-          credentials,
-          memberId,
-          listen,
-          advertise,
-          origin,
-          keys: this.#keys,
-          link: this.#link,
-        },
-        ...host,
+        ...{ directory, credentials, memberId, listen, advertise, origin, ...host },
+        ...{ keys: this.#keys, link: this.#link, history: this.#parts.history ?? {} },
       },
       this.#life.signal,
     );

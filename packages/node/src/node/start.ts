@@ -34,11 +34,13 @@ export async function start(options: StartOptions): Promise<SkepNode> {
     if (file === undefined)
       throw new NodeError('NOT_A_NODE', `${directory.path} holds no node: init or join first`);
     const unlockKey = options.unlockKey === undefined ? undefined : parseUnlockKey(options.unlockKey);
-    const credentials = new Credentials(await directory.readCredentials(unlockKey));
+    const credentials = new Credentials(
+      await directory.readCredentials(unlockKey === undefined ? [] : [unlockKey]),
+    );
     const { listen, advertise, hostname } = { ...file, ...definedOf(options) };
     const addresses = addressesOf({ listen, advertise, hostname });
     const node = new RunningNode({
-      ...{ directory, credentials, host, unlockKey, driver: options.driver },
+      ...{ directory, credentials, host, unlockKey, driver: options.driver, history: options.history },
       file: { ...file, ...addresses },
       managers: await directory.readManagers(),
     });

@@ -1,6 +1,6 @@
 /**
  * What a node keeps on its disk, and how: `node.json`, `identity.pem`, `roots.pem`, `raft-key.json`, `managers.json`,
- * and the directories `raft/` and `agent/`. `node.json` is written last when a node comes to be, and removed first when
+ * and the directories `raft/`, `history/` and `agent/`. `node.json` is written last when a node comes to be, and removed first when
  * it goes, so that a directory without it holds no node, whatever else lies in it.
  */
 
@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import type { ClusterId, NodeId } from '@skep/core';
 import { type DiskLock, nodeDisk } from '@skep/raft/file-storage';
 import * as z from 'zod';
-import { NodeError } from '../errors.ts';
+import { isNodeError, NodeError } from '../errors.ts';
 import type { CredentialTexts } from '../security/credentials.ts';
 import { joinPem } from '../security/pem.ts';
 import { openUnder, sealUnder } from '../security/unlock-key.ts';
@@ -32,18 +32,25 @@ export type NodeFile = z.output<typeof nodeFileSchema>;
 
 const managersFileSchema = z.array(z.string());
 
-const raftKeysSchema = z.array(z.object({ id: z.string(), key: z.base64() })).min(1);
+const raftKeysSchema = z
+  .array(z.object({ id: z.string(), key: z.base64(), wasInClear: z.boolean().default(false) }))
+  .min(1);
 const raftKeyFileSchema = z.union([
   z.object({ keys: raftKeysSchema }),
-  /** Sealed under the unlock key. */
-  z.object({ sealed: z.base64() }),
+  /** The same, sealed under the unlock key; while that is being rotated, under both. */
+  z.object({ sealed: z.array(z.base64()).min(1) }),
 ]);
 
 /** A key that keys of the log are wrapped under. */
 export interface RaftKey {
   readonly id: string;
   readonly key: Uint8Array;
+  /** It has lain on the disk in clear, and may have been read. */
+  readonly wasInClear: boolean;
 }
+
+/** Keys that a sealed file is tried with; none of them opens one that is not sealed. */
+export type UnlockKeys = readonly Uint8Array[];
 
 const FILES = {
   node: 'node.json',
@@ -64,6 +71,8 @@ const PURPOSE = { identity: 'identity', raftKey: 'raft key' } as const;
 export class StateDirectory {
   readonly path: string;
   readonly #lock: DiskLock;
+  /** Two who write the same file at once would write into each other's. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string, lock: DiskLock) {
     this.path = path;
@@ -85,6 +94,11 @@ export class StateDirectory {
     return join(this.path, 'raft');
   }
 
+  /** Where a manager keeps what has happened, beyond what Raft keeps. */
+  get historyPath(): string {
+    return join(this.path, 'history');
+  }
+
   /** Where the agent and its driver keep what they must remember. */
   get agentPath(): string {
     return join(this.path, 'agent');
@@ -96,7 +110,7 @@ export class StateDirectory {
   }
 
   writeNode(node: NodeFile): Promise<void> {
-    return this.#write(FILES.node, `${JSON.stringify(node, null, 2)}\n`);
+    return this.#inTurn(() => this.#write(FILES.node, `${JSON.stringify(node, null, 2)}\n`));
   }
 
   /**
@@ -104,46 +118,54 @@ export class StateDirectory {
    *
    * @throws NodeError `LOCKED` if they are sealed and no unlock key is given; `UNLOCK_KEY_REFUSED`, `STATE_UNREADABLE`
    */
-  async readCredentials(unlockKey?: Uint8Array): Promise<CredentialTexts> {
+  async readCredentials(unlockKeys: UnlockKeys): Promise<CredentialTexts> {
     const [identity, roots] = await Promise.all([this.#read(FILES.identity), this.#read(FILES.roots)]);
     if (identity === undefined || roots === undefined) throw this.#unreadable('a certificate is missing');
-    const text = identity.startsWith(SEALED_BEGIN) ? this.#unseal(identity, unlockKey) : identity;
+    const text = this.#identityIn(identity, unlockKeys);
     const privateKey = PRIVATE_KEY.exec(text)?.[0];
     if (privateKey === undefined) throw this.#unreadable(`${FILES.identity} holds no private key`);
     return { privateKey, chain: text.replace(PRIVATE_KEY, ''), roots };
   }
 
   /** @param unlockKey - seals the private key; none: it is kept as it is, for its owner alone. */
-  async writeCredentials(texts: CredentialTexts, unlockKey?: Uint8Array): Promise<void> {
-    const identity = joinPem(texts.privateKey, texts.chain);
-    await this.writeRoots(texts.roots);
-    const kept = unlockKey === undefined ? identity : sealedIdentity(unlockKey, identity);
-    await this.#write(FILES.identity, kept);
+  writeCredentials(texts: CredentialTexts, unlockKey?: Uint8Array): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#write(FILES.roots, texts.roots);
+      await this.#write(FILES.identity, sealedIdentity(joinPem(texts.privateKey, texts.chain), unlockKey));
+    });
+  }
+
+  /** Seals the private key that is there under another key, or under none. @throws as {@link readCredentials} */
+  resealIdentity(from: UnlockKeys, to: Uint8Array | undefined): Promise<void> {
+    return this.#inTurn(async () => {
+      const identity = await this.#read(FILES.identity);
+      if (identity === undefined) throw this.#unreadable('a certificate is missing');
+      await this.#write(FILES.identity, sealedIdentity(this.#identityIn(identity, from), to));
+    });
   }
 
   writeRoots(roots: string): Promise<void> {
-    return this.#write(FILES.roots, roots);
+    return this.#inTurn(() => this.#write(FILES.roots, roots));
   }
 
   /** The keys that the keys of the log are wrapped under, the present one last. @throws as the credentials */
-  async readRaftKeys(unlockKey?: Uint8Array): Promise<readonly RaftKey[]> {
+  async readRaftKeys(unlockKeys: UnlockKeys): Promise<readonly RaftKey[]> {
     const kept = await this.#readJson(FILES.raftKey, raftKeyFileSchema);
     if (kept === undefined) return [];
-    if ('keys' in kept) return kept.keys.map(decodedKey);
-    if (unlockKey === undefined) throw this.#locked();
-    const opened = openUnder(unlockKey, PURPOSE.raftKey, Buffer.from(kept.sealed, 'base64'));
+    if ('keys' in kept) return kept.keys.map((key) => decodedKey({ ...key, wasInClear: true }));
+    const copies = kept.sealed.map((sealed) => Buffer.from(sealed, 'base64'));
+    const opened = this.#opened(PURPOSE.raftKey, copies, unlockKeys);
     return raftKeysSchema.parse(JSON.parse(Buffer.from(opened).toString('utf8'))).map(decodedKey);
   }
 
-  /** @param unlockKey - seals them. */
-  writeRaftKeys(keys: readonly RaftKey[], unlockKey?: Uint8Array): Promise<void> {
+  /** @param unlockKeys - each of them opens what is written; none: it is written as it is. */
+  writeRaftKeys(keys: readonly RaftKey[], unlockKeys: UnlockKeys): Promise<void> {
     const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
-    const encoded = keys.map(({ id, key }) => ({ id, key: base64(key) }));
-    const kept =
-      unlockKey === undefined
-        ? { keys: encoded }
-        : { sealed: base64(sealUnder(unlockKey, PURPOSE.raftKey, Buffer.from(JSON.stringify(encoded)))) };
-    return this.#write(FILES.raftKey, `${JSON.stringify(kept)}\n`);
+    const encoded = keys.map(({ id, key, wasInClear }) => ({ id, key: base64(key), wasInClear }));
+    const bytes = Buffer.from(JSON.stringify(encoded));
+    const sealed = unlockKeys.map((unlockKey) => base64(sealUnder(unlockKey, PURPOSE.raftKey, bytes)));
+    const kept = sealed.length === 0 ? { keys: encoded } : { sealed };
+    return this.#inTurn(() => this.#write(FILES.raftKey, `${JSON.stringify(kept)}\n`));
   }
 
   /** Addresses of managers, as they were known last. */
@@ -152,12 +174,13 @@ export class StateDirectory {
   }
 
   writeManagers(addresses: readonly string[]): Promise<void> {
-    return this.#write(FILES.managers, `${JSON.stringify(addresses)}\n`);
+    return this.#inTurn(() => this.#write(FILES.managers, `${JSON.stringify(addresses)}\n`));
   }
 
-  /** Removes what Raft keeps: the node is no manager any more, or takes part anew. */
+  /** Removes what Raft keeps, and the history with it: the node is no manager any more, or takes part anew. */
   async removeRaft(): Promise<void> {
     await rm(this.raftPath, { recursive: true, force: true });
+    await rm(this.historyPath, { recursive: true, force: true });
     await rm(join(this.path, FILES.raftKey), { force: true });
   }
 
@@ -198,10 +221,33 @@ export class StateDirectory {
     return parsed.data;
   }
 
-  #unseal(identity: string, unlockKey: Uint8Array | undefined): string {
-    if (unlockKey === undefined) throw this.#locked();
+  #inTurn(run: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(run, run);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  #identityIn(identity: string, unlockKeys: UnlockKeys): string {
+    if (!identity.startsWith(SEALED_BEGIN)) return identity;
     const body = identity.replace(SEALED_BEGIN, '').replace(SEALED_END, '');
-    return Buffer.from(openUnder(unlockKey, PURPOSE.identity, Buffer.from(body, 'base64'))).toString('utf8');
+    const opened = this.#opened(PURPOSE.identity, [Buffer.from(body, 'base64')], unlockKeys);
+    return Buffer.from(opened).toString('utf8');
+  }
+
+  /** What is in the first of some sealed copies that one of the keys opens. */
+  #opened(purpose: string, copies: readonly Uint8Array[], unlockKeys: UnlockKeys): Uint8Array {
+    let refusal = this.#locked();
+    for (const unlockKey of unlockKeys) {
+      for (const copy of copies) {
+        try {
+          return openUnder(unlockKey, purpose, copy);
+        } catch (error) {
+          if (!isNodeError(error)) throw error;
+          refusal = error;
+        }
+      }
+    }
+    throw refusal;
   }
 
   #locked(): NodeError {
@@ -213,7 +259,8 @@ export class StateDirectory {
   }
 }
 
-function sealedIdentity(unlockKey: Uint8Array, identity: string): string {
+function sealedIdentity(identity: string, unlockKey: Uint8Array | undefined): string {
+  if (unlockKey === undefined) return identity;
   const sealed = sealUnder(unlockKey, PURPOSE.identity, Buffer.from(identity));
   const lines =
     Buffer.from(sealed)
@@ -222,6 +269,10 @@ function sealedIdentity(unlockKey: Uint8Array, identity: string): string {
   return joinPem(SEALED_BEGIN, ...lines, SEALED_END);
 }
 
-function decodedKey({ id, key }: { readonly id: string; readonly key: string }): RaftKey {
-  return { id, key: new Uint8Array(Buffer.from(key, 'base64')) };
+function decodedKey(kept: {
+  readonly id: string;
+  readonly key: string;
+  readonly wasInClear: boolean;
+}): RaftKey {
+  return { ...kept, key: new Uint8Array(Buffer.from(kept.key, 'base64')) };
 }
