@@ -312,6 +312,32 @@ describe('given a history on disk', () => {
     }
   });
 
+  it('when its key is replaced, then what comes next is sealed under the new one, and it says which ones it needs', async () => {
+    const disk = new SimulatedDisk(seededRandom(1));
+    const keys = new Map(['old', 'new'].map((id, at) => [id, new Uint8Array(32).fill(at)]));
+    let present = 'old';
+    const provider = {
+      currentKey: async () => ({ id: present, key: keys.get(present) ?? new Uint8Array(32) }),
+      keyById: async (id: string) => keys.get(id),
+    };
+    const store = new FileHistoryStore({
+      ...{ dir: '/history', disk, keyProvider: provider, random: seededRandom(2) },
+    });
+    const fixture = await new HistoryFixture().open(store, BOUNDS);
+    const past = transactions(fixture.clock, 9);
+    fixture.commit(...past.slice(0, 5));
+    await fixture.run(fixture.history.story(undefined).next());
+    expect([...(await store.keysInUse())]).toEqual(['old']);
+    present = 'new';
+    store.replaceKey();
+    fixture.commit(...past.slice(5));
+    await fixture.run(fixture.history.story(undefined).next());
+    expect([...(await store.keysInUse())].sort()).toEqual(['new', 'old']);
+    const story = await fixture.run(all(fixture.history.story(undefined)));
+    expect(story.map((event) => event.type !== 'gap' && event.index)).toEqual(past.map(({ index }) => index));
+    await fixture.run(fixture.history.close());
+  });
+
   it('when another has it open, then opening is refused', async () => {
     const { store } = aDisk();
     const first = store();
