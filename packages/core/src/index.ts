@@ -15,6 +15,7 @@ export type { DrainProgress, LeavingTask } from './cluster/drain-progress.ts';
 export { EndpointFeed } from './cluster/endpoints.ts';
 export type { ExecChunk, ExecSession } from './cluster/exec-session.ts';
 export type { ExplainedDecision, TaskExplanation } from './cluster/explain.ts';
+export type { JobProgress } from './cluster/job-progress.ts';
 export { LiveStream } from './cluster/live-stream.ts';
 export type { LocalNode, LocalNodeOptions } from './cluster/local-node.ts';
 export type { Networks } from './cluster/networks.ts';
@@ -81,6 +82,8 @@ export type { HistorySubject } from './history/subject.ts';
 export type { Applied } from './manager/api/applied.ts';
 export type { Rotated } from './manager/api/rotation.ts';
 export type { ServiceChange } from './manager/api/service-commands.ts';
+export type { StartWait } from './manager/orchestrator/start-order/conditions.ts';
+export type { TaskWait } from './manager/orchestrator/task-wait.ts';
 export type {
   Named,
   NodeLoad,
@@ -95,6 +98,7 @@ export type {
 export { drain, lose, type PlanAction, type Plannable, scale } from './manager/planner/plan-action.ts';
 export type { NewNode, Remedy, RemedyChange } from './manager/scheduler/remedy.ts';
 export { type Constraint, checkConstraints, parseConstraint } from './model/constraint.ts';
+export { findCycle } from './model/dependency-cycle.ts';
 export type { Difference } from './model/differences.ts';
 export type { Endpoint, Endpoints } from './model/endpoint.ts';
 export type {
@@ -111,7 +115,11 @@ export type {
   AllocatedPort,
   ClusterObject,
   Config,
+  EndedJobRun,
+  JobRun,
+  JobStatus,
   Meta,
+  MissedRuns,
   Network,
   Node,
   NodeDescription,
@@ -155,7 +163,9 @@ export type {
 } from './model/placement.ts';
 export type { AssignedGeneric, GenericResource, NodeResources } from './model/resources.ts';
 export {
+  type Dependency,
   type PortSpec,
+  type Schedule,
   type ServiceSpec,
   type ServiceSpecInput,
   serviceSpecSchema,

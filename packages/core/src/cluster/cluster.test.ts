@@ -131,7 +131,7 @@ describe('given a cluster with one node', () => {
     const cluster = await open();
     await run(cluster.services.create({ name: 'flaky', task: { image: 'flaky' } }));
     await clock.advance(1_000);
-    const reason = /^task waits until \d{4}-.*Z after: task failed: task: non-zero exit \(3\)$/;
+    const reason = /^restart waits until \d{4}-.*Z after: task failed: task: non-zero exit \(3\)$/;
     expect(cluster.services.status('flaky').reasons).toEqual([expect.stringMatching(reason)]);
     const restart = { condition: 'none' } as const;
     await run(cluster.services.create({ name: 'once', task: { image: 'flaky', restart } }));

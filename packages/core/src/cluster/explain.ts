@@ -1,6 +1,7 @@
 /** `cluster.explain`: why a task is where it is, or nowhere, and what would help. */
 
 import { findTask } from '../manager/api/find.ts';
+import { type TaskWait, taskWait } from '../manager/orchestrator/task-wait.ts';
 import { holdsPlace } from '../manager/scheduler/holds-place.ts';
 import { findRemedies, type Prospects } from '../manager/scheduler/remedies.ts';
 import type { Remedy } from '../manager/scheduler/remedy.ts';
@@ -26,6 +27,8 @@ export interface TaskExplanation {
   readonly message: string;
   /** The scheduler's decision. Absent: it has not looked at the task, or an older version did not tell. */
   readonly decision?: ExplainedDecision;
+  /** For a task that has yet to be started, for another reason than a node: why, and when it is tried next. */
+  readonly wait?: TaskWait;
   /** For a task that waits for a node: what would make it fit, as things are now; best first. */
   readonly remedies: readonly Remedy[];
 }
@@ -70,6 +73,7 @@ function* explain(task: Task, state: ClusterState): Generator<undefined, TaskExp
   const { fits, remedies } = waits ? yield* findRemedies(task, state) : NO_PROSPECTS;
   const nameOf = (nodeId: NodeId) => state.node(nodeId)?.description.hostname ?? nodeId;
   const decision = decisionOf(task, nameOf);
+  const wait = taskWait(state, task);
   return {
     task: task.id,
     service: service?.spec.name ?? task.serviceId,
@@ -77,6 +81,7 @@ function* explain(task: Task, state: ClusterState): Generator<undefined, TaskExp
     ...(task.nodeId === undefined ? {} : { node: { id: task.nodeId, name: nameOf(task.nodeId) } }),
     message: inWords(task, service?.allocationError, fits, nameOf),
     ...(decision === undefined ? {} : { decision }),
+    ...(wait === undefined ? {} : { wait }),
     remedies,
   };
 }

@@ -2,9 +2,11 @@
 
 import { mayBeAtWork } from '../manager/orchestrator/node-validity.ts';
 import { isTaskDirty } from '../manager/orchestrator/task-dirty.ts';
-import type { Node, Service, Task } from '../model/objects.ts';
+import { taskWait } from '../manager/orchestrator/task-wait.ts';
+import type { JobStatus, Node, Service, Task } from '../model/objects.ts';
 import { isMeantToRun, isTerminal } from '../model/task-state.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
+import { type JobProgress, jobFindings } from './job-progress.ts';
 
 /** A service's convergence just now. */
 export interface ServiceStatus {
@@ -18,6 +20,11 @@ export interface ServiceStatus {
   readonly converged: boolean;
   /** What stands in the way, in words, most common first; empty when converged. */
   readonly reasons: readonly string[];
+  /**
+   * Of a job: how far its newest run has come. Then `desired` counts tasks that should be at work now, and a job is
+   * converged when they are, and when it has completed.
+   */
+  readonly job?: JobProgress;
 }
 
 /** Most reasons told. */
@@ -25,6 +32,13 @@ const REASONS_MAX = 5;
 
 /** The status of one service. Looks at all of its tasks. */
 export function serviceStatus(state: ClusterState, service: Service): ServiceStatus {
+  return service.jobStatus
+    ? jobServiceStatus(state, service, service.jobStatus)
+    : ongoingStatus(state, service);
+}
+
+/** The status of a service whose tasks run on. */
+function ongoingStatus(state: ClusterState, service: Service): ServiceStatus {
   let running = 0;
   let current = 0;
   let meant = 0;
@@ -39,15 +53,17 @@ export function serviceStatus(state: ClusterState, service: Service): ServiceSta
       // Nobody can hear the end of a task whose node is gone, so nobody waits for it.
       else if (mayBeAtWork(task, state)) leaving += 1;
     }
-    const newest = tasks.findLast(
-      (task) => isMeantToRun(task.desiredState) && !isTerminal(task.status.state),
-    );
+    const newest = tasks.findLast((task) => isMeantToRun(task.desiredState));
     if (!newest) {
       const last = tasks.at(-1);
       if (last && service.spec.mode === 'replicated' && last.desiredState !== 'remove') note(ended(last));
       continue;
     }
     meant += 1;
+    if (isTerminal(newest.status.state)) {
+      note(taskWait(state, newest)?.message ?? ended(newest));
+      continue;
+    }
     const upToDate = !isTaskDirty(service, newest, nodeOf(state, newest));
     if (!upToDate) outdated += 1;
     if (newest.status.state === 'running' && upToDate) current += 1;
@@ -60,14 +76,28 @@ export function serviceStatus(state: ClusterState, service: Service): ServiceSta
   if (converged) return { desired, running, current, converged, reasons: [] };
   if (leaving > 0) reasons.set('task is being stopped', leaving);
   if (reasons.size === 0) note('its tasks are being created');
+  return { desired, running, current, converged, reasons: inWords(reasons) };
+}
+
+/** The status of a job: that of its newest run. */
+function jobServiceStatus(state: ClusterState, service: Service, jobStatus: JobStatus): ServiceStatus {
+  const found = jobFindings(state, service, jobStatus);
+  const { desired, running, progress: job } = found;
+  const isSettled = found.leaving === 0 && service.allocationError === undefined;
+  const converged = isSettled && running === desired && job.failed === 0 && job.outcome !== 'failed';
+  if (converged) return { desired, running, current: running, converged, reasons: [], job };
+  const reasons = new Map<string, number>();
+  const note = (reason: string) => reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  for (const task of found.waiting) note(reasonFor(task, state));
+  for (const reason of found.reasons) note(reason);
+  if (service.allocationError !== undefined) note(service.allocationError);
+  if (reasons.size === 0) note('its tasks are being created');
+  return { desired, running, current: running, converged, reasons: inWords(reasons), job };
+}
+
+function inWords(reasons: ReadonlyMap<string, number>): string[] {
   const told = [...reasons].sort(([, a], [, b]) => b - a).slice(0, REASONS_MAX);
-  return {
-    desired,
-    running,
-    current,
-    converged,
-    reasons: told.map(([reason, count]) => (count > 1 ? `${reason} (${count} tasks)` : reason)),
-  };
+  return told.map(([reason, count]) => (count > 1 ? `${reason} (${count} tasks)` : reason));
 }
 
 function nodeOf(state: ClusterState, task: Task): Node | undefined {
@@ -77,15 +107,8 @@ function nodeOf(state: ClusterState, task: Task): Node | undefined {
 /** Why a task that should run does not. */
 function reasonFor(task: Task, state: ClusterState): string {
   if (task.explanation) return task.explanation.message;
-  const before = task.replaces === undefined ? undefined : state.task(task.replaces);
-  if (task.desiredState === 'ready' && before) {
-    const { state: observed, error, message } = before.status;
-    if (!isTerminal(observed)) return 'task waits for the one before it to stop';
-    const after = `after: task ${observed}: ${error ?? message}`;
-    return task.startAfter > 0
-      ? `task waits until ${new Date(task.startAfter).toISOString()} ${after}`
-      : `task waits ${after}`;
-  }
+  const wait = taskWait(state, task);
+  if (wait) return wait.message;
   const { state: observed, error } = task.status;
   return error === undefined ? `task ${observed}` : `task ${observed}: ${error}`;
 }

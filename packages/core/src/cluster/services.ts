@@ -1,7 +1,7 @@
 /** `cluster.services`: what users ask for, and how far it has come. */
 
 import type { LogOptions } from '../driver/runtime-driver.ts';
-import { InvalidSpecError, NotFoundError, type SpecIssue } from '../errors.ts';
+import { InvalidSpecError, NotFoundError, PreconditionError, type SpecIssue } from '../errors.ts';
 import { checkRef, findService } from '../manager/api/find.ts';
 import {
   applyService,
@@ -33,7 +33,9 @@ const SERVICE = commandsOn('service');
 export type ServiceUpdate = ServiceSpecInput | ((current: ServiceSpec) => ServiceSpecInput);
 
 /** What {@link Services.waitFor} can wait for. */
-export type ServiceGoal = 'running' | 'removed' | ((status: ServiceStatus) => boolean);
+export type ServiceGoal = (typeof GOALS)[number] | ((status: ServiceStatus) => boolean);
+
+const GOALS = ['running', 'completed', 'removed'] as const;
 
 /** The services of a cluster. */
 export class Services extends ServiceReader {
@@ -132,20 +134,22 @@ export class Services extends ServiceReader {
   }
 
   /**
-   * Waits until the service has converged, is gone with all its tasks, or has the status that a function asks for.
+   * Waits until the service has converged, has completed as a job, is gone with all its tasks, or has the status that a
+   * function asks for. By a schedule, the run that goes on is waited for, else the next where none has completed yet.
    * Tasks on a node that is down can't be waited for: nobody hears of their end.
    *
-   * @throws NotFoundError if there is no such service (unless waiting for its removal), TimeoutError with the
-   *   reasons, AbortedError, ClosedError
+   * @throws NotFoundError if there is no such service (unless waiting for its removal), PreconditionError if it is no
+   *   job or its run failed (waiting for its completion), TimeoutError with the reasons, AbortedError, ClosedError
    */
   async waitFor(ref: string, goal: ServiceGoal, options: WaitOptions = {}): Promise<ServiceStatus> {
     checkRef('service', ref);
-    if (typeof goal !== 'function' && goal !== 'running' && goal !== 'removed') {
-      throw new InvalidSpecError([{ field: 'goal', rule: "must be 'running', 'removed' or a function" }]);
+    if (typeof goal !== 'function' && !GOALS.includes(goal)) {
+      const names = GOALS.map((name) => `'${name}'`).join(', ');
+      throw new InvalidSpecError([{ field: 'goal', rule: `must be ${names} or a function` }]);
     }
     const { state } = this.#control;
     const id = state.serviceByName(ref)?.id ?? state.departedService(ref) ?? (ref as ServiceId);
-    const look = goal === 'removed' ? lookForRemoval(id) : lookForStatus(id, ref, goal);
+    const look = lookFor(id, ref, goal);
     const reasons = () => {
       const service = this.#control.state.service(id);
       return service
@@ -189,7 +193,28 @@ function derive(service: Service, update: (current: ServiceSpec) => ServiceSpecI
   return { spec };
 }
 
-function lookForStatus(id: ServiceId, ref: string, goal: Exclude<ServiceGoal, 'removed'>) {
+function lookFor(id: ServiceId, ref: string, goal: ServiceGoal) {
+  if (goal === 'removed') return lookForRemoval(id);
+  return goal === 'completed' ? lookForCompletion(id, ref) : lookForStatus(id, ref, goal);
+}
+
+function lookForCompletion(id: ServiceId, ref: string) {
+  return (state: ClusterState): ServiceStatus | undefined => {
+    const service = state.service(id);
+    if (!service) throw new NotFoundError('service', ref);
+    const { jobStatus } = service;
+    if (!jobStatus) throw new PreconditionError(`service ${ref} is no job, so it never completes`);
+    const run = jobStatus.active.length > 0 ? undefined : jobStatus.ended.at(-1);
+    if (run?.outcome === 'failed') {
+      throw new PreconditionError(
+        `run ${run.iteration} of job ${ref} failed: ${run.message ?? 'a task failed'}`,
+      );
+    }
+    return run?.outcome === 'completed' ? serviceStatus(state, service) : undefined;
+  };
+}
+
+function lookForStatus(id: ServiceId, ref: string, goal: Exclude<ServiceGoal, 'removed' | 'completed'>) {
   return (state: ClusterState): ServiceStatus | undefined => {
     const service = state.service(id);
     if (!service) throw new NotFoundError('service', ref);

@@ -19,6 +19,7 @@ import type {
   TaskId,
 } from '../model/ids.ts';
 import type {
+  MissedRuns,
   NodeDescription,
   NodeState,
   RestartHistory,
@@ -52,6 +53,8 @@ export interface CreatedTask {
   readonly startAfter?: number;
   /** The slot's restarts up to and with this one, when this task is a restart. */
   readonly restarts?: RestartHistory;
+  /** The run of the job that it is of. */
+  readonly jobIteration?: number;
 }
 
 /** Tasks given to one node. */
@@ -112,6 +115,8 @@ export type ClusterEvent =
       readonly tasksChanged: boolean;
       /** The ports differ: the allocator must look again. */
       readonly portsChanged: boolean;
+      /** Another run of the job begins; those before it end. */
+      readonly beginsRun?: true;
     }
   /**
    * The service is gone. Its tasks get desired state `remove` by this event or, where they are so many that this would
@@ -120,6 +125,25 @@ export type ClusterEvent =
   | { readonly type: 'service.removed'; readonly id: ServiceId; readonly tasksFollow?: true }
   | { readonly type: 'service.allocated'; readonly id: ServiceId; readonly endpoint: ServiceEndpoint }
   | { readonly type: 'service.unallocated'; readonly id: ServiceId; readonly error: string }
+  /** A run of a job begins by its schedule. Runs that are to be stopped for it are named. */
+  | {
+      readonly type: 'service.run-started';
+      readonly id: ServiceId;
+      readonly iteration: number;
+      /** When it was due: it has been decided about all due times up to this one. */
+      readonly dueAt: number;
+      readonly stops: readonly number[];
+    }
+  /** A run of a job has ended by itself. */
+  | {
+      readonly type: 'service.run-ended';
+      readonly id: ServiceId;
+      readonly iteration: number;
+      readonly outcome: 'completed' | 'failed';
+      readonly message?: string;
+    }
+  /** A schedule was due, and no run began. */
+  | { readonly type: 'service.run-missed'; readonly id: ServiceId; readonly missed: MissedRuns }
   /** New tasks of one service, made from its present spec. */
   | { readonly type: 'task.created'; readonly serviceId: ServiceId; readonly rows: readonly CreatedTask[] }
   /** The allocator gave them what they need: new → pending, with the service's ports as they are now. */
@@ -152,6 +176,8 @@ export type ClusterEvent =
       /** Nodes that did not confirm in time, at most ten. Absent: all did. */
       readonly unconfirmed?: readonly NodeId[];
     }
+  /** What they waited for has come: they may be started as far as their dependencies go. */
+  | { readonly type: 'task.dependencies-met'; readonly ids: readonly TaskId[] }
   | { readonly type: 'task.removed'; readonly ids: readonly TaskId[] }
   | { readonly type: 'network.created'; readonly id: NetworkId; readonly spec: NetworkSpec }
   | { readonly type: 'network.updated'; readonly id: NetworkId; readonly spec: NetworkSpec }

@@ -25,6 +25,8 @@ const unchanged: Upcast = (event) => event;
  * version 2 of a removal, with tasks that follow the service. Version 3 of a service's events came with what its life
  * from create to remove is like: how it leaves its endpoints; version 2 of the cluster's with how long that is waited
  * for, and of a node's with its endpoint feed and with that it may say that it leaves.
+ * Jobs, schedules and start order came with version 3 of a service's events, too, and with version 2 of new tasks and
+ * of the desired state (`complete`).
  */
 export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'cluster.created': [unchanged],
@@ -39,12 +41,16 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'service.removed': [unchanged],
   'service.allocated': [],
   'service.unallocated': [],
-  'task.created': [],
+  'service.run-started': [],
+  'service.run-ended': [],
+  'service.run-missed': [],
+  'task.created': [unchanged],
   'task.allocated': [],
   'task.assigned': [unchanged],
   'task.unplaced': [unchanged],
   'task.status': [],
-  'task.desired': [],
+  'task.desired': [unchanged],
+  'task.dependencies-met': [],
   'task.released': [],
   'task.evicted': [],
   'task.removed': [],

@@ -103,6 +103,7 @@ export class PartialReplay {
       case 'task.allocated':
       case 'task.unplaced':
       case 'task.desired':
+      case 'task.dependencies-met':
       case 'task.released':
       case 'task.evicted':
       case 'task.removed':

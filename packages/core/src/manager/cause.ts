@@ -37,6 +37,7 @@ function* versionsOf(event: ClusterEvent, state: ClusterState): Generator<number
     case 'task.desired':
     case 'task.released':
     case 'task.evicted':
+    case 'task.dependencies-met':
     case 'task.removed':
       for (const id of event.ids.slice(0, ROWS_LOOKED_AT)) {
         const task = state.task(id);
@@ -60,6 +61,7 @@ function* versionsOf(event: ClusterEvent, state: ClusterState): Generator<number
       return;
     case 'service.allocated':
     case 'service.unallocated':
+    case 'service.run-ended':
       yield ofService(event.id);
       return;
     default:

@@ -19,9 +19,12 @@ import { Dispatcher } from './dispatcher/dispatcher.ts';
 import { Ledger } from './ledger.ts';
 import { LoopRunner, type LoopStatus } from './loop-runner.ts';
 import { createConstraintEnforcer } from './orchestrator/constraint-enforcer.ts';
+import { createCron } from './orchestrator/cron/cron.ts';
 import { createGlobalOrchestrator } from './orchestrator/global.ts';
+import { createJobsOrchestrator } from './orchestrator/jobs/jobs.ts';
 import { createOrphanKeeper } from './orchestrator/orphan-keeper.ts';
 import { createReplicatedOrchestrator } from './orchestrator/replicated.ts';
+import { createStartOrder } from './orchestrator/start-order/start-order.ts';
 import { createTaskReaper } from './orchestrator/task-reaper.ts';
 import { PlanGuard } from './planner/what-matters.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
@@ -30,6 +33,9 @@ import { createScheduler } from './scheduler/scheduler.ts';
 export const CONTROL_LOOPS: readonly (() => ControlLoop)[] = [
   createReplicatedOrchestrator,
   createGlobalOrchestrator,
+  createCron,
+  createJobsOrchestrator,
+  createStartOrder,
   createConstraintEnforcer,
   createAllocator,
   createScheduler,

@@ -107,6 +107,54 @@ export interface ServiceEndpoint {
   readonly ports: readonly AllocatedPort[];
 }
 
+/** One run of a job. */
+export interface JobRun {
+  /** Counts a job's runs, from 1. Tasks carry that of the run that they are of. */
+  readonly iteration: number;
+  /** When it began; milliseconds since 1970, the leader's clock. */
+  readonly startedAt: number;
+  /** When it was due by the schedule. Absent: a user began it, by creating or changing the service. */
+  readonly dueAt?: number;
+}
+
+/** A run that has ended. */
+export interface EndedJobRun extends JobRun {
+  readonly endedAt: number;
+  /** `failed`: a task failed, and its restart policy allows no more. `stopped`: another run took its place. */
+  readonly outcome: 'completed' | 'failed' | 'stopped';
+  /** What failed, in words. */
+  readonly message?: string;
+}
+
+/** Due times at which no run began. */
+export interface MissedRuns {
+  /** The last of them. */
+  readonly dueAt: number;
+  /** How many there were at once; at most 100 are told apart. */
+  readonly count: number;
+  /** `late`: nobody led the cluster then. `overlap`: a run was going on. */
+  readonly reason: 'late' | 'overlap';
+}
+
+/** How far a job has come. */
+export interface JobStatus {
+  /** Number of its newest run; 0: there was none yet. */
+  readonly iteration: number;
+  /** When the newest run began. */
+  readonly lastExecution?: number;
+  /** Runs that go on, oldest first. More than one only where runs may overlap. */
+  readonly active: readonly JobRun[];
+  /** Runs that ended, oldest first: the last {@link JOB_RUNS_KEPT}. */
+  readonly ended: readonly EndedJobRun[];
+  /** Of a schedule: it has been decided about all due times up to this one. So none fires twice, and none is forgotten. */
+  readonly decidedUntil?: number;
+  /** The last time that runs were missed. */
+  readonly missed?: MissedRuns;
+}
+
+/** Ended runs that a job keeps in sight. */
+export const JOB_RUNS_KEPT = 10;
+
 /** A service: what users ask for. */
 export interface Service extends Meta {
   readonly id: ServiceId;
@@ -119,6 +167,8 @@ export interface Service extends Meta {
   readonly endpoint?: ServiceEndpoint;
   /** Why the allocator can't give what the spec asks, if so. */
   readonly allocationError?: string;
+  /** Of a job: its runs. Written by the orchestrators. */
+  readonly jobStatus?: JobStatus;
 }
 
 /** One port of a running task, as the node opened it. */
@@ -146,6 +196,10 @@ export interface TaskStatus {
   /** What went wrong, in words. */
   readonly error?: string;
   readonly exitCode?: number;
+  /** What went wrong is that its image could not be fetched. */
+  readonly about?: 'image';
+  /** When its agent tries again what went wrong, by that agent's clock; milliseconds since 1970. */
+  readonly retryAt?: number;
   readonly runtime?: RuntimeStatus;
   /**
    * Why a task ended that was no failure of its own. `constraint`: the constraint enforcer ended it, since its node
@@ -189,7 +243,7 @@ export interface TaskLeaving {
 export interface Task extends Meta {
   readonly id: TaskId;
   readonly serviceId: ServiceId;
-  /** Place in a replicated service, from 1. 0 in a global service, whose slot is the node. */
+  /** Place in a replicated service or job, from 1. 0 in a global one, whose slot is the node. */
   readonly slot: number;
   /** Set by the scheduler; set from the start for a global service. */
   readonly nodeId?: NodeId;
@@ -209,6 +263,10 @@ export interface Task extends Meta {
   readonly replaces?: TaskId;
   /** What its slot remembers of restarts, when this task came of one. */
   readonly restarts?: RestartHistory;
+  /** The run of a job that it is of. */
+  readonly jobIteration?: number;
+  /** It may not be started yet: its service depends on others, and they have not come to what it waits for. */
+  readonly awaitsDependencies?: true;
   readonly assignedGeneric?: AssignedGeneric;
   /** While the task has no node: why. */
   readonly explanation?: PlacementExplanation;

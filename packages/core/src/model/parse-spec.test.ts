@@ -25,6 +25,8 @@ function issuesOf(parse: () => unknown): string[] {
 const service = (more: object) => () =>
   parseServiceSpec({ name: 'web', task: { image: 'image' }, ...more } as never);
 const task = (more: object) => service({ task: { image: 'image', ...more } });
+const job = (more: object) => service({ mode: 'replicated-job', ...more });
+const cron = (line: string) => job({ schedule: { cron: line } });
 const named = (json: string) => JSON.parse(json) as object;
 
 describe('given a service spec, when it breaks a rule, then the field and the rule are told', () => {
@@ -53,7 +55,57 @@ describe('given a service spec, when it breaks a rule, then the field and the ru
       `replicas: must be at most ${REPLICAS_MAX}`,
     ],
     ['replicas of a global service', service({ mode: 'global', replicas: 2 }), 'replicas: a global service'],
-    ['an unknown mode', service({ mode: 'daemon' }), "mode: must be 'replicated' or 'global'"],
+    [
+      'replicas of a job',
+      service({ mode: 'replicated-job', replicas: 2 }),
+      'replicas: a job takes completions',
+    ],
+    ['replicas of a global job', service({ mode: 'global-job', replicas: 2 }), 'replicas: a global job'],
+    [
+      'a job of a service that is none',
+      service({ job: { completions: 2 } }),
+      'job: is that of a replicated-job',
+    ],
+    ['a job of a global job', service({ mode: 'global-job', job: {} }), 'job: is that of a replicated-job'],
+    [
+      'a job that does nothing at a time',
+      job({ job: { concurrency: 0 } }),
+      'job.concurrency: must be at least 1',
+    ],
+    ['negative completions', job({ job: { completions: -1 } }), 'job.completions: must not be negative'],
+    ['an update of a job', job({ update: { parallelism: 2 } }), 'update: a job is not updated slot by slot'],
+    [
+      'a schedule of no job',
+      service({ schedule: { cron: '@daily' } }),
+      'schedule: only a job runs on a schedule',
+    ],
+    ['a line that is no cron line', cron('each noon'), "schedule.cron: 'each noon' is no cron line"],
+    ['a cron line that never fires', cron('0 0 30 2 *'), "schedule.cron: '0 0 30 2 *' never fires"],
+    [
+      'a time zone that is none',
+      job({ schedule: { cron: '@daily', timeZone: 'Mars/Olympus' } }),
+      'schedule.timeZone: must be the IANA name of a time zone',
+    ],
+    [
+      'a deadline for runs that are skipped',
+      job({ schedule: { cron: '@daily', missed: 'skip', deadlineMs: 1 } }),
+      'schedule.deadlineMs: has no meaning',
+    ],
+    [
+      'a service that waits for itself',
+      service({ dependsOn: [{ service: 'web' }] }),
+      'dependsOn[0].service: a service can not wait for itself',
+    ],
+    [
+      'a dependency named twice',
+      service({ dependsOn: [{ service: 'db' }, { service: 'DB', condition: 'healthy' }] }),
+      "dependsOn[1].service: 'DB' is named twice",
+    ],
+    [
+      'an unknown mode',
+      service({ mode: 'daemon' }),
+      "mode: must be 'replicated', 'global', 'replicated-job' or 'global-job'",
+    ],
     [
       'an unknown health test',
       task({ health: { test: { kind: 'smtp' } } }),

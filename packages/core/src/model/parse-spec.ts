@@ -3,8 +3,9 @@
 import type * as z from 'zod';
 import { InvalidSpecError, type SpecIssue } from '../errors.ts';
 import { checkConstraints, parseConstraintKey } from './constraint.ts';
+import { plainEqual } from './plain-equal.ts';
 import { ruleInWords } from './rule-words.ts';
-import { type ServiceSpec, type ServiceSpecInput, serviceSpecSchema } from './service-spec.ts';
+import { jobSize, type ServiceSpec, type ServiceSpecInput, serviceSpecSchema } from './service-spec.ts';
 
 /**
  * Parses any spec by its schema.
@@ -28,6 +29,8 @@ export function parseServiceSpec(input: ServiceSpecInput): ServiceSpec {
   const spec = parseSpec(serviceSpecSchema, input);
   const issues = [
     ...replicaIssues(spec),
+    ...jobIssues(spec),
+    ...dependencyIssues(spec),
     ...portIssues(spec),
     ...mountIssues(spec),
     ...fileIssues(spec),
@@ -37,13 +40,52 @@ export function parseServiceSpec(input: ServiceSpecInput): ServiceSpec {
     ...preferenceIssues(spec),
   ];
   if (issues.length > 0) throw new InvalidSpecError(issues);
-  return spec.mode === 'replicated' ? { ...spec, replicas: spec.replicas ?? 1 } : spec;
+  if (spec.mode === 'replicated') return { ...spec, replicas: spec.replicas ?? 1 };
+  return spec.mode === 'replicated-job' ? { ...spec, job: jobSize(spec) } : spec;
 }
 
 function replicaIssues(spec: ServiceSpec): SpecIssue[] {
-  return spec.mode === 'global' && spec.replicas !== undefined
-    ? [{ field: 'replicas', rule: 'a global service has one task per node, it takes no replicas' }]
-    : [];
+  if (spec.replicas === undefined || spec.mode === 'replicated') return [];
+  const rule = {
+    global: 'a global service has one task per node, it takes no replicas',
+    'replicated-job': 'a job takes completions in place of replicas',
+    'global-job': 'a global job has one task per node, it takes no replicas',
+  }[spec.mode];
+  return [{ field: 'replicas', rule }];
+}
+
+function jobIssues({ mode, job, schedule, update }: ServiceSpec): SpecIssue[] {
+  const issues: SpecIssue[] = [];
+  const isJob = mode === 'replicated-job' || mode === 'global-job';
+  if (isJob && !plainEqual(update, serviceSpecSchema.shape.update.parse(undefined))) {
+    issues.push({ field: 'update', rule: 'a job is not updated slot by slot: a change begins another run' });
+  }
+  if (job !== undefined && mode !== 'replicated-job') {
+    issues.push({ field: 'job', rule: `is that of a replicated-job, and the mode is ${mode}` });
+  }
+  if (schedule !== undefined && !isJob) {
+    issues.push({ field: 'schedule', rule: `only a job runs on a schedule, and the mode is ${mode}` });
+  }
+  if (schedule?.deadlineMs !== undefined && schedule.missed === 'skip') {
+    issues.push({
+      field: 'schedule.deadlineMs',
+      rule: "has no meaning where missed runs are left out ('skip')",
+    });
+  }
+  return issues;
+}
+
+function dependencyIssues({ name, dependsOn = [] }: ServiceSpec): SpecIssue[] {
+  const issues: SpecIssue[] = [];
+  const seen = new Set<string>([name.toLowerCase()]);
+  dependsOn.forEach(({ service }, index) => {
+    const key = service.toLowerCase();
+    const rule =
+      key === name.toLowerCase() ? 'a service can not wait for itself' : `'${service}' is named twice`;
+    if (seen.has(key)) issues.push({ field: `dependsOn[${index}].service`, rule });
+    seen.add(key);
+  });
+  return issues;
 }
 
 function programIssues(spec: ServiceSpec): SpecIssue[] {

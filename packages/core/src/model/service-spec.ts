@@ -1,6 +1,7 @@
 /** What a service should be: how many tasks of which kind, and how they are reached and updated. */
 
 import * as z from 'zod';
+import { cronIssue, isTimeZone } from './cron-line.ts';
 import { dnsName, labels, milliseconds } from './names.ts';
 import { taskSpecSchema } from './task-spec.ts';
 
@@ -23,19 +24,69 @@ const port = z.strictObject({
   mode: z.enum(['ingress', 'host']).default('ingress'),
 });
 
+/** A count of tasks. */
+const taskCount = z
+  .number('must be a number')
+  .int('must be a whole number')
+  .min(0, 'must not be negative')
+  .max(REPLICAS_MAX, `must be at most ${REPLICAS_MAX}`);
+
+const dependency = z.strictObject({
+  /** Name of the other service. It may come later. */
+  service: dnsName,
+  /**
+   * `started`: a task of it runs. `healthy`: a task of it runs, and is healthy where health is probed. `completed`: its
+   * last run, as that of a job, has completed.
+   */
+  condition: z.enum(['started', 'healthy', 'completed']).default('started'),
+});
+
+const job = z.strictObject({
+  /** So many tasks must complete. Default: `concurrency`, else 1. */
+  completions: taskCount.optional(),
+  /** Most tasks at once. Default: all. */
+  concurrency: taskCount.min(1, 'must be at least 1').optional(),
+});
+
+const schedule = z.strictObject({
+  /** A cron line: minute, hour, day of month, month, day of week; before them, if need be, second. Or `@daily`. */
+  cron: z.string().superRefine((line, context) => {
+    const issue = cronIssue(line);
+    if (issue !== undefined) context.addIssue({ code: 'custom', message: issue });
+  }),
+  /** The time zone of its clock: an IANA name such as `Europe/Berlin`. */
+  timeZone: z.string().refine(isTimeZone, 'must be the IANA name of a time zone').default('UTC'),
+  /**
+   * When a run is due while one is going on. `forbid`: it is left out, and told as missed. `replace`: it takes the
+   * place of the other, which is stopped. `allow`: both go on.
+   */
+  overlap: z.enum(['allow', 'forbid', 'replace']).default('forbid'),
+  /**
+   * When a run could not begin within a minute of its time, since nothing led the cluster. `run-once`: one run takes the
+   * place of all that were missed. `skip`: they are left out, and told as missed.
+   */
+  missed: z.enum(['run-once', 'skip']).default('run-once'),
+  /** With `run-once`: a run that would begin later than this after its time is left out. Default: none is too late. */
+  deadlineMs: milliseconds.optional(),
+});
+
 /** Schema of {@link ServiceSpec}. */
 export const serviceSpecSchema = z.strictObject({
   name: dnsName,
   labels: labels.default({}),
-  /** `replicated`: so many tasks anywhere. `global`: one on every node that may have it. */
-  mode: z.enum(['replicated', 'global']).default('replicated'),
+  /**
+   * `replicated`: so many tasks anywhere. `global`: one on every node that may have it. `replicated-job`, `global-job`:
+   * the same with tasks that run to their end, once; a change of what they run, or a force update, begins another run.
+   */
+  mode: z.enum(['replicated', 'global', 'replicated-job', 'global-job']).default('replicated'),
   /** Tasks of a replicated service. Default 1. */
-  replicas: z
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(0, 'must not be negative')
-    .max(REPLICAS_MAX, `must be at most ${REPLICAS_MAX}`)
-    .optional(),
+  replicas: taskCount.optional(),
+  /** How a replicated job is done. */
+  job: job.optional(),
+  /** When runs of a job begin. Default: at once, and once. */
+  schedule: schedule.optional(),
+  /** What other services must have come to before a task is started. */
+  dependsOn: z.array(dependency).optional(),
   task: taskSpecSchema,
   ports: z.array(port).default([]),
   endpointMode: z.enum(['vip', 'dnsrr']).default('vip'),
@@ -74,5 +125,18 @@ export const serviceSpecSchema = z.strictObject({
 export type ServiceSpec = z.output<typeof serviceSpecSchema>;
 /** A service spec as people write it. */
 export type ServiceSpecInput = z.input<typeof serviceSpecSchema>;
+/** When runs of a job begin. */
+export type Schedule = NonNullable<ServiceSpec['schedule']>;
+/** What another service must have come to. */
+export type Dependency = NonNullable<ServiceSpec['dependsOn']>[number];
 /** One port of a service. */
 export type PortSpec = ServiceSpec['ports'][number];
+
+/** So many tasks of a replicated job, and so many at once: all, as Docker's CLI has it of a job that does not say. */
+export function jobSize({ job }: Pick<ServiceSpec, 'job'>): {
+  readonly completions: number;
+  readonly concurrency: number;
+} {
+  const completions = job?.completions ?? job?.concurrency ?? 1;
+  return { completions, concurrency: job?.concurrency ?? Math.max(1, completions) };
+}

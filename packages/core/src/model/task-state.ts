@@ -36,15 +36,20 @@ export const TASK_STATES = [
 export type TaskState = (typeof TASK_STATES)[number];
 
 /** Where a task should go, earliest first. Only managers write it, and it too only moves forward. */
-export const DESIRED_STATES = ['ready', 'running', 'shutdown', 'remove'] as const;
+export const DESIRED_STATES = ['ready', 'running', 'complete', 'shutdown', 'remove'] as const;
 
-/** A desired state. `remove` is desired only: the task is shut down, then forgotten. */
+/**
+ * A desired state. `complete` is that of a job's task, which is to run to its end and stays as it ended. `remove` is
+ * desired only: the task is shut down, then forgotten.
+ */
 export type DesiredState = (typeof DESIRED_STATES)[number];
 
 const RANK: Readonly<Record<TaskState, number>> = Object.fromEntries(
   TASK_STATES.map((state, rank) => [state, rank]),
 ) as Record<TaskState, number>;
-const DESIRED_RANK: Readonly<Record<DesiredState, number>> = { ready: 0, running: 1, shutdown: 2, remove: 3 };
+const DESIRED_RANK = Object.fromEntries(DESIRED_STATES.map((state, rank) => [state, rank])) as Readonly<
+  Record<DesiredState, number>
+>;
 
 /** Place of a state in the order, from 0. */
 export function taskStateRank(state: TaskState): number {
@@ -66,7 +71,12 @@ export function isDesiredAfter(a: DesiredState, b: DesiredState): boolean {
   return DESIRED_RANK[a] > DESIRED_RANK[b];
 }
 
-/** True while the task is meant to live. */
+/** True while the task is meant to live: to run on, or to run to its end. */
 export function isMeantToRun(desired: DesiredState): boolean {
-  return desired === 'ready' || desired === 'running';
+  return DESIRED_RANK[desired] < DESIRED_RANK.shutdown;
+}
+
+/** What a task is wanted to do once it may start: to run on, or to its end where it is of a job's run. */
+export function startedState(task: { readonly jobIteration?: number }): 'running' | 'complete' {
+  return task.jobIteration === undefined ? 'running' : 'complete';
 }

@@ -2,6 +2,7 @@
 
 import type { Endpoint, Endpoints } from '../model/endpoint.ts';
 import type { Node, Service, Task } from '../model/objects.ts';
+import { isMeantToRun } from '../model/task-state.ts';
 import type { ClusterState } from './cluster-state.ts';
 
 /**
@@ -33,7 +34,7 @@ export function endpointsOf(state: ClusterState, service: Pick<Service, 'id'>): 
 
 /** True where only the task's node stands between it and the endpoint feeds. */
 export function mayBeEndpoint({ status, desiredState }: Task): boolean {
-  return status.state === 'running' && desiredState === 'running';
+  return status.state === 'running' && isMeantToRun(desiredState);
 }
 
 /** True for a node whose tasks may receive traffic. */

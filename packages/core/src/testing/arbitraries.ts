@@ -160,6 +160,8 @@ export const anyTaskStatus: fc.Arbitrary<TaskStatus> = shape<TaskStatus>(
     message: anyText,
     error: anyText,
     exitCode: fc.integer(),
+    about: fc.constant<'image'>('image'),
+    retryAt: natural,
     runtime: record({
       id: anyText,
       ports: listOf(
@@ -220,15 +222,37 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   }),
   'node.removed': record({ id }),
   'service.created': record({ id, spec: anyServiceSpec }),
-  'service.updated': record({
-    id,
-    spec: anyServiceSpec,
-    tasksChanged: fc.boolean(),
-    portsChanged: fc.boolean(),
-  }),
+  'service.updated': shape(
+    {
+      id,
+      spec: anyServiceSpec,
+      tasksChanged: fc.boolean(),
+      portsChanged: fc.boolean(),
+      beginsRun: fc.constant<true>(true),
+    },
+    ['id', 'spec', 'tasksChanged', 'portsChanged'],
+  ),
   'service.removed': shape({ id, tasksFollow: fc.constant<true>(true) }, ['id']),
   'service.allocated': record({ id, endpoint: record({ ports: listOf(anyPort) }) }),
   'service.unallocated': record({ id, error: anyText }),
+  'service.run-started': record({ id, iteration: natural, dueAt: natural, stops: fc.array(natural) }),
+  'service.run-ended': shape(
+    {
+      id,
+      iteration: natural,
+      outcome: fc.constantFrom('completed' as const, 'failed' as const),
+      message: anyText,
+    },
+    ['id', 'iteration', 'outcome'],
+  ),
+  'service.run-missed': record({
+    id,
+    missed: record({
+      dueAt: natural,
+      count: natural,
+      reason: fc.constantFrom('late' as const, 'overlap' as const),
+    }),
+  }),
   'task.created': record({
     serviceId: id,
     rows: listOf(
@@ -240,6 +264,7 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
           replaces: id,
           startAfter: natural,
           restarts: record({ failures: natural, times: listOf(natural) }),
+          jobIteration: natural,
         },
         ['id', 'slot'],
       ),
@@ -291,6 +316,7 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'task.desired': record({ state: fc.constantFrom(...DESIRED_STATES), ids }),
   'task.evicted': record({ cause: fc.constantFrom('constraint' as const, 'rebalance' as const), ids }),
   'task.released': shape({ ids, unconfirmed: ids }, ['ids']),
+  'task.dependencies-met': record({ ids }),
   'task.removed': record({ ids }),
   'network.created': record({ id, spec: networkSpec }),
   'network.updated': record({ id, spec: networkSpec }),

@@ -150,9 +150,13 @@ class Chronicle {
   #serviceComes(a: number, b: number): ClusterEvent[] {
     const id = asId<ServiceId>(this.#name('service'));
     const name = this.#freeName(b) ?? `Name-of-${id}`;
+    const mode = (['global', 'replicated', 'replicated', 'replicated-job', 'global-job'] as const)[a % 5];
+    const isJob = mode === 'replicated-job' || mode === 'global-job';
     const spec = serviceSpecSchema.parse({
       name,
-      mode: a % 3 === 0 ? 'global' : 'replicated',
+      mode,
+      ...(isJob && b % 3 === 0 ? { schedule: { cron: '0 * * * *' } } : {}),
+      ...(b % 5 === 0 ? { dependsOn: [{ service: `other-${b % 3}` }] } : {}),
       task: { image: `image-${b % 3}` },
       ports: b % 2 === 0 ? [{ target: 80, published: 8_000 + this.#count }] : [],
     });
@@ -168,10 +172,20 @@ class Chronicle {
     // An unchanged task is handed on as the same object, as `scale` does; a log's reader gets another one.
     const task = tasksChanged ? { ...service.spec.task, image: `image-${c % 5}` } : service.spec.task;
     const spec = { ...service.spec, labels: { n: `${c % 4}` }, task };
+    if (isJob(service) && b % 2 === 0) return [runEvent(id, b, c)];
     switch (b % 3) {
       case 0:
         this.#services.set(id, { ...service, spec });
-        return [{ type: 'service.updated', id, spec, tasksChanged, portsChanged: c % 3 === 0 }];
+        return [
+          {
+            type: 'service.updated',
+            id,
+            spec,
+            tasksChanged,
+            portsChanged: c % 3 === 0,
+            ...(isJob(service) && c % 5 < 3 ? { beginsRun: true } : {}),
+          },
+        ];
       case 1:
         return [{ type: 'service.allocated', id, endpoint: { ports: spec.ports } }];
       default:
@@ -190,7 +204,7 @@ class Chronicle {
     const service = pick(this.#present(), a);
     const nodes = [...this.#nodes];
     if (!service) return [];
-    const global = service.spec.mode === 'global';
+    const global = service.spec.mode.startsWith('global');
     if (global && nodes.length === 0) return [];
     const before = pick([...this.#tasks.keys()], c);
     const rows = Array.from({ length: 1 + (b % 3) }, (_, n) => {
@@ -204,6 +218,7 @@ class Chronicle {
         ...(node === undefined ? {} : { nodeId: node }),
         ...(c % 3 === 0 && before !== undefined ? { replaces: before } : {}),
         ...(c % 4 === 0 ? { startAfter: c, restarts: { failures: c % 5, times: [c] } } : {}),
+        ...(isJob(service) ? { jobIteration: 1 + (c % 3) } : {}),
       };
     });
     return [{ type: 'task.created', serviceId: service.id, rows }];
@@ -217,7 +232,9 @@ class Chronicle {
       rejected: [{ filter: 'ready', nodes: b % 9 }],
       message: 'no suitable node',
     };
-    switch (c % 5) {
+    switch (c % 6) {
+      case 5:
+        return [{ type: 'task.dependencies-met', ids }];
       case 0:
         return [{ type: 'task.allocated', ids }];
       case 1:
@@ -306,6 +323,34 @@ class Chronicle {
 
   #present(): KnownService[] {
     return [...this.#services.values()].filter(({ gone }) => !gone);
+  }
+}
+
+function isJob({ spec }: KnownService): boolean {
+  return spec.mode.endsWith('-job');
+}
+
+/** A run of a job begins, ends or is missed; those that it names may not be there. */
+function runEvent(id: ServiceId, b: number, c: number): ClusterEvent {
+  const iteration = 1 + (c % 4);
+  switch (b % 3) {
+    case 0:
+      return {
+        type: 'service.run-started',
+        id,
+        iteration: iteration + 4,
+        dueAt: b,
+        stops: [c % 9, iteration],
+      };
+    case 1:
+      return {
+        type: 'service.run-ended',
+        id,
+        iteration,
+        ...(c % 2 === 0 ? { outcome: 'completed' } : { outcome: 'failed', message: 'exit code 1' }),
+      };
+    default:
+      return { type: 'service.run-missed', id, missed: { dueAt: b, count: 1, reason: 'late' } };
   }
 }
 

@@ -64,6 +64,8 @@ export interface BuiltTasks {
   readonly startAfter?: number;
   readonly replaces?: string;
   readonly generic?: AssignedGeneric;
+  /** Run of a job that they are of. Default: its newest. */
+  readonly jobIteration?: number;
 }
 
 /** Begins a cluster with default settings. */
@@ -169,7 +171,9 @@ export class StateBuilder {
   withTasks(service: string, count: number, options: BuiltTasks = {}): this {
     const serviceId = asId<ServiceId>(service);
     const { nodes = [], state = nodes.length > 0 ? 'running' : 'pending' } = options;
-    const global = this.#state.service(serviceId)?.spec.mode === 'global';
+    const { spec, jobStatus } = this.#state.service(serviceId) ?? {};
+    const global = spec?.mode.startsWith('global') ?? false;
+    const jobIteration = options.jobIteration ?? jobStatus?.iteration;
     const rows: CreatedTask[] = [];
     for (let n = 0; n < count; n++) {
       const nodeId = nodes.length === 0 ? undefined : asId<NodeId>(nodes[n % nodes.length] ?? '');
@@ -179,6 +183,7 @@ export class StateBuilder {
         ...(global && nodeId !== undefined ? { nodeId } : {}),
         ...(options.startAfter === undefined ? {} : { startAfter: options.startAfter }),
         ...(options.replaces === undefined ? {} : { replaces: asId<TaskId>(options.replaces) }),
+        ...(jobIteration === undefined ? {} : { jobIteration }),
       });
     }
     const ids = rows.map((row) => row.id);

@@ -8,12 +8,14 @@ import type { ClusterEvent } from '../../events/event.ts';
 import { differences } from '../../model/differences.ts';
 import { type NetworkId, newId, type ServiceId } from '../../model/ids.ts';
 import type { Service } from '../../model/objects.ts';
+import { plainEqual } from '../../model/plain-equal.ts';
 import type { ServiceSpec } from '../../model/service-spec.ts';
 import { DIGEST_PREFIX } from '../../runtime/keyed-digest.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { type DecideContext, ROWS_PER_TRANSACTION } from '../control-loop.ts';
 import type { Decided } from '../leader-store.ts';
 import type { Applied } from './applied.ts';
+import { checkDependencies } from './dependencies.ts';
 import { checkVersion } from './find.ts';
 import { asPinned, pinFiles } from './rotation.ts';
 
@@ -34,6 +36,7 @@ export function createService(
   context: DecideContext,
 ): Decided<ServiceChange> {
   if (head.serviceByName(request.spec.name)) throw new NameConflictError('service', request.spec.name);
+  checkDependencies(head, request.spec);
   const spec = checkReferences(head, request, undefined);
   const id = newId<ServiceId>(context.random);
   return {
@@ -54,6 +57,8 @@ export function updateService(
   const { name, mode } = request.spec;
   if (name !== service.spec.name) throw new PreconditionError('renaming services is not supported');
   if (mode !== service.spec.mode) throw new PreconditionError('service mode change is not allowed');
+  if (!plainEqual(request.spec.dependsOn ?? [], service.spec.dependsOn ?? []))
+    checkDependencies(head, request.spec);
   const spec = checkReferences(head, request, service);
   const changes = differences(asPinned(service.spec), spec);
   const result = { id: service.id, changes, warnings: limitWarnings(head, spec) };
@@ -63,7 +68,14 @@ export function updateService(
   return {
     events: [
       ...storeCredentials(head, request),
-      { type: 'service.updated', id: service.id, spec, tasksChanged, portsChanged },
+      {
+        type: 'service.updated',
+        id: service.id,
+        spec,
+        tasksChanged,
+        portsChanged,
+        ...(beginsRun(service, spec, tasksChanged) ? { beginsRun: true } : {}),
+      },
       ...dropCredentials(
         head,
         service,
@@ -73,6 +85,18 @@ export function updateService(
     result: { ...result, action: 'updated' },
     answer: { id: service.id, action: 'updated', what: 'service' },
   };
+}
+
+/**
+ * Whether an update begins another run of a job: when what it does is another thing, and when it is forced. Where a
+ * schedule says when runs begin, only when it is forced.
+ */
+function beginsRun({ spec: before, jobStatus }: Service, after: ServiceSpec, tasksChanged: boolean): boolean {
+  if (!jobStatus) return false;
+  if (after.task.forceUpdate !== before.task.forceUpdate) return true;
+  if (after.schedule !== undefined) return false;
+  // Without its schedule a job that has not run yet would never do so.
+  return tasksChanged || before.job?.completions !== after.job?.completions || jobStatus.iteration === 0;
 }
 
 /** Makes the service of that name be as the spec says. @throws as {@link createService} and {@link updateService} */
@@ -88,6 +112,14 @@ export function applyService(
 /** The spec with another number of replicas. @throws InvalidSpecError for a global service */
 export function scaledSpec(spec: ServiceSpec, replicas: number): ServiceSpec {
   if (spec.mode === 'replicated') return { ...spec, replicas };
+  if (spec.mode === 'replicated-job') {
+    throw new InvalidSpecError([
+      {
+        field: 'replicas',
+        rule: 'a job has no replicas: change its job.completions, which begins another run',
+      },
+    ]);
+  }
   throw new InvalidSpecError([
     { field: 'replicas', rule: 'scale can only be used with replicated services' },
   ]);

@@ -35,7 +35,9 @@ export function mayRestart(task: Task): boolean {
   // Its agent took it along in leaving: as with the loss of a node, the task itself has not ended.
   if (cause === 'node-left') return true;
   if (policy.condition === 'none') return false;
-  if (policy.condition === 'on-failure' && state === 'complete') return false;
+  // What a job's task is there for is to complete.
+  if (state === 'complete' && (policy.condition === 'on-failure' || task.jobIteration !== undefined))
+    return false;
   if (policy.maxAttempts === 0 || !endedByItself(task.status)) return true;
   return attemptsWithin(policy, task.restarts, task.statusAppliedAt).length < policy.maxAttempts;
 }
@@ -75,6 +77,31 @@ function restartDelayMs(policy: RestartPolicy, failures: number): number {
   return Math.max(policy.delayMs, Math.min(doubled, policy.maxDelayMs));
 }
 
+/** After the first time that an image could not be fetched, milliseconds; then thrice as long each time. */
+const PULL_DELAY_MS = 15_000;
+const PULL_DELAY_FACTOR = 3;
+/** The longest, unless the policy's own delay is longer. */
+const PULL_DELAY_MS_MAX = 900_000;
+
+/**
+ * The delay after an image could not be fetched. It grows faster than after other failures, and under every policy:
+ * registries shut out a whole address for a loop of pulls.
+ */
+function pullDelayMs({ delayMs }: RestartPolicy, failures: number): number {
+  const grown = PULL_DELAY_MS * PULL_DELAY_FACTOR ** Math.min(Math.max(failures - 1, 0), 10);
+  return Math.max(delayMs, Math.min(grown, PULL_DELAY_MS_MAX));
+}
+
+/**
+ * Of a task that ended since its image could not be fetched: when another takes its place. That one is not made before,
+ * since a node fetches the image of a task as soon as it has it. Undefined for all others.
+ */
+export function pullRetryAt(task: Task): { readonly at: number; readonly failures: number } | undefined {
+  if (task.status.about !== 'image' || !endedByItself(task.status) || !mayRestart(task)) return undefined;
+  const failures = failuresInARow(task);
+  return { at: task.statusAppliedAt + pullDelayMs(task.spec.restart, failures), failures };
+}
+
 /**
  * The task that takes the place of one that ended or must leave its node; `undefined` when the policy says no.
  *
@@ -94,7 +121,9 @@ export function restartOf(
   const noFault = nodeLost || state === 'orphaned' || cause === 'node-left';
   // Another node's turn comes at once after a loss; after a change of the node, when the first delay is over.
   const counted = cause === undefined ? failures : 0;
-  const delayMs = noFault ? 0 : restartDelayMs(old.spec.restart, counted);
+  // After a pull that failed, the delay was waited for already.
+  const isWaited = noFault || old.status.about === 'image';
+  const delayMs = isWaited ? 0 : restartDelayMs(old.spec.restart, counted);
   // What has not waited to its end goes on waiting in the new task.
   const startAfter = isTerminal(state) ? at + delayMs : Math.max(at, old.startAfter);
   const restarts = old.specVersion === service.specVersion ? nextHistory(old, failures, at) : undefined;
@@ -129,6 +158,7 @@ export function replacementOf(
     slot: old.slot,
     ...(old.slot === 0 && old.nodeId !== undefined ? { nodeId: old.nodeId } : {}),
     replaces: old.id,
+    ...(old.jobIteration === undefined ? {} : { jobIteration: old.jobIteration }),
     ...(mustWait ? { startAfter } : {}),
   };
 }

@@ -8,7 +8,7 @@ import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.
 import { leaveCause, leaveDeadline, serves } from './drain/must-leave.ts';
 import { predecessorOf, tendLeaving } from './drain/tend-leaving.ts';
 import { evictsAt, isOnInvalidNode, type NodeLookup } from './node-validity.ts';
-import { mayRestart, nodeOf, restartOf, restartsAt, startsAt } from './restart.ts';
+import { mayRestart, nodeOf, pullRetryAt, restartOf, restartsAt, startsAt } from './restart.ts';
 import type { Slot } from './slot-tasks.ts';
 import { isTaskDirty } from './task-dirty.ts';
 import { CHANGED, QUIET, type Tended, withId } from './tended.ts';
@@ -74,7 +74,7 @@ export function tendSlot(
     return changed ? { ...tended, changed } : tended;
   }
   if (isTerminal(live.status.state) || isOnInvalidNode(live, state)) {
-    const later = restartsAt(live, at) ?? waitsForNode(live, service, state, at);
+    const later = restartsAt(live, at) ?? pullsAgainAt(live, at) ?? waitsForNode(live, service, state, at);
     if (later !== undefined) return waiting(changed, later, deadline);
     wishes.shutdown(live.id);
     const others = predecessor ? slot.tasks.filter((task) => task !== predecessor) : slot.tasks;
@@ -82,10 +82,10 @@ export function tendSlot(
     if (row) wishes.create(service.id, withId(row, context));
     return CHANGED;
   }
-  if (live.desiredState === 'ready') {
+  if (live.desiredState === 'ready' && !live.awaitsDependencies) {
     const later = startsAt(live, slot.tasks, state, at);
     if (later !== undefined) return waiting(changed, later, deadline);
-    wishes.run(live.id);
+    wishes.start(live);
     return CHANGED;
   }
   return changed ? CHANGED : waiting(false, deadline);
@@ -95,6 +95,12 @@ export function tendSlot(
 function waiting(changed: boolean, ...times: readonly (number | undefined)[]): Tended {
   const first = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY));
   return first === Number.POSITIVE_INFINITY ? { changed } : { changed, lookAgainAt: first };
+}
+
+/** When the image of a task is to be fetched again, as long as that is to come. */
+function pullsAgainAt(task: Task, at: number): number | undefined {
+  const retry = pullRetryAt(task);
+  return retry && retry.at > at ? retry.at : undefined;
 }
 
 /** When a task that has not ended, and is on a node that is down, is given up. */
@@ -121,6 +127,7 @@ export function needsTending(tasks: readonly Task[], nodes: NodeLookup): boolean
 export function isWorthALook(before: Task | undefined, after: Task | undefined, updating: boolean): boolean {
   if (after === undefined) return true;
   const hasEnded = isTerminal(after.status.state);
+  if (before?.awaitsDependencies && !after.awaitsDependencies) return true;
   if (before === undefined) return hasEnded || updating || after.desiredState === 'ready';
   if (hasEnded && !isTerminal(before.status.state)) return true;
   if (after.evicted !== before.evicted) return true;

@@ -4,7 +4,8 @@
  * the start of a leadership and when a limit changes.
  *
  * It never removes the newest task of a slot for the sake of the limit: by it the orchestrator knows that a slot whose
- * restart policy wants no other task is filled.
+ * restart policy wants no other task is filled. Of jobs, the tasks of runs that are over count as history, and the
+ * newest of each run that goes on is kept.
  */
 
 import type { ClusterEvent } from '../../events/event.ts';
@@ -14,6 +15,7 @@ import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.
 import type { Change, ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { type ControlLoop, type Decision, ROWS_PER_TRANSACTION } from '../control-loop.ts';
+import { openIterations } from './jobs/job-runs.ts';
 import { Marks } from './marks.ts';
 
 /** Name of the loop, and the actor of its transactions. */
@@ -97,7 +99,8 @@ class TaskReaper implements ControlLoop {
       case 'task': {
         const { before, after } = change;
         if (after === undefined) return;
-        const madeInPlace = before === undefined && after.replaces !== undefined;
+        const isOfJob = after.jobIteration !== undefined;
+        const madeInPlace = before === undefined && (after.replaces !== undefined || isOfJob);
         if (madeInPlace || isGivenUp(after)) this.#marks.slot(after.serviceId, state.slotKey(after));
         return;
       }
@@ -158,14 +161,30 @@ function reap(
     else kept.push(task);
   }
   if (limit < 0) return removed;
+  const open = service ? openIterations(service) : [];
   let excess = kept.length - Math.max(limit, 1);
-  for (const task of kept.slice(0, -1)) {
+  for (const [index, task] of kept.entries()) {
     if (excess <= 0) break;
-    if (!isGivenUp(task) || !isRemovable(task, state)) continue;
+    if (isNewest(index, kept, open) || !isHistory(task, open) || !isRemovable(task, state)) continue;
     removed.push(task.id);
     excess--;
   }
   return removed;
+}
+
+/** By the newest task of a slot, and of each run that goes on there, the orchestrator knows how the slot stands. */
+function isNewest(index: number, kept: readonly Task[], open: readonly number[]): boolean {
+  const { jobIteration } = kept[index] as Task;
+  const later = kept.slice(index + 1);
+  if (jobIteration === undefined || !open.includes(jobIteration)) return later.length === 0;
+  return !later.some((task) => task.jobIteration === jobIteration);
+}
+
+/** Nothing more will be heard of it, and nothing is decided by it: what completed stays wanted as it is. */
+function isHistory(task: Task, open: readonly number[]): boolean {
+  if (isGivenUp(task)) return true;
+  const { jobIteration, status } = task;
+  return jobIteration !== undefined && !open.includes(jobIteration) && isTerminal(status.state);
 }
 
 /** A global service's task is found by its node; without that, the state could not remove it. */

@@ -2,6 +2,8 @@
 
 import type { ClusterEvent, CreatedTask } from '../../events/event.ts';
 import type { ServiceId, TaskId } from '../../model/ids.ts';
+import type { Task } from '../../model/objects.ts';
+import { startedState } from '../../model/task-state.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { type DecideContext, ROWS_PER_TRANSACTION } from '../control-loop.ts';
 import type { DisruptionBudgets } from './drain/disruption-budgets.ts';
@@ -9,6 +11,7 @@ import type { DisruptionBudgets } from './drain/disruption-budgets.ts';
 /** What is to become of tasks in one transaction. */
 export class Wishes {
   readonly #run: TaskId[] = [];
+  readonly #complete: TaskId[] = [];
   readonly #shutdown: TaskId[] = [];
   readonly #remove: TaskId[] = [];
   readonly #created = new Map<ServiceId, CreatedTask[]>();
@@ -19,9 +22,9 @@ export class Wishes {
     return this.#rows >= ROWS_PER_TRANSACTION;
   }
 
-  /** Desired state `running`. */
-  run(id: TaskId): void {
-    this.#run.push(id);
+  /** Desired state `running`, or `complete` for a task of a job. */
+  start(task: Task): void {
+    (startedState(task) === 'running' ? this.#run : this.#complete).push(task.id);
     this.#rows++;
   }
 
@@ -52,6 +55,8 @@ export class Wishes {
     if (this.#remove.length > 0) events.push({ type: 'task.desired', state: 'remove', ids: this.#remove });
     for (const [serviceId, rows] of this.#created) events.push({ type: 'task.created', serviceId, rows });
     if (this.#run.length > 0) events.push({ type: 'task.desired', state: 'running', ids: this.#run });
+    if (this.#complete.length > 0)
+      events.push({ type: 'task.desired', state: 'complete', ids: this.#complete });
     return events;
   }
 }

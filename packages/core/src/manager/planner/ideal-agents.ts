@@ -61,7 +61,7 @@ function nextState(task: Task): TaskState | undefined {
   const { state } = task.status;
   if (isTerminal(state) || taskStateRank(state) < taskStateRank('assigned')) return undefined;
   if (!isMeantToRun(task.desiredState)) return 'shutdown';
-  if (task.replaces === undefined && task.desiredState === 'running') return undefined;
+  if (task.replaces === undefined && task.desiredState !== 'ready') return undefined;
   const wanted = task.desiredState === 'ready' ? 'ready' : 'running';
   return taskStateRank(wanted) > taskStateRank(state) ? wanted : undefined;
 }

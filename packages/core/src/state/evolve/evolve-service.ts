@@ -1,10 +1,11 @@
 /** What service events do. */
 
-import { produce } from 'immer';
+import { castDraft, produce } from 'immer';
 import type { ClusterEvent } from '../../events/event.ts';
 import type { TaskId } from '../../model/ids.ts';
-import type { Service } from '../../model/objects.ts';
+import type { JobStatus, Service } from '../../model/objects.ts';
 import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
+import { endedRun, firstJobStatus, missedRun, startedRun, updatedJobStatus } from './evolve-job.ts';
 import { evolveTask } from './evolve-task.ts';
 import type { Stamp } from './stamp.ts';
 
@@ -12,7 +13,8 @@ type ServiceEvent = Extract<ClusterEvent, { readonly type: `service.${string}` }
 
 export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Stamp): void {
   switch (event.type) {
-    case 'service.created':
+    case 'service.created': {
+      const jobStatus = firstJobStatus(event.spec, stamp);
       draft.putService({
         id: event.id,
         version: stamp.index,
@@ -20,12 +22,16 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
         updatedAt: stamp.at,
         spec: event.spec,
         specVersion: stamp.index,
+        ...(jobStatus === undefined ? {} : { jobStatus }),
       });
       return;
+    }
     case 'service.updated': {
       const before = existing(draft, event.id);
+      const jobStatus = updatedJobStatus(before, event, stamp);
       draft.putService(
         produce(before, (service) => {
+          if (jobStatus !== undefined) service.jobStatus = castDraft(jobStatus);
           service.version = stamp.index;
           service.updatedAt = stamp.at;
           if (event.tasksChanged) {
@@ -70,7 +76,31 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
           service.allocationError = event.error;
         }),
       );
+      return;
+    case 'service.run-started':
+      withRuns(draft, event.id, (status) => startedRun(status, event, stamp), stamp);
+      return;
+    case 'service.run-ended':
+      withRuns(draft, event.id, (status) => endedRun(status, event, stamp), stamp);
+      return;
+    case 'service.run-missed':
+      withRuns(draft, event.id, (status) => missedRun(status, event), stamp);
   }
+}
+
+function withRuns(
+  draft: StateDraft,
+  id: Service['id'],
+  next: (status: JobStatus | undefined) => JobStatus,
+  stamp: Stamp,
+): void {
+  const service = existing(draft, id);
+  draft.putService({
+    ...service,
+    version: stamp.index,
+    updatedAt: stamp.at,
+    jobStatus: next(service.jobStatus),
+  });
 }
 
 function existing(draft: StateDraft, id: Service['id']): Service {

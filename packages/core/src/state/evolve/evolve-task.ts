@@ -4,7 +4,7 @@ import type { ClusterEvent, ServiceChoice } from '../../events/event.ts';
 import type { ServiceId, TaskId } from '../../model/ids.ts';
 import type { AllocatedPort, Task, TaskEviction, TaskLeaving, TaskStatus } from '../../model/objects.ts';
 import type { PlacementDecision, PlacementExplanation } from '../../model/placement.ts';
-import { isDesiredAfter } from '../../model/task-state.ts';
+import { isDesiredAfter, startedState } from '../../model/task-state.ts';
 import { mayBeEndpoint } from '../endpoints.ts';
 import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
 import type { Stamp } from './stamp.ts';
@@ -40,6 +40,9 @@ export function evolveTask(draft: StateDraft, event: TaskEvent, stamp: Stamp): v
       for (const id of event.ids) change(draft, id, { evicted }, stamp);
       return;
     }
+    case 'task.dependencies-met':
+      for (const id of event.ids) change(draft, id, { awaitsDependencies: false }, stamp);
+      return;
     case 'task.removed':
       for (const id of event.ids) draft.deleteTask(id);
   }
@@ -162,6 +165,7 @@ function created(draft: StateDraft, event: Extract<TaskEvent, { type: 'task.crea
   if (!service) throw new InconsistentEventError(`service ${event.serviceId} does not exist`);
   const status: TaskStatus = { state: 'new', at: stamp.at, message: 'created' };
   const ports = service.endpoint?.ports ?? service.spec.ports;
+  const awaitsDependencies = (service.spec.dependsOn?.length ?? 0) > 0;
   for (const row of event.rows) {
     draft.insertTask({
       id: row.id,
@@ -174,12 +178,14 @@ function created(draft: StateDraft, event: Extract<TaskEvent, { type: 'task.crea
       specVersion: service.specVersion,
       spec: service.spec.task,
       ports,
-      desiredState: row.startAfter === undefined ? 'running' : 'ready',
+      desiredState: awaitsDependencies || row.startAfter !== undefined ? 'ready' : startedState(row),
       status,
       statusAppliedAt: stamp.at,
       startAfter: row.startAfter ?? 0,
       ...(row.replaces === undefined ? {} : { replaces: row.replaces }),
       ...(row.restarts === undefined ? {} : { restarts: row.restarts }),
+      ...(row.jobIteration === undefined ? {} : { jobIteration: row.jobIteration }),
+      ...(awaitsDependencies ? { awaitsDependencies } : {}),
     });
   }
 }

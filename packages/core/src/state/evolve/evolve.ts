@@ -59,6 +59,7 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
     case 'task.unplaced':
     case 'task.status':
     case 'task.desired':
+    case 'task.dependencies-met':
     case 'task.released':
     case 'task.evicted':
     case 'task.removed':
@@ -69,6 +70,9 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
     case 'service.removed':
     case 'service.allocated':
     case 'service.unallocated':
+    case 'service.run-started':
+    case 'service.run-ended':
+    case 'service.run-missed':
       evolveService(draft, event, stamp);
       return;
     case 'cluster.created':

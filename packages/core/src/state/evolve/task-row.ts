@@ -24,6 +24,8 @@ export interface TaskRowChange {
   readonly decision?: PlacementDecision | undefined;
   readonly evicted?: TaskEviction;
   readonly leaving?: TaskLeaving;
+  /** `false`: it does no more. */
+  readonly awaitsDependencies?: false;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -35,6 +37,8 @@ export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Ta
   if (runningSince !== undefined) after.runningSince = runningSince;
   if (task.replaces !== undefined) after.replaces = task.replaces;
   if (task.restarts !== undefined) after.restarts = task.restarts;
+  if (task.jobIteration !== undefined) after.jobIteration = task.jobIteration;
+  if (task.awaitsDependencies && change.awaitsDependencies !== false) after.awaitsDependencies = true;
   const assignedGeneric = change.assignedGeneric ?? task.assignedGeneric;
   if (assignedGeneric !== undefined) after.assignedGeneric = assignedGeneric;
   const explanation = change.explanation === undefined ? task.explanation : change.explanation;

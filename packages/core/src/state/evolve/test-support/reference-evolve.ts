@@ -5,7 +5,17 @@
 
 import { castDraft, type Draft, produce } from 'immer';
 import type { ClusterEvent, Transaction } from '../../../events/event.ts';
-import type { ClusterObject, Config, Network, Node, Secret, Service, Task } from '../../../model/objects.ts';
+import type {
+  ClusterObject,
+  Config,
+  EndedJobRun,
+  JobStatus,
+  Network,
+  Node,
+  Secret,
+  Service,
+  Task,
+} from '../../../model/objects.ts';
 import { isTerminal } from '../../../model/task-state.ts';
 
 /** A cluster's state as plain objects by id. Ids must not look like whole numbers, which JavaScript would sort. */
@@ -83,9 +93,18 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       return;
     case 'service.created':
       state.services[event.id] = castDraft({ id: event.id, spec: event.spec, specVersion: version, ...meta });
+      if (!event.spec.mode.endsWith('-job')) return;
+      must(state.services[event.id]).jobStatus = { iteration: 0, active: [], ended: [] };
+      if (event.spec.schedule === undefined) beginRun(state, event.id, at);
+      else runsOf(state, event.id).decidedUntil = at;
       return;
     case 'service.updated': {
       const row = service(event.id);
+      if (row.jobStatus && JSON.stringify(row.spec.schedule) !== JSON.stringify(event.spec.schedule)) {
+        delete row.jobStatus.decidedUntil;
+        if (event.spec.schedule !== undefined) row.jobStatus.decidedUntil = at;
+      }
+      if (row.jobStatus && event.beginsRun) beginRun(state, event.id, at);
       if (event.tasksChanged) {
         Object.assign(row, {
           previousSpec: row.spec,
@@ -117,9 +136,34 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
     case 'service.unallocated':
       service(event.id).allocationError = event.error;
       return;
+    case 'service.run-started': {
+      const { iteration, dueAt } = event;
+      service(event.id);
+      const runs = runsOf(state, event.id);
+      for (const stopped of event.stops) endRun(runs, stopped, { endedAt: at, outcome: 'stopped' });
+      runs.active.push({ iteration, startedAt: at, dueAt });
+      Object.assign(runs, { iteration, lastExecution: at, decidedUntil: dueAt });
+      return;
+    }
+    case 'service.run-ended': {
+      const { outcome, message } = event;
+      service(event.id);
+      endRun(runsOf(state, event.id), event.iteration, {
+        endedAt: at,
+        outcome,
+        ...(message === undefined ? {} : { message }),
+      });
+      return;
+    }
+    case 'service.run-missed':
+      service(event.id);
+      Object.assign(runsOf(state, event.id), { decidedUntil: event.missed.dueAt, missed: event.missed });
+      return;
     case 'task.created': {
       const { spec, specVersion, endpoint } = must(state.services[event.serviceId]);
+      const held = spec.dependsOn !== undefined && spec.dependsOn.length > 0;
       for (const { startAfter, ...row } of event.rows) {
+        const started = row.jobIteration === undefined ? ('running' as const) : ('complete' as const);
         state.tasks[row.id] = castDraft({
           ...row,
           ...meta,
@@ -127,10 +171,11 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
           specVersion,
           spec: spec.task,
           ports: endpoint?.ports ?? spec.ports,
-          desiredState: startAfter === undefined ? ('running' as const) : ('ready' as const),
+          desiredState: startAfter === undefined && !held ? started : ('ready' as const),
           status: { state: 'new' as const, at, message: 'created' },
           statusAppliedAt: at,
           startAfter: startAfter ?? 0,
+          ...(held ? { awaitsDependencies: true as const } : {}),
         });
       }
       return;
@@ -167,12 +212,13 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       for (const { id, status } of event.rows) report(task(id), status, at);
       return;
     case 'task.desired': {
-      const order = ['ready', 'running', 'shutdown', 'remove'];
+      const order = ['ready', 'running', 'complete', 'shutdown', 'remove'];
       for (const id of event.ids) {
         const later = order.indexOf(event.state) > order.indexOf(must(state.tasks[id]).desiredState);
         if (!later) continue;
         const row = task(id);
-        const hadTraffic = row.status.state === 'running' && row.desiredState === 'running';
+        const hadTraffic =
+          row.status.state === 'running' && !['shutdown', 'remove'].includes(row.desiredState);
         const leaves = hadTraffic && (event.state === 'shutdown' || event.state === 'remove');
         if (leaves) row.leaving = { index: version, since: at };
         row.desiredState = event.state;
@@ -189,6 +235,9 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
         leaving.releasedAt = at;
         if (event.unconfirmed) leaving.unconfirmed = [...event.unconfirmed];
       }
+      return;
+    case 'task.dependencies-met':
+      for (const id of event.ids) delete task(id).awaitsDependencies;
       return;
     case 'task.removed':
       for (const id of event.ids) delete state.tasks[id];
@@ -262,6 +311,28 @@ function report(row: Draft<Task>, status: Task['status'], at: number): void {
   row.statusAppliedAt = at;
   if (isTerminal(status.state)) delete row.leaving;
   if (status.state === 'running') row.runningSince ??= at;
+}
+
+function runsOf(state: Draft<PlainState>, id: string): Draft<JobStatus> {
+  return must(must(state.services[id]).jobStatus);
+}
+
+function beginRun(state: Draft<PlainState>, id: string, at: number): void {
+  const runs = runsOf(state, id);
+  for (const { iteration } of [...runs.active]) endRun(runs, iteration, { endedAt: at, outcome: 'stopped' });
+  runs.iteration += 1;
+  runs.lastExecution = at;
+  runs.active.push({ iteration: runs.iteration, startedAt: at });
+}
+
+function endRun(
+  runs: Draft<JobStatus>,
+  iteration: number,
+  end: Pick<EndedJobRun, 'endedAt' | 'outcome' | 'message'>,
+): void {
+  const index = runs.active.findIndex((run) => run.iteration === iteration);
+  const [run] = index < 0 ? [] : runs.active.splice(index, 1);
+  if (run) runs.ended = [...runs.ended, { ...run, ...end }].slice(-10);
 }
 
 function touched<Row extends object>(rows: Record<string, Row>, id: string, touch: Touch): Row {
