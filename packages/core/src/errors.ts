@@ -230,9 +230,18 @@ export class HistoryPrunedError extends SkepError {
 export class DriverError extends SkepError {
   override readonly name = 'DriverError';
   readonly temporary: boolean;
+  /**
+   * What it was about. `image`: the image could not be fetched. Registries shut out whoever asks too often, so such a
+   * task waits longer before the next attempt.
+   */
+  readonly about?: 'image';
 
-  constructor(message: string, options?: { cause?: unknown; temporary?: boolean }) {
+  constructor(
+    message: string,
+    options?: { cause?: unknown; temporary?: boolean; about?: 'image' | undefined },
+  ) {
     super('DRIVER', message, { cause: options?.cause, retryable: options?.temporary ?? false });
     this.temporary = options?.temporary ?? false;
+    if (options?.about !== undefined) this.about = options.about;
   }
 }

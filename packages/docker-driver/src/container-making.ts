@@ -61,6 +61,7 @@ function refuseImage(error: unknown, image: string, signal: AbortSignal): never 
   throw new DriverError(`image ${image} could not be pulled: ${told.message}`, {
     cause: told,
     temporary: mayPass(told),
+    about: 'image',
   });
 }
 

@@ -40,5 +40,5 @@ export class Patience {
 }
 
 function final(error: DriverError, why: string): DriverError {
-  return new DriverError(`${error.message} (${why})`, { cause: error.cause });
+  return new DriverError(`${error.message} (${why})`, { cause: error.cause, about: error.about });
 }

@@ -33,6 +33,10 @@ export interface SimulatedBehaviour {
   readonly ignoreStop?: boolean;
   /** So many calls of `prepare` are rejected as temporary, for each task, before one goes on. Default 0. */
   readonly rejectTemporary?: number;
+  /** So many times, for each task, the registry is away before its image can be fetched. Default 0. */
+  readonly rejectImage?: number;
+  /** The registry refuses the image for good, with this reason. */
+  readonly failImage?: string;
   /** `prepare` is rejected for good, with this reason. */
   readonly failPrepare?: string;
   /** `start` is rejected for good, with this reason. */

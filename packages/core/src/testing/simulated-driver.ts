@@ -159,6 +159,10 @@ export class SimulatedDriver implements RuntimeDriver {
     if (callsBefore < (behaviour.rejectTemporary ?? 0)) {
       throw new DriverError('the registry does not answer', { temporary: true });
     }
+    if (callsBefore < (behaviour.rejectImage ?? 0)) {
+      throw new DriverError('the registry is away', { temporary: true, about: 'image' });
+    }
+    if (behaviour.failImage !== undefined) throw new DriverError(behaviour.failImage, { about: 'image' });
     if (behaviour.failPrepare !== undefined) throw new DriverError(behaviour.failPrepare);
     this.host.create(task, context, behaviour);
   }

@@ -5,6 +5,7 @@
  */
 
 import { isSkepError } from '../errors.ts';
+import type { TaskStatus } from '../model/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { ERROR_TEXT_MAX } from './limits.ts';
 
@@ -69,6 +70,13 @@ export function bounded<T>(
 /** Whether the same call may succeed later, by the driver's own word. */
 export function isTemporary(error: unknown): boolean {
   return isSkepError(error) && error.code === 'DRIVER' && error.retryable;
+}
+
+/** What the driver says that it was about, if anything. */
+export function aboutOf(error: unknown): TaskStatus['about'] {
+  return isSkepError(error) && error.code === 'DRIVER' && 'about' in error && error.about === 'image'
+    ? 'image'
+    : undefined;
 }
 
 /** What an error of unknown make says, in words and at bearable length. Never throws. */

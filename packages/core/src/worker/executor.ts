@@ -12,7 +12,7 @@ import type { TaskId } from '../model/ids.ts';
 import type { RuntimeStatus, TaskStatus } from '../model/objects.ts';
 import { isAfter, isMeantToRun, isTerminal } from '../model/task-state.ts';
 import { sleep } from '../runtime/clock.ts';
-import { errorText } from './bounded.ts';
+import { aboutOf, errorText } from './bounded.ts';
 import type { AssignedTask } from './dispatcher-port.ts';
 import { checkExit, checkIssues, checkRuntime, checkStarted, exitError } from './driver-answers.ts';
 import type { ExecutorParts } from './executor-parts.ts';
@@ -21,7 +21,7 @@ import { taskHealth } from './health/task-health.ts';
 import { whileHealthy } from './health/while-healthy.ts';
 import { ObservedTask, type StatusDetail } from './observed-task.ts';
 import { removeRuntime } from './remove-runtime.ts';
-import { retried } from './retried.ts';
+import { type FailedAttempt, retried } from './retried.ts';
 import { toRuntimeTask } from './runtime-task.ts';
 import { stopRuntime } from './stop-runtime.ts';
 
@@ -103,11 +103,10 @@ export class Executor {
    */
   shutdown(): Promise<void> {
     const { drainDelayMs = 0 } = this.#assigned;
-    if (drainDelayMs === 0 || this.#observed.state !== 'running')
-      return this.#end('worker.stopped', undefined);
+    if (drainDelayMs === 0 || this.#observed.state !== 'running') return this.#end('worker.stopped');
     this.#draining ??= sleep(this.#parts.clock, drainDelayMs, this.#forward.signal)
       .catch(() => {})
-      .then(() => this.#end('worker.stopped', undefined));
+      .then(() => this.#end('worker.stopped'));
     return this.#draining;
   }
 
@@ -148,7 +147,7 @@ export class Executor {
     try {
       await this.#goForward(signal);
     } catch (error) {
-      if (!signal.aborted) await this.#end('worker.failed', errorText(error));
+      if (!signal.aborted) await this.#end('worker.failed', errorText(error), aboutOf(error));
     }
   }
 
@@ -228,7 +227,7 @@ export class Executor {
       parts: this.#parts,
       wasHealthy: this.#observed.state === 'running',
       onHealthy,
-      onRetry: (message, error) => this.#observed.say(message, error),
+      onRetry: (attempt) => this.#observed.say(attempt),
     });
     if (watch) return whileHealthy(watch, exited, signal);
     onHealthy();
@@ -263,24 +262,33 @@ export class Executor {
     signal: AbortSignal,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<Awaited<T>> {
-    const onRetry = (message: string, error: string) => this.#observed.say(message, error);
+    const onRetry = (attempt: FailedAttempt) => this.#observed.say(attempt);
     return retried({ parts: this.#parts, what, deadlineMs, signal, onRetry }, work);
   }
 
   /** Ends the task once, stopping what may run first. Whoever asks first says how it ended. */
-  #end(event: 'worker.stopped' | 'worker.failed', error: string | undefined): Promise<void> {
+  #end(
+    event: 'worker.stopped' | 'worker.failed',
+    error?: string,
+    about?: TaskStatus['about'],
+  ): Promise<void> {
     if (isTerminal(this.#observed.state)) return this.#ending ?? Promise.resolve();
-    this.#ending ??= this.#endNow(event, error);
+    this.#ending ??= this.#endNow(event, error, about);
     return this.#ending;
   }
 
-  async #endNow(event: 'worker.stopped' | 'worker.failed', error: string | undefined): Promise<void> {
+  async #endNow(
+    event: 'worker.stopped' | 'worker.failed',
+    error: string | undefined,
+    about: TaskStatus['about'],
+  ): Promise<void> {
     this.#forward.abort(STOPPING);
     const trouble = this.#mayRun ? await this.#stopRuntime() : undefined;
     if (this.#life.signal.aborted) return;
     const exit: StatusDetail = {
       ...(this.#exit === undefined ? {} : { exitCode: this.#exit.exitCode }),
       ...(event === 'worker.stopped' && this.#nodeLeaves ? { cause: 'node-left' } : {}),
+      ...(about === undefined ? {} : { about }),
     };
     if (event === 'worker.stopped' && trouble === undefined) {
       this.#observed.move('worker.stopped', 'shutdown', exit);
@@ -305,7 +313,7 @@ export class Executor {
       graceMs: this.#assigned.task.spec.stopGraceMs,
       signal: this.#life.signal,
       hasEnded: () => this.#exit !== undefined,
-      onTrouble: (message, error) => this.#observed.say(message, error),
+      onTrouble: (message, error) => this.#observed.say({ message, error }),
     });
     if (trouble === undefined) this.#mayRun = false;
     return trouble;

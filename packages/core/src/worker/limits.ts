@@ -16,6 +16,10 @@ export interface WorkerLimits {
   readonly retryMs: number;
   /** The longest wait between attempts. Default 30 s. */
   readonly retryMaxMs: number;
+  /** The first wait after an image could not be fetched, which the registry counts. Default 10 s. */
+  readonly pullRetryMs: number;
+  /** The longest wait between attempts to fetch an image. Default 5 min. */
+  readonly pullRetryMaxMs: number;
   /** The driver's opening. Default 1 min. */
   readonly openMs: number;
   /** One description of the node. Default 10 s. */
@@ -45,6 +49,8 @@ export const WORKER_LIMITS: WorkerLimits = {
   removeMs: 60_000,
   retryMs: 1_000,
   retryMaxMs: 30_000,
+  pullRetryMs: 10_000,
+  pullRetryMaxMs: 300_000,
   openMs: 60_000,
   describeMs: 10_000,
   describeEveryMs: 20_000,

@@ -12,7 +12,15 @@ import type { ExecutorParts } from './executor-parts.ts';
 import { TaskActor } from './task-actor.ts';
 
 /** What a status may say beside its state and message. */
-export type StatusDetail = Pick<TaskStatus, 'error' | 'exitCode' | 'cause'>;
+export type StatusDetail = Pick<TaskStatus, 'error' | 'exitCode' | 'cause' | 'about'>;
+
+/** Something went wrong, and the task has not ended for it. */
+export interface Trouble {
+  readonly message: string;
+  readonly error: string;
+  readonly about?: TaskStatus['about'];
+  readonly retryAt?: number | undefined;
+}
 
 /** One task as this worker sees it. */
 export class ObservedTask {
@@ -64,10 +72,18 @@ export class ObservedTask {
     });
   }
 
-  /** Tells a new message in the same state. */
-  say(message: string, error: string): void {
+  /** Tells a new message in the same state, about something that went wrong and is tried again. */
+  say({ message, error, about, retryAt }: Trouble): void {
     if (this.#closed) return;
-    this.#tell({ ...this.#status, at: this.#parts.clock.now(), message, error });
+    const { about: _about, retryAt: _retryAt, ...status } = this.#status;
+    this.#tell({
+      ...status,
+      at: this.#parts.clock.now(),
+      message,
+      error,
+      ...(about === undefined ? {} : { about }),
+      ...(retryAt === undefined ? {} : { retryAt }),
+    });
   }
 
   /** From now on statuses are noted and logged, and nobody else hears of them. */

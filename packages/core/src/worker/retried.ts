@@ -3,14 +3,28 @@
  * the executor, which wants the step done, and a driver whose machine is busy or whose registry is away.
  */
 
+import type { TaskStatus } from '../model/objects.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { BackOff } from './back-off.ts';
-import { bounded, errorText, isTemporary } from './bounded.ts';
+import { aboutOf, bounded, errorText, isTemporary } from './bounded.ts';
 import type { WorkerLimits } from './limits.ts';
+
+type RetryLimits = Pick<WorkerLimits, 'retryMs' | 'retryMaxMs' | 'pullRetryMs' | 'pullRetryMaxMs'>;
+
+/** An attempt that failed and is followed by another. */
+export interface FailedAttempt {
+  /** What comes next, in words. */
+  readonly message: string;
+  /** What went wrong, in words. */
+  readonly error: string;
+  readonly about: TaskStatus['about'];
+  /** When the next attempt is made; milliseconds since 1970. */
+  readonly retryAt: number;
+}
 
 /** One call, however often it is made. */
 export interface RetriedCall {
-  readonly parts: { readonly clock: Clock; readonly limits: Pick<WorkerLimits, 'retryMs' | 'retryMaxMs'> };
+  readonly parts: { readonly clock: Clock; readonly limits: RetryLimits };
   /** What is called, as messages name it: `prepare`. */
   readonly what: string;
   /** Milliseconds that each attempt may take; undefined: no deadline. */
@@ -18,7 +32,7 @@ export interface RetriedCall {
   /** Ends the attempt under way and the wait for the next. */
   readonly signal: AbortSignal;
   /** Hears of each attempt that is followed by another. */
-  readonly onRetry: (message: string, error: string) => void;
+  readonly onRetry: (attempt: FailedAttempt) => void;
 }
 
 /**
@@ -32,6 +46,7 @@ export async function retried<T>(
 ): Promise<Awaited<T>> {
   const { clock, limits } = parts;
   const backOff = new BackOff({ firstMs: limits.retryMs, maxMs: limits.retryMaxMs });
+  const pullBackOff = new BackOff({ firstMs: limits.pullRetryMs, maxMs: limits.pullRetryMaxMs });
   for (;;) {
     try {
       return await bounded(
@@ -40,8 +55,15 @@ export async function retried<T>(
       );
     } catch (error) {
       if (signal.aborted || !isTemporary(error)) throw error;
-      const delayMs = backOff.next();
-      onRetry(`${what}: trying again in ${delayMs / 1000} s`, errorText(error));
+      const about = aboutOf(error);
+      const delayMs = (about === 'image' ? pullBackOff : backOff).next();
+      const told = about === 'image' ? 'image pull failed' : what;
+      onRetry({
+        message: `${told}: trying again in ${delayMs / 1000} s`,
+        error: errorText(error),
+        about,
+        retryAt: clock.now() + delayMs,
+      });
       await sleep(clock, delayMs, signal);
     }
   }

@@ -41,7 +41,7 @@ const shorten = (text: string) => (text.length > TEXT_MAX ? `${text.slice(0, TEX
  * @returns undefined when it is no status at all.
  */
 export function cleanStatus(status: TaskStatus): TaskStatus | undefined {
-  const { state, at, message, error, exitCode, runtime, cause } = status;
+  const { state, at, message, error, exitCode, about, retryAt, runtime, cause } = status;
   if (!TASK_STATES.includes(state satisfies TaskState) || !Number.isFinite(at) || !isText(message))
     return undefined;
   if (error !== undefined && !isText(error)) return undefined;
@@ -56,6 +56,8 @@ export function cleanStatus(status: TaskStatus): TaskStatus | undefined {
     message: shorten(message),
     ...(error === undefined ? {} : { error: shorten(error) }),
     ...(exitCode === undefined ? {} : { exitCode }),
+    ...(about === 'image' ? { about } : {}),
+    ...(Number.isFinite(retryAt) ? { retryAt } : {}),
     // Any other cause is the managers' own to give.
     ...(cause === 'node-left' && isTerminal(state) ? { cause } : {}),
     ...(runtime && ports ? { runtime: { id: shorten(runtime.id), ports } } : {}),
