@@ -88,6 +88,11 @@ export class AgentCalls implements WorkerCalls {
     yield* asked.inputs;
   }
 
+  /** The agent can't answer a call. */
+  failed(call: number, error: Error): void {
+    this.#asked.get(call)?.answers.end(error);
+  }
+
   /** The session is over, and with it every call. */
   end(): void {
     this.#isOver = true;

@@ -19,6 +19,8 @@ export interface AskedCall {
   readonly ask: WorkerAsk;
   /** Aborted when the session is over. */
   readonly signal: AbortSignal;
+  /** The managers have to hear another way that there will be no answer. */
+  readonly onUnanswered: (error: unknown) => void;
 }
 
 /** Answers one call. Never rejects: the managers hear what went wrong, or nobody can. */
@@ -33,8 +35,9 @@ export async function answerOne(link: ManagerLink, calls: WorkerCalls, asked: As
     const said = await link.duplex(answerCall, answers, { signal: end.signal });
     // It ends when the managers have had enough. Never held up by a command that takes nothing: see `taken`.
     for await (const input of said) void inputs.put(decodeInput(input));
-  } catch {
-    // The asker has gone, or the way to it.
+  } catch (error) {
+    // Either the asker has gone, to whom this makes no difference, or the way to it.
+    if (!asked.signal.aborted) asked.onUnanswered(error);
   } finally {
     asked.signal.removeEventListener('abort', onOver);
     end.abort(new Error('the call is over'));

@@ -13,6 +13,7 @@ import {
 } from '@skep/core/member';
 import { NodeError } from '../errors.ts';
 import type { NodeCall, RpcServer } from '../rpc/server.ts';
+import { fromWireError } from '../rpc/wire-error.ts';
 import { AgentCalls } from './agent-calls.ts';
 import { serveForwardedAsks } from './agent-forwarding.ts';
 import { partsOf } from './assignment-parts.ts';
@@ -97,7 +98,7 @@ export class DispatcherService {
     this.#logger.debug({ node: nodeId, via: caller.via }, 'a node has a session');
     try {
       yield { kind: 'opened', session: session.id };
-      void this.#hear(said, nodeId, session.id, toAgent);
+      void this.#hear(said, nodeId, open, toAgent);
       void this.#tell(nodeId, session, toAgent);
       yield* toAgent;
     } finally {
@@ -112,12 +113,17 @@ export class DispatcherService {
   async #hear(
     said: AsyncIterator<FromAgent>,
     nodeId: NodeId,
-    id: SessionId,
+    { session: { id }, calls }: Open,
     toAgent: Mailbox<ToAgent>,
   ): Promise<void> {
     try {
       for (let next = await said.next(); !next.done; next = await said.next()) {
-        if (next.value.kind !== 'heartbeat') throw new NodeError('MALFORMED', 'the session is open already');
+        const message = next.value;
+        if (message.kind === 'open') throw new NodeError('MALFORMED', 'the session is open already');
+        if (message.kind === 'unanswered') {
+          calls.failed(message.call, fromWireError(message.error));
+          continue;
+        }
         const { heartbeatMs } = await this.#dispatcher.heartbeat(nodeId, id);
         await toAgent.put({ kind: 'heartbeat', heartbeatMs });
       }

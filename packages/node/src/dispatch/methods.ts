@@ -50,6 +50,8 @@ const fromAgent = z.discriminatedUnion('kind', [
     leaving: z.literal(true).optional(),
   }),
   z.object({ kind: z.literal('heartbeat') }),
+  /** A call that the agent can't answer over a stream of its own, and why. */
+  z.object({ kind: z.literal('unanswered'), call: z.number().int(), error: z.unknown() }),
 ]);
 /** What an agent says in its session. */
 export type FromAgent = z.output<typeof fromAgent>;

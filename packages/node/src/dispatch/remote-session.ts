@@ -11,6 +11,7 @@ import {
   type SessionRequest,
 } from '@skep/core/member';
 import type { ManagerLink } from '../rpc/manager-link.ts';
+import { toWireError } from '../rpc/wire-error.ts';
 import { whole } from './assignment-parts.ts';
 import { answerOne } from './call-answers.ts';
 import { Mailbox } from './mailbox.ts';
@@ -123,7 +124,12 @@ export class RemoteSession implements Session {
         void this.#node.put(message.message);
         return;
       case 'call':
-        void answerOne(this.#link, this.#calls, { session: this.id, ...message, signal: this.#life.signal });
+        void answerOne(this.#link, this.#calls, {
+          ...{ session: this.id, call: message.call, ask: message.ask, signal: this.#life.signal },
+          onUnanswered: (error) => {
+            void this.#toManagers.put({ kind: 'unanswered', call: message.call, error: toWireError(error) });
+          },
+        });
         return;
       case 'opened':
         return;

@@ -5,10 +5,10 @@
 
 import type { OutgoingHttpHeaders } from 'node:http2';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import type { Clock } from '@skep/core';
 import { NodeError } from '../errors.ts';
 import { callHeaders } from './call-headers.ts';
 import { type DialOptions, dial } from './dial.ts';
+import { keepAlive } from './keep-alive.ts';
 import { MessageWriter, readMessages } from './message-stream.ts';
 import { type AnyMethodRules, deadlineOf, type Method, messageBytesMax } from './method.ts';
 
@@ -23,7 +23,7 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
-/** How often an idle connection is asked for a sign of life, and how long it may take to give it, in ms. */
+/** How often a connection is asked for a sign of life, in ms. */
 const PING_MS = 5_000;
 
 /** The way to one node. */
@@ -170,7 +170,7 @@ export class RpcChannel {
         settings: { enablePush: false },
       });
       session.on('error', () => {});
-      const stopPinging = keepAlive(session, this.#parts.clock);
+      const stopPinging = keepAlive(session, this.#parts.clock, PING_MS);
       session.on('close', () => {
         stopPinging();
         forget();
@@ -184,23 +184,6 @@ export class RpcChannel {
     opening.catch(forget);
     return opening;
   }
-}
-
-/** Destroys a connection whose other side does not answer any more, which TCP tells only after many minutes. */
-function keepAlive(session: ClientHttp2Session, clock: Clock): () => void {
-  let cancel = () => {};
-  const next = () => {
-    cancel = clock.setTimer(PING_MS, () => {
-      if (session.destroyed) return;
-      cancel = clock.setTimer(PING_MS, () => session.destroy());
-      session.ping((error) => {
-        cancel();
-        if (error === null) next();
-      });
-    });
-  };
-  next();
-  return () => cancel();
 }
 
 async function send<T>(

@@ -1,7 +1,12 @@
+import { connect } from 'node:tls';
 import { PreconditionError, VersionConflictError } from '@skep/core';
+import { systemClock } from '@skep/core/member';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { formatJoinToken } from '../security/join-token.ts';
+import { until } from '../test-support/machines.ts';
 import { codeOf, TestCluster } from '../test-support/test-cluster.ts';
+import { parseAddress } from './address.ts';
 import type { RpcChannel } from './channel.ts';
 import { decodedBy, type Method } from './method.ts';
 import type { NodeCall } from './server.ts';
@@ -20,6 +25,10 @@ const count: Method<'server-stream', number, number> = {
   ...{ request: number, response: number },
 };
 const sum: Method<'duplex', number, number> = { ...count, name: 'test.sum', kind: 'duplex' };
+const forManagersOn: Method<'server-stream', number, number> = {
+  ...count,
+  ...{ name: 'test.on', callers: ['manager'] },
+};
 const atLeader: Method<'unary', string, string> = { ...echo, name: 'test.leader', answeredBy: 'leader' };
 
 let cluster: TestCluster;
@@ -289,5 +298,79 @@ describe('given two managers, one of which leads', () => {
     const bytes: Buffer[] = [];
     for await (const chunk of stream) bytes.push(chunk as Buffer);
     expect(Buffer.concat(bytes).toString()).toContain('WRONG_ROLE');
+  });
+});
+
+describe('given a stream for managers alone that goes on', () => {
+  it('when its caller is demoted or removed, then it ends, and the streams of others go on', async () => {
+    const endless = async function* (first: number, { signal }: NodeCall) {
+      yield first;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    };
+    const { address, server } = await cluster.serve([[forManagersOn, endless]]);
+    const open = async (nodeId: string) => {
+      const channel = cluster.channel(address, await cluster.credentialsOf({ nodeId }));
+      const stream = channel.serverStream(forManagersOn, 1);
+      expect(await stream.next()).toMatchObject({ value: 1 });
+      return { channel, end: codeOf(stream.next()) };
+    };
+    const [demoted, removed, stays] = await Promise.all(['a', 'b', 'c'].map(open));
+    cluster.roles.set('a', 'worker');
+    cluster.roles.delete('b');
+    server.recheck();
+    expect([await demoted?.end, await removed?.end]).toEqual(['WRONG_ROLE', 'WRONG_ROLE']);
+    stays?.channel.close();
+    expect(await stays?.end).toBe('CLOSED');
+  });
+});
+
+describe('given a connection whose other side says nothing any more', () => {
+  it('when it has given no sign of life for long, then the manager ends it', async () => {
+    const timers: { readonly ms: number; readonly run: () => void }[] = [];
+    const clock = {
+      ...systemClock,
+      setTimer: (ms: number, run: () => void) => {
+        const timer = { ms, run };
+        timers.push(timer);
+        return () => void timers.splice(timers.indexOf(timer), timers.includes(timer) ? 1 : 0);
+      },
+    };
+    await using quiet = await TestCluster.create('cluster-2', clock);
+    const { address } = await quiet.serve([[echo, answer]]);
+    const { context } = await quiet.credentialsOf({ nodeId: 'w', role: 'worker' });
+    const { host, port } = parseAddress(address);
+    const socket = connect({
+      host,
+      port,
+      secureContext: context,
+      ALPNProtocols: ['h2'],
+      checkServerIdentity: () => undefined,
+    });
+    socket.on('error', () => {});
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    // A greeting of HTTP/2, and not another word.
+    socket.write(
+      Buffer.concat([
+        Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+        Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+      ]),
+    );
+    socket.resume();
+    for (let turn = 0; turn < 2; turn++) {
+      await until(() => timers.some(({ ms }) => ms === 30_000));
+      timers.find(({ ms }) => ms === 30_000)?.run();
+      timers.splice(0, timers.length, ...timers.slice(1));
+    }
+    await closed;
+  });
+});
+
+describe('given an address', () => {
+  it('when a token or a key stands in its place, then it is refused without being shown', () => {
+    const token = formatJoinToken({ rootDigest: new Uint8Array(32).fill(9), secret: 's'.repeat(25) });
+    for (const text of [token, `${token}:2377`, 'SWMKEY-1-abcdef']) {
+      expect(() => parseAddress(text, 'remote')).toThrow('remote must be host:port, not a token or a key');
+    }
   });
 });

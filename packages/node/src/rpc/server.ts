@@ -16,6 +16,7 @@ import { silentLogger } from '@skep/core/member';
 import { NodeError } from '../errors.ts';
 import { type CallHead, callHeaders, readCallHead } from './call-headers.ts';
 import { authorize, type Caller, checkValidity, type Membership, type Peer, peerOf } from './caller.ts';
+import { keepAlive } from './keep-alive.ts';
 import { MessageWriter, readMessages } from './message-stream.ts';
 import { type AnyMethod, deadlineOf, type Method, messageBytesMax } from './method.ts';
 import { type LeaderRoute, relay } from './relay.ts';
@@ -53,8 +54,6 @@ export interface RpcServerParts {
   readonly membership: Membership;
   readonly leader: LeaderRoute;
   readonly logger?: Logger;
-  /** Hears of each node that has connected, with its certificate. */
-  readonly onPeer?: (peer: Extract<Peer, { readonly kind: 'node' }>, end: () => void) => void;
 }
 
 /** Calls that one connection may have open at once. */
@@ -62,6 +61,8 @@ const CALLS_MAX = 1024;
 /** The same for a stranger, and how many strangers may be connected at once. */
 const STRANGERS_CALLS_MAX = 4;
 const STRANGERS_MAX = 256;
+/** A node that is connected is asked for a sign of life so often, in ms. */
+const PING_MS = 30_000;
 /** A stranger has so long to say what it wants, and to be done, in ms. */
 const STRANGER_MS = 15_000;
 
@@ -81,6 +82,8 @@ export class RpcServer {
    * listeners for each.
    */
   readonly #calls = new Set<AbortController>();
+  /** Those among them that go on, and are for managers alone. */
+  readonly #managersCalls = new Map<AbortController, Caller>();
   #isClosed = false;
   #strangers = 0;
 
@@ -111,8 +114,10 @@ export class RpcServer {
     const cancelTimer = isStranger
       ? this.#parts.clock.setTimer(STRANGER_MS, () => session.destroy())
       : () => {};
+    const stopPinging = isStranger ? () => {} : keepAlive(session, this.#parts.clock, PING_MS);
     session.on('close', () => {
       cancelTimer();
+      stopPinging();
       this.#sessions.delete(session);
       if (isStranger) this.#strangers--;
     });
@@ -121,7 +126,15 @@ export class RpcServer {
       stream.on('error', (error) => this.#logger.debug({ err: error }, 'a call failed'));
       void this.#answer(peer, stream, () => readCallHead(headers));
     });
-    if (peer.kind === 'node') this.#parts.onPeer?.(peer, () => session.close());
+  }
+
+  /** The list of nodes has changed: calls that go on, and whose caller is no manager any more, end. */
+  recheck(): void {
+    const { membership } = this.#parts;
+    for (const [call, { identity }] of this.#managersCalls) {
+      if (membership.roleOf(identity.nodeId) === 'manager') continue;
+      call.abort(new NodeError('WRONG_ROLE', `node ${identity.nodeId} is no manager any more`));
+    }
   }
 
   /** Ends every call and connection. */
@@ -152,6 +165,7 @@ export class RpcServer {
         cancelDeadline = this.#parts.clock.setTimer(timeoutMs, late);
       }
       const caller = await this.#callerOf(peer, head, method);
+      if (caller !== undefined && isForManagers(method)) this.#managersCalls.set(call, caller);
       const onward = await this.#onwardOf(method, caller, timeoutMs, call.signal);
       if (onward !== undefined) {
         await relay(stream, onward, call.signal);
@@ -177,6 +191,7 @@ export class RpcServer {
       // What the caller has still to say does not matter any more, and must not hold the stream open.
       if (!stream.destroyed) stream.resume();
       this.#calls.delete(call);
+      this.#managersCalls.delete(call);
       call.abort(new NodeError('CANCELLED', 'the call is over'));
     }
   }
@@ -218,6 +233,10 @@ export class RpcServer {
     await authorize(onBehalfOf, method, membership);
     return { identity: onBehalfOf, via: peer.identity.nodeId };
   }
+}
+
+function isForManagers({ callers, kind }: AnyMethod): boolean {
+  return kind !== 'unary' && callers !== 'anyone' && !callers.includes('worker');
 }
 
 function runnerOf(method: AnyMethod, handler: (given: unknown, call: ServerCall) => unknown): Served['run'] {
