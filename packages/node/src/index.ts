@@ -11,5 +11,5 @@ export { type JoinOptions, join } from './node/join.ts';
 export type { NodeOptions } from './node/options.ts';
 export type { NodeCondition, TasksAtClose } from './node/running-node.ts';
 export { type JoinTokens, SkepNode } from './node/skep-node.ts';
-export { type StartOptions, start } from './node/start.ts';
+export { forget, type StartOptions, start } from './node/start.ts';
 export type { NodeIdentity, NodeRole } from './security/identity.ts';

@@ -3,7 +3,7 @@
  * manager listens to the state once, for all the nodes that follow it.
  */
 
-import type { NodeId } from '@skep/core';
+import type { Cluster, NodeId } from '@skep/core';
 import { NodeError } from '../errors.ts';
 import { signerOf, trustedRoots } from '../security/trust-record.ts';
 import { type ManagerContext, managerAddresses } from './manager-context.ts';
@@ -94,6 +94,9 @@ export class NewsDesk {
 }
 
 /** The role that a node is to have; undefined if the cluster has no such node. */
-export function roleOf({ cluster }: Pick<ManagerContext, 'cluster'>, node: NodeId): News['role'] | undefined {
+export function roleOf(
+  { cluster }: { readonly cluster: Pick<Cluster, 'nodes'> },
+  node: NodeId,
+): News['role'] | undefined {
   return cluster.nodes.get(node)?.spec.role;
 }

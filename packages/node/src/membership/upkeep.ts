@@ -37,11 +37,15 @@ export interface UpkeepParts {
 
 /** While a rotation lasts, a node says so often which certificate it has, in ms. */
 const REPORT_MS = 1_000;
+/** News of a manager that lags ask for what was done already; it is done again only after so long, in ms. */
+const STALE_MS = 1_000;
 
 /** A node's upkeep. */
 export class Upkeep {
   readonly #parts: UpkeepParts;
   #news: News | undefined;
+  /** The news that the last renewal was made for. */
+  #renewedFor: News | undefined;
   #failures = 0;
   #renewing: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
@@ -111,7 +115,10 @@ export class Upkeep {
     this.#cancelRenewal();
     if (this.#isClosed) return;
     let waitMs = renewalTime(credentials.validity, random) - clock.now();
-    if (this.#isOverdue) waitMs = random.next() * (this.#isAlone ? 0 : (this.#news?.spreadMs ?? 0));
+    if (this.#isOverdue) {
+      const spreadMs = this.#isAlone ? 0 : (this.#news?.spreadMs ?? 0);
+      waitMs = this.#renewedFor === this.#news ? STALE_MS : random.next() * spreadMs;
+    }
     if (this.#failures > 0) waitMs = renewalRetryMs(this.#failures, random);
     this.#cancelRenewal = clock.setTimer(Math.max(0, waitMs), () => void this.renew().catch(() => {}));
   }
@@ -124,6 +131,7 @@ export class Upkeep {
   async #renew(): Promise<void> {
     const { credentials, directory, unlockKey, requests, onRole, onManagers, logger } = this.#parts;
     const before = credentials.identity;
+    const news = this.#news;
     try {
       const { privateKey, request } = await requestCertificate();
       const { chain, roots, managers } = await requests.renew(request);
@@ -135,6 +143,7 @@ export class Upkeep {
       if (this.#isClosed) return;
       onManagers(managers);
       this.#failures = 0;
+      this.#renewedFor = news;
     } catch (error) {
       this.#failures += 1;
       logger.warn({ err: error, failures: this.#failures }, 'could not renew the certificate; trying again');

@@ -1,10 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
-import { systemClock } from '@skep/core/member';
+import { silentLogger, systemClock } from '@skep/core/member';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { certificatesOf, leafOf } from '../security/pem.ts';
 import { eventually, Machines, until } from '../test-support/machines.ts';
 import { codeOf } from '../test-support/test-cluster.ts';
+import { forget } from './start.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -46,18 +47,24 @@ describe('given a cluster with certificates', () => {
   });
 
   it('when all are to renew, then all do, by themselves', async () => {
-    let aheadMs = 0;
-    const one = await machines.init('one', { clock: { ...systemClock, now: () => Date.now() + aheadMs } });
-    await machines.join('worker', 'worker', one);
-    await machines.join('two', 'manager', one);
+    const renewed: string[] = [];
+    const told = (name: string) => ({
+      logger: { ...silentLogger, info: (_: object, what: string) => void renewed.push(`${name}: ${what}`) },
+    });
+    const one = await machines.init('one', told('one'));
+    await machines.join('worker', 'worker', one, told('worker'));
+    await machines.join('two', 'manager', one, told('two'));
     const names = ['one', 'worker', 'two'];
     const before = await Promise.all(names.map(serialOf));
-    // A certificate says to the second when it was made.
-    aheadMs = 5_000;
     await one.renewCertificates();
     for (const [at, name] of names.entries()) {
       await eventually(async () => (await serialOf(name)) !== before[at]);
     }
+    const after = await Promise.all(names.map(serialOf));
+    await one.cluster.services.create({ name: 'web', task: { image: 'web' } });
+    expect(await Promise.all(names.map(serialOf))).toEqual(after);
+    const ofRenewals = renewed.filter((line) => line.endsWith('renewed the certificate'));
+    expect(ofRenewals.sort()).toEqual([...names].sort().map((name) => `${name}: renewed the certificate`));
   });
 
   it('when the root is rotated, then all go over without a pause, the old one is dropped, and the tokens are others', async () => {
@@ -108,6 +115,12 @@ describe('given a cluster with certificates', () => {
     const later = await machines.start('one', { clock });
     worker.link.setManagers([later.advertise]);
     expect(await codeOf(worker.renewCertificate())).toBe('CERTIFICATE_EXPIRED');
+    await worker.close();
+    expect(await codeOf(machines.start('worker', { clock }))).toBe('CERTIFICATE_EXPIRED');
+    const dir = await machines.dirOf('worker');
+    await forget(dir);
+    expect(await readdir(dir)).toEqual([]);
+    expect((await machines.join('worker', 'worker', later, { clock })).role).toBe('worker');
   });
 
   it('when everything on the disk is read, then no token, secret or key of the CA is found in clear', async () => {

@@ -3,7 +3,7 @@
  * It is started and closed as a whole, when the node starts and ends, and when its role changes.
  */
 
-import { type Clock, Cluster, type ClusterId, type Logger, type NodeId, type Random } from '@skep/core';
+import { type Clock, Cluster, type Logger, type Random } from '@skep/core';
 import { sleep } from '@skep/core/member';
 import { isVoter } from '@skep/raft';
 import type { RaftEventLog } from '@skep/raft/event-log';
@@ -16,23 +16,22 @@ import type { ManagerContext } from '../membership/manager-context.ts';
 import { MemberChanges } from '../membership/member-changes.ts';
 import { Members } from '../membership/members-service.ts';
 import { announceMember, followNews, reportCertificate } from '../membership/methods.ts';
-import { NewsDesk, roleOf } from '../membership/news-desk.ts';
+import { NewsDesk } from '../membership/news-desk.ts';
 import { RoleKeeper } from '../membership/role-keeper.ts';
 import { RootRotation } from '../membership/root-rotation.ts';
 import { TrustKeeper } from '../membership/trust-keeper.ts';
 import { formatAddress, parseAddress } from '../rpc/address.ts';
-import type { Membership } from '../rpc/caller.ts';
 import { PROTOCOL } from '../rpc/dial.ts';
-import { LeaderChannel, type LeaderPlace } from '../rpc/leader-route.ts';
+import { LeaderChannel } from '../rpc/leader-route.ts';
 import { Listener } from '../rpc/listener.ts';
 import type { ManagerLink } from '../rpc/manager-link.ts';
 import { RpcServer } from '../rpc/server.ts';
 import type { Credentials } from '../security/credentials.ts';
-import { nodeOfMember } from '../security/identity.ts';
-import { encodeTrust } from '../security/trust-record.ts';
+import { encodeTrust, type TrustRecord } from '../security/trust-record.ts';
 import type { StateDirectory } from '../state-directory/state-directory.ts';
 import { writeBackup } from './backup-file.ts';
 import { allSteps } from './closing.ts';
+import { ClusterView } from './cluster-view.ts';
 import type { KeyKeeper } from './key-keeper.ts';
 import { KeyRings } from './key-rings.ts';
 import { ManagerHistory } from './manager-history.ts';
@@ -70,8 +69,8 @@ export type ManagerOrigin =
   /** From a backup, as the only member. */
   | { readonly kind: 'backup'; readonly snapshot: KeptSnapshot };
 
-/** A manager that is new gives up after so long, in ms; between two attempts to be taken in. */
-const CATCH_UP_MS = 5_000;
+/** A manager that is new gives up after so long, in ms; and waits so long between two attempts to be taken in. */
+const TAKEN_IN_MS = 60_000;
 const ANNOUNCE_AGAIN_MS = 100;
 /** Before it is tried again to seal the node's keys, in ms. */
 const SEAL_AGAIN_MS = 5_000;
@@ -191,8 +190,9 @@ export class ManagerPart {
     const isFirst = options.origin.kind === 'first';
     const log = raftLog({
       ...{ storage, listener, advertise, credentials, memberId, isFirst, clock, random },
+      mayTakePart: (member) => view.mayTakePart(member),
     });
-    const view = new ClusterView(log, clusterId);
+    const view = new ClusterView({ log, clusterId, clock });
     const leader = new LeaderChannel({
       place: () => view.place(memberId),
       ...{ clusterId, credentials, clock },
@@ -234,6 +234,8 @@ export class ManagerPart {
     const context: ManagerContext = {
       ...{ nodeId, clusterId, memberId, cluster, raft, trust, credentials, clock, random, logger },
     };
+    const watched = cluster.watch({ kind: 'node' }).subscribe(() => server.recheck());
+    closers.push(() => watched.unsubscribe());
     const news = new NewsDesk(context);
     const changes = new MemberChanges(context);
     const members = new Members(context, changes);
@@ -289,11 +291,15 @@ export class ManagerPart {
   async backUp(path: string, key: Uint8Array): Promise<void> {
     const { raft, clusterId } = this.context;
     await raft.readBarrier();
-    await raft.snapshot();
+    let trust: TrustRecord;
+    do {
+      trust = this.trust.record;
+      await raft.snapshot();
+      // Tokens or a root that changed just now would not be those that the snapshot speaks of.
+    } while (this.trust.record !== trust);
     const { snapshot, chunks } = this.#storage.newestSnapshot();
     const { index, term } = snapshot;
-    const trust = encodeTrust(this.trust.record);
-    await writeBackup(path, key, { version: 1, clusterId, trust, index, term }, chunks);
+    await writeBackup(path, key, { version: 1, clusterId, trust: encodeTrust(trust), index, term }, chunks);
   }
 
   /** Makes workers of all other managers in the list of nodes, which are lost. */
@@ -307,40 +313,6 @@ export class ManagerPart {
   async tellAddress(): Promise<void> {
     const { nodeId, memberId } = this.context;
     if (this.cluster.leading) await this.members.announce(nodeId, memberId, this.advertise);
-  }
-}
-
-/** What RPC asks of the cluster, also while it is not open yet. */
-class ClusterView implements Membership {
-  readonly #log: RaftEventLog;
-  readonly clusterId: ClusterId;
-  cluster: Cluster | undefined;
-
-  constructor(log: RaftEventLog, clusterId: ClusterId) {
-    this.#log = log;
-    this.clusterId = clusterId;
-  }
-
-  roleOf(node: NodeId) {
-    return this.cluster === undefined ? undefined : roleOf({ cluster: this.cluster }, node);
-  }
-
-  async catchUp(): Promise<void> {
-    if (this.cluster === undefined) throw new NodeError('BUSY', 'this manager does not know the cluster yet');
-    try {
-      await this.#log.barrier({ signal: AbortSignal.timeout(CATCH_UP_MS) });
-    } catch (error) {
-      throw new NodeError('NOT_LEADER', 'this manager can not catch up with the others', error);
-    }
-  }
-
-  place(memberId: string): LeaderPlace {
-    if (this.cluster?.leading) return { kind: 'here' };
-    const leadership = this.#log.leadership();
-    const leader = leadership.role === 'follower' ? leadership.leader : undefined;
-    const address = leader === undefined ? undefined : this.#log.node.status.configuration.addresses[leader];
-    if (leader === undefined || leader === memberId || address === undefined) return { kind: 'unknown' };
-    return { kind: 'there', nodeId: nodeOfMember(leader), address };
   }
 }
 
@@ -373,6 +345,7 @@ async function storageOf(options: ManagerPartOptions, advertise: string): Promis
 async function announced(options: ManagerPartOptions, log: RaftEventLog, signal: AbortSignal): Promise<void> {
   const { memberId, advertise, link, clock, origin, logger } = options;
   if (origin.kind !== 'others') return;
+  const end = clock.monotonic() + TAKEN_IN_MS;
   for (;;) {
     const { configuration, leader } = log.node.status;
     const isListed = isVoter(configuration, memberId) && configuration.addresses[memberId] === advertise;
@@ -387,6 +360,8 @@ async function announced(options: ManagerPartOptions, log: RaftEventLog, signal:
       if (outcome === 'member') return;
     } catch (error) {
       if (isNodeError(error) && FINAL.has(error.code)) throw error;
+      // One that takes part already may have to wait for others to come back. A new one has nothing to wait for.
+      if (!isVoter(configuration, memberId) && clock.monotonic() >= end) throw error;
       logger.debug({ err: error }, 'the managers have not taken this one in yet');
       await sleep(clock, ANNOUNCE_AGAIN_MS, signal);
       continue;

@@ -21,6 +21,8 @@ export interface RaftWiringParts {
   readonly credentials: Credentials;
   /** It is the first member of a new cluster. */
   readonly isFirst: boolean;
+  /** Whether a manager may speak as this member now. */
+  readonly mayTakePart: (member: string) => boolean;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -33,7 +35,7 @@ export function raftLog(parts: RaftWiringParts): RaftEventLog {
     cluster: credentials.clusterId,
     listen: sharedPort(listener),
     advertised: advertise,
-    tls: raftTls(credentials),
+    tls: raftTls(credentials, parts.mayTakePart),
     clock,
     random,
   });
@@ -56,14 +58,15 @@ function sharedPort(listener: Listener): SharedPort {
 }
 
 /** Who takes part in Raft is a manager of this cluster, and the node that the member's id names. */
-function raftTls(credentials: Credentials): TcpTransportTls {
+function raftTls(credentials: Credentials, mayTakePart: RaftWiringParts['mayTakePart']): TcpTransportTls {
   return {
     context: () => credentials.context,
     protocol: PROTOCOL.raft,
     isMember(member: string, certificate: PeerCertificate): boolean {
       try {
         const { nodeId, role, clusterId } = identityOf(certificate.subject);
-        return role === 'manager' && clusterId === credentials.clusterId && nodeId === nodeOfMember(member);
+        const isTheirs = clusterId === credentials.clusterId && nodeId === nodeOfMember(member);
+        return role === 'manager' && isTheirs && mayTakePart(member);
       } catch (error) {
         if (isNodeError(error)) return false;
         throw error;

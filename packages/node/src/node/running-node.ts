@@ -54,6 +54,7 @@ export class RunningNode implements Leaving {
   readonly #keys: KeyKeeper;
   readonly #life = new AbortController();
   readonly #listeners = new Set<(role: NodeRole) => void>();
+  readonly #removedListeners = new Set<() => void>();
   #file: NodeFile;
   #manager: ManagerPart | undefined;
   #worker: WorkerPart | undefined;
@@ -197,6 +198,13 @@ export class RunningNode implements Leaving {
   /** Stops its tasks, has the managers know, and runs none from then on. Never rejects; safe to call twice. */
   async stopTasks(options: { readonly drainDelay?: boolean } = {}): Promise<void> {
     await this.#agent?.close({ ...options, drain: true });
+  }
+
+  /** Calls back once the node was removed. Returns the way to stop. */
+  onRemoved(listener: () => void): () => void {
+    const own = () => listener();
+    this.#removedListeners.add(own);
+    return () => this.#removedListeners.delete(own);
   }
 
   /** Ends the node. What it keeps stays, and so do its tasks unless they are to be stopped. Safe to call twice. */
@@ -364,6 +372,7 @@ export class RunningNode implements Leaving {
     if (this.#condition !== 'running') return;
     this.#condition = 'removed';
     this.#parts.host.logger.warn({ node: this.nodeId }, 'this node was removed from the cluster');
+    for (const listener of [...this.#removedListeners]) listener();
   }
 
   async #renewed(request: string) {

@@ -18,6 +18,8 @@ import { HAND_OVER_MS } from './leaving.ts';
 import type { ManagerPart } from './manager-part.ts';
 import type { NodeCondition, RunningNode, TasksAtClose } from './running-node.ts';
 
+const SECOND_MS = 1_000;
+
 /** The tokens that admit nodes. */
 export interface JoinTokens {
   readonly manager: string;
@@ -101,7 +103,8 @@ export class SkepNode implements AsyncDisposable {
 
   /** Has every node renew its certificate now. */
   async renewCertificates(): Promise<void> {
-    const renewBefore = this.#node.host.clock.now();
+    // Certificates say to the second when they were made.
+    const renewBefore = Math.ceil(this.#node.host.clock.now() / SECOND_MS) * SECOND_MS;
     await this.manager.trust.update((record) => ({ ...record, renewBefore }));
   }
 
@@ -190,6 +193,11 @@ export class SkepNode implements AsyncDisposable {
   /** Calls back when the node has become something else. Returns the way to stop. */
   onRole(listener: (role: NodeRole) => void): () => void {
     return this.#node.onRole(listener);
+  }
+
+  /** Calls back once the cluster has no such node any more. Returns the way to stop. */
+  onRemoved(listener: () => void): () => void {
+    return this.#node.onRemoved(listener);
   }
 
   /** What runs tasks here, and how it stands with the managers; undefined for a node without a driver. */

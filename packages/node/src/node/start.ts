@@ -3,7 +3,7 @@
 import { isNodeError, NodeError } from '../errors.ts';
 import { Credentials } from '../security/credentials.ts';
 import { parseUnlockKey } from '../security/unlock-key.ts';
-import { StateDirectory } from '../state-directory/state-directory.ts';
+import { type NodeFile, StateDirectory } from '../state-directory/state-directory.ts';
 import type { ManagerOrigin } from './manager-part.ts';
 import { addressesOf, hostOf, type NodeOptions } from './options.ts';
 import { RunningNode } from './running-node.ts';
@@ -37,8 +37,13 @@ export async function start(options: StartOptions): Promise<SkepNode> {
     const credentials = new Credentials(
       await directory.readCredentials(unlockKey === undefined ? [] : [unlockKey]),
     );
-    const { listen, advertise, hostname } = { ...file, ...definedOf(options) };
-    const addresses = addressesOf({ listen, advertise, hostname });
+    const { validity, identity } = credentials;
+    // A manager may be the one that issues the next one; nobody issues one to a worker that can't prove itself.
+    if (identity.role === 'worker' && host.clock.now() > validity.to) {
+      const message = `the certificate of node ${file.nodeId} has expired: forget it, and join again`;
+      throw new NodeError('CERTIFICATE_EXPIRED', message);
+    }
+    const addresses = addressesOf(addressOptions(file, options));
     const node = new RunningNode({
       ...{ directory, credentials, host, unlockKey, driver: options.driver, history: options.history },
       file: { ...file, ...addresses },
@@ -78,7 +83,27 @@ async function opened(
   }
 }
 
-function definedOf({ listen, advertise, hostname }: NodeOptions): Partial<NodeOptions> {
-  const given = Object.entries({ listen, advertise, hostname }).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given);
+/** What is given takes the place of what was; what was only derived is derived anew. */
+function addressOptions(
+  file: NodeFile,
+  { listen = file.listen, advertise, hostname = file.hostname }: NodeOptions,
+): Pick<NodeOptions, 'listen' | 'advertise' | 'hostname'> {
+  if (advertise !== undefined) return { listen, advertise, hostname };
+  const isDerived = file.advertise === file.listen && listen !== file.listen;
+  return isDerived ? { listen, hostname } : { listen, advertise: file.advertise, hostname };
+}
+
+/**
+ * Makes a directory hold no node any more, without asking the cluster: for a node whose certificate has expired, that is
+ * locked and whose unlock key is lost, or that was removed. Its tasks, if any still run, are nobody's then.
+ *
+ * @throws NodeError `STATE_LOCKED` while the node runs.
+ */
+export async function forget(dir: string): Promise<void> {
+  const directory = await StateDirectory.open(dir);
+  try {
+    await directory.removeNode();
+  } finally {
+    await directory.close();
+  }
 }
