@@ -415,7 +415,11 @@ describe('given env_file', () => {
 describe('given a field without effect, when the file is parsed, then a warning names it', () => {
   test.each<[string, string, string]>([
     ['build: .', 'services.web.build', 'not-in-swarm'],
-    ['depends_on: [db]', 'services.web.depends_on', 'not-in-swarm'],
+    [
+      'depends_on: {db: {required: false, restart: true}}',
+      'services.web.depends_on.db.restart',
+      'not-in-swarm',
+    ],
     ['container_name: x', 'services.web.container_name', 'not-in-swarm'],
     ['restart: always', 'services.web.restart', 'not-in-swarm'],
     ['links: [db]', 'services.web.links', 'not-in-swarm'],
@@ -448,11 +452,39 @@ describe('given a fault, when the file is parsed, then an InvalidSpecError names
     ],
     [
       'deploy: {mode: globl}',
-      "services.web.deploy.mode: must be replicated or global, not 'globl' (did you mean 'global'?) (line 4, column 14)",
+      "services.web.deploy.mode: must be replicated, global, replicated-job, global-job, not 'globl' (did you mean 'global'?) (line 4, column 14)",
     ],
     [
-      'deploy: {mode: replicated-job}',
-      'services.web.deploy.mode: is replicated-job, but jobs are not supported: use replicated or global (line 4, column 14)',
+      'deploy: {mode: global-job, replicas: 2}',
+      'services.web.deploy.replicas: has no meaning for a global service, which has one task on every node (line 4, column 32)',
+    ],
+    [
+      'deploy: {x-skep-concurrency: 2}',
+      'services.web.deploy.x-skep-concurrency: has a meaning only for mode replicated-job (line 4, column 14)',
+    ],
+    [
+      'deploy: {mode: replicated-job, x-skep-schedule: {time_zone: UTC}}',
+      'services.web.deploy.x-skep-schedule: must have a cron line (line 4, column 36)',
+    ],
+    [
+      'deploy: {mode: replicated-job, x-skep-schedule: {cron: "0 0 30 2 *"}}',
+      "services.web.deploy.x-skep-schedule.cron: '0 0 30 2 *' never fires (line 4, column 54)",
+    ],
+    [
+      'deploy: {x-skep-schedule: {cron: "@daily"}}',
+      'services.web.deploy.x-skep-schedule: only a job runs on a schedule, and the mode is replicated (line 4, column 14)',
+    ],
+    [
+      'deploy: {mode: replicated-job, update_config: {parallelism: 3}}',
+      'services.web.deploy.update_config: a job is not updated slot by slot: a change begins another run (line 4, column 36)',
+    ],
+    [
+      'depends_on: [bd]',
+      "services.web.depends_on[0]: 'bd' is not declared under services (line 4, column 18)",
+    ],
+    [
+      'depends_on: {web: {condition: service_well}}',
+      "services.web.depends_on.web.condition: must be service_started, service_healthy, service_completed_successfully, not 'service_well' (line 4, column 24)",
     ],
     [
       'deploy: {mode: global, replicas: 2}',
@@ -719,5 +751,69 @@ describe('property: whatever the text is, parseStack gives a stack or an Invalid
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe('given a job, when the file is parsed, then the service has it', () => {
+  test.each<[string, Partial<ServiceSpecInput>]>([
+    ['deploy: {mode: replicated-job}', { mode: 'replicated-job', job: {} }],
+    ['deploy: {mode: replicated-job, replicas: 5}', { job: { completions: 5 } }],
+    [
+      'deploy: {mode: replicated-job, replicas: 5, x-skep-concurrency: 2}',
+      { job: { completions: 5, concurrency: 2 } },
+    ],
+    ['deploy: {mode: global-job}', { mode: 'global-job' }],
+    [
+      'deploy: {mode: global-job, x-skep-schedule: {cron: "0 3 * * *", time_zone: Europe/Berlin, overlap: replace, missed: run-once, deadline: 1h}}',
+      {
+        schedule: {
+          cron: '0 3 * * *',
+          timeZone: 'Europe/Berlin',
+          overlap: 'replace',
+          missed: 'run-once',
+          deadlineMs: 3_600_000,
+        },
+      },
+    ],
+  ])('%s', (line, expected) => {
+    expect(web(parse(line))).toMatchObject(expected);
+  });
+});
+
+describe('given services that depend on each other', () => {
+  const others = (...lines: string[]) => lines.map((line) => `  ${line}\n`).join('');
+
+  test('when the file is parsed, then each has the others by their full names', () => {
+    const depends =
+      'depends_on: {db: {condition: service_healthy}, init: {condition: service_completed_successfully}, no: {required: false}}';
+    const stack = parse(
+      depends,
+      others('db: {image: db}', 'init: {image: init, deploy: {mode: replicated-job}, depends_on: [db]}'),
+    );
+    expect(stack.services.map(({ dependsOn }) => dependsOn)).toEqual([
+      [
+        { service: 'shop_db', condition: 'healthy' },
+        { service: 'shop_init', condition: 'completed' },
+      ],
+      undefined,
+      [{ service: 'shop_db', condition: 'started' }],
+    ]);
+  });
+
+  test('when they make a cycle, then each of it is told, with the whole cycle', () => {
+    const found = faults(() => parse('depends_on: [api]', others('api: {image: api, depends_on: [web]}')));
+    expect(found).toEqual([
+      'services.web.depends_on: makes a cycle: shop_web → shop_api → shop_web (line 4, column 5)',
+      'services.api.depends_on: makes a cycle: shop_api → shop_web → shop_api (line 5, column 21)',
+    ]);
+  });
+
+  test('when one waits for the end of what goes on, then that is told, and what to do', () => {
+    const found = faults(() =>
+      parse('depends_on: {db: {condition: service_completed_successfully}}', others('db: {image: db}')),
+    );
+    expect(found).toEqual([
+      'services.web.depends_on: waits for shop_db to complete, which is no job: give it deploy.mode replicated-job (line 4, column 5)',
+    ]);
   });
 });

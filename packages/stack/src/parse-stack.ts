@@ -13,10 +13,12 @@ import {
 } from '@skep/core';
 import type { Variables } from './interpolation.ts';
 import { CONFIG_BYTES_MAX, SECRET_BYTES_MAX } from './limits.ts';
+import { readMap } from './read-collections.ts';
 import { readField, readFields } from './read-fields.ts';
 import { readWord } from './read-values.ts';
 import { type Place, Reading, type StackWarning } from './reading.ts';
 import { readService } from './service.ts';
+import { checkDependencies } from './service-depends-on.ts';
 import type { Declared } from './service-references.ts';
 import type { ReadFile } from './stack-files.ts';
 import {
@@ -92,6 +94,7 @@ export function parseStack(text: string, options: ParseStackOptions = {}): Stack
     readSection(reading, place, (entry) => readFileObject(reading, entry, name, kind, access));
   const declared: Declared = {
     stack: name,
+    services: new Set(readField(reading, fields.services, readMap)?.map(({ key }) => key)),
     networks,
     volumes: readSection(reading, fields.volumes, (entry) => readVolume(reading, entry, name)),
     secrets: files('secret', fields.secrets),
@@ -103,6 +106,7 @@ export function parseStack(text: string, options: ParseStackOptions = {}): Stack
   reading.finish();
   const services = readSection(reading, fields.services, (entry) => readService(reading, entry, declared));
   checkObjects(reading, declared);
+  checkDependencies(reading, fields.services, services);
   if (fields.services === undefined) reading.issue(reading.root, 'must have services');
   reading.finish();
   return assemble(declared, [...services.values()], reading.warnings);

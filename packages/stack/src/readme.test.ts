@@ -27,4 +27,9 @@ test("given the README's extensions, when they are parsed, then they mean what i
     health: { test: { kind: 'http', port: 80, path: '/health' }, intervalMs: 5_000 },
     restart: { backoff: 'fixed' },
   });
+  expect(stack.services[1]).toMatchObject({
+    mode: 'replicated-job',
+    job: { concurrency: 2 },
+    schedule: { cron: '30 3 * * *', timeZone: 'Europe/Berlin', deadlineMs: 6 * 3_600_000 },
+  });
 });

@@ -1,7 +1,6 @@
 /** The `deploy` section of a service: how many tasks, where they may stand, what they take, how they are restarted. */
 
 import { checkConstraints, type ServiceSpecInput, type TaskSpecInput } from '@skep/core';
-import { didYouMean } from './did-you-mean.ts';
 import { CONSTRAINTS_MAX } from './limits.ts';
 import { readList, readTextRecord } from './read-collections.ts';
 import { compact, readField, readFields } from './read-fields.ts';
@@ -20,6 +19,8 @@ import { type Place, type Read, type Reading, shown } from './reading.ts';
 export interface Deploy {
   readonly mode?: NonNullable<ServiceSpecInput['mode']>;
   readonly replicas?: number;
+  readonly job?: NonNullable<ServiceSpecInput['job']>;
+  readonly schedule?: NonNullable<ServiceSpecInput['schedule']>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly endpointMode?: NonNullable<ServiceSpecInput['endpointMode']>;
   readonly update?: NonNullable<ServiceSpecInput['update']>;
@@ -43,13 +44,21 @@ export const readDeploy: Read<Deploy> = (reading, place) => {
       'resources',
       'restart_policy',
       'placement',
+      'x-skep-concurrency',
+      'x-skep-schedule',
       'x-skep-disruption',
     ],
   });
   if (fields === undefined) return undefined;
-  const mode = readField(reading, fields.mode, readMode);
-  if (mode === 'global' && fields.replicas !== undefined) {
+  const mode = readField(reading, fields.mode, readOneOf(MODES));
+  const replicas = readField(reading, fields.replicas, readCount);
+  const concurrency = readField(reading, fields['x-skep-concurrency'], readCount);
+  const isGlobal = mode === 'global' || mode === 'global-job';
+  if (isGlobal && fields.replicas !== undefined) {
     reading.issue(fields.replicas, 'has no meaning for a global service, which has one task on every node');
+  }
+  if (mode !== 'replicated-job' && fields['x-skep-concurrency'] !== undefined) {
+    reading.issue(fields['x-skep-concurrency'], 'has a meaning only for mode replicated-job');
   }
   if (fields.rollback_config !== undefined) {
     readFields(reading, fields.rollback_config, { read: ['parallelism'], notSupported: ROLLING_FIELDS });
@@ -61,7 +70,8 @@ export const readDeploy: Read<Deploy> = (reading, place) => {
   }
   return compact({
     mode,
-    replicas: readField(reading, fields.replicas, readCount),
+    ...counts(mode, replicas, concurrency),
+    schedule: readField(reading, fields['x-skep-schedule'], readSchedule),
     labels: readField(reading, fields.labels, readTextRecord),
     endpointMode: readField(reading, fields.endpoint_mode, readOneOf(['vip', 'dnsrr'])),
     update: readField(reading, fields.update_config, readUpdate),
@@ -72,19 +82,34 @@ export const readDeploy: Read<Deploy> = (reading, place) => {
   });
 };
 
-const MODES = ['replicated', 'global'] as const;
+/** Docker takes a job's `replicas` for what is to complete, all of them at once. */
+function counts(
+  mode: Deploy['mode'],
+  replicas: number | undefined,
+  concurrency: number | undefined,
+): Pick<Deploy, 'replicas' | 'job'> {
+  if (mode !== 'replicated-job') return compact({ replicas });
+  return { job: compact({ completions: replicas, concurrency }) };
+}
 
-const readMode: Read<(typeof MODES)[number]> = (reading, place) => {
-  const text = readText(reading, place);
-  if (text === undefined) return undefined;
-  if (text === 'replicated-job' || text === 'global-job') {
-    return reading.issue(place, `is ${text}, but jobs are not supported: use replicated or global`);
-  }
-  const found = MODES.find((mode) => mode === text);
-  return (
-    found ??
-    reading.issue(place, `must be replicated or global, not ${shown(place)}${didYouMean(text, MODES)}`)
-  );
+const MODES = ['replicated', 'global', 'replicated-job', 'global-job'] as const;
+
+const readSchedule: Read<NonNullable<Deploy['schedule']>> = (reading, place) => {
+  const fields = readFields(reading, place, {
+    read: ['cron', 'time_zone', 'overlap', 'missed', 'deadline'],
+  });
+  if (fields === undefined) return undefined;
+  if (fields.cron === undefined) return reading.issue(place, 'must have a cron line');
+  const cron = readField(reading, fields.cron, readText);
+  return cron === undefined
+    ? undefined
+    : compact({
+        cron,
+        timeZone: readField(reading, fields.time_zone, readWord),
+        overlap: readField(reading, fields.overlap, readOneOf(['allow', 'forbid', 'replace'])),
+        missed: readField(reading, fields.missed, readOneOf(['run-once', 'skip'])),
+        deadlineMs: readField(reading, fields.deadline, readDurationMs),
+      });
 };
 
 const readUpdate: Read<NonNullable<Deploy['update']>> = (reading, place) => {

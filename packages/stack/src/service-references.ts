@@ -16,6 +16,8 @@ type Mount = NonNullable<TaskSpecInput['mounts']>[number];
 /** What the file declares beside its services. */
 export interface Declared {
   readonly stack: string;
+  /** Keys of the services. */
+  readonly services: ReadonlySet<string>;
   readonly networks: ReadonlyMap<string, NetworkSource>;
   readonly volumes: ReadonlyMap<string, StackVolume>;
   readonly secrets: ReadonlyMap<string, FileSource>;

@@ -10,6 +10,7 @@ import { compact, readField, readFields } from './read-fields.ts';
 import { readBoolean, readDurationMs, readText, readWord } from './read-values.ts';
 import { type Keyed, type Place, type Read, type Reading, shown } from './reading.ts';
 import { readContainer } from './service-container.ts';
+import { readDependsOn } from './service-depends-on.ts';
 import { type Deploy, readDeploy } from './service-deploy.ts';
 import { readHealth } from './service-health.ts';
 import { IGNORED_BY_SWARM, NOT_SUPPORTED, REFUSED, SERVICE_KEYS } from './service-keys.ts';
@@ -66,6 +67,9 @@ export function readService(
     labels: compact({ ...deploy.labels, [STACK_IMAGE_LABEL]: image, [STACK_LABEL]: declared.stack }),
     mode: deploy.mode,
     replicas: deploy.replicas,
+    job: deploy.job,
+    schedule: deploy.schedule,
+    dependsOn: readField(reading, fields.depends_on, (_, place) => readDependsOn(reading, place, declared)),
     task,
     ports: mutable(readField(reading, fields.ports, readPorts)),
     endpointMode: deploy.endpointMode,
@@ -214,6 +218,12 @@ const ORIGINS: readonly (readonly [spec: string, compose: string])[] = [
   ['task', ''],
   ['labels', 'deploy.labels'],
   ['replicas', 'deploy.replicas'],
+  ['job.completions', 'deploy.replicas'],
+  ['job.concurrency', 'deploy.x-skep-concurrency'],
+  ['schedule.timeZone', 'deploy.x-skep-schedule.time_zone'],
+  ['schedule.deadlineMs', 'deploy.x-skep-schedule.deadline'],
+  ['schedule', 'deploy.x-skep-schedule'],
+  ['dependsOn', 'depends_on'],
   ['update', 'deploy.update_config'],
   ['disruption', 'deploy.x-skep-disruption'],
   ['drainDelayMs', 'x-skep-drain-delay'],
