@@ -33,6 +33,14 @@ export type {
   TaskFilter,
   TaskReader,
 } from './cluster/readers.ts';
+export type {
+  PlannedMove,
+  RebalanceOptions,
+  RebalancePlan,
+  RebalancePlanOptions,
+  RebalanceProgress,
+  Rebalancing,
+} from './cluster/rebalancing.ts';
 export type { SealedRecords } from './cluster/sealed-records.ts';
 export type { Secrets } from './cluster/secrets.ts';
 export type { ServiceLogChunk } from './cluster/service-logs.ts';
@@ -125,6 +133,8 @@ export type {
   NodeDescription,
   NodeState,
   NodeStatus,
+  Rebalance,
+  RebalanceOutcome,
   RestartHistory,
   RuntimeStatus,
   Secret,

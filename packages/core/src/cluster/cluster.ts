@@ -34,30 +34,31 @@ import type { DispatcherPort } from '../worker/dispatcher-port.ts';
 import type { ProbeNetwork } from '../worker/health/probe.ts';
 import type { AgentForwarder } from './agent-route.ts';
 import type { ClusterHealth } from './cluster-health.ts';
+import { collectionsOn, routedTo } from './collections.ts';
 import {
   type CommandForwarder,
   type CommandRequest,
   type CommandResponse,
   callOn,
   checkCommand,
-  forwarding,
 } from './command-forwarder.ts';
-import { Configs } from './configs.ts';
+import type { Configs } from './configs.ts';
 import { Control, type VersionedCommandOptions } from './control.ts';
 import { EndpointFeed } from './endpoints.ts';
 import { explainOn, type TaskExplanation } from './explain.ts';
 import { Forgetting } from './forgetting.ts';
 import { LeaderDispatcher } from './leader-dispatcher.ts';
 import { LocalNode, type LocalNodeOptions } from './local-node.ts';
-import { Networks } from './networks.ts';
-import { Nodes } from './nodes.ts';
+import type { Networks } from './networks.ts';
+import type { Nodes } from './nodes.ts';
 import { chooseStorage, openLog } from './open-storage.ts';
 import { PastCluster } from './past-cluster.ts';
 import { type PlanOptions, planOn } from './plan.ts';
-import { SealedRecords } from './sealed-records.ts';
-import { Secrets } from './secrets.ts';
-import { Services } from './services.ts';
-import { Settings } from './settings.ts';
+import type { Rebalancing } from './rebalancing.ts';
+import type { SealedRecords } from './sealed-records.ts';
+import type { Secrets } from './secrets.ts';
+import type { Services } from './services.ts';
+import type { Settings } from './settings.ts';
 import { Tasks } from './tasks.ts';
 import { Watch, type WatchOptions } from './watch.ts';
 
@@ -107,6 +108,8 @@ export class Cluster implements AsyncDisposable {
   readonly configs: Configs;
   /** Bytes that a program which builds on the cluster keeps in it. */
   readonly records: SealedRecords;
+  /** Which tasks could be moved to spread the cluster better, and moving them. */
+  readonly rebalance: Rebalancing;
   /** What agents of other machines talk to. It serves while this member leads, and tells them so when it does not. */
   readonly dispatcher: DispatcherPort;
   /** What the log mended and replayed when it was opened. */
@@ -126,26 +129,18 @@ export class Cluster implements AsyncDisposable {
     const { control } = parts;
     this.dispatcher = new LeaderDispatcher(control.manager);
     const { forwarder } = parts.options;
-    const collections = {
-      services: new Services(control, (id, wanted) => this.tasks.logs(id, wanted)),
-      nodes: new Nodes(control),
-      networks: new Networks(control),
-      secrets: new Secrets(control),
-      configs: new Configs(control),
-      records: new SealedRecords(control),
-      settings: new Settings(control),
-    };
-    const routed = <K extends keyof typeof collections>(name: K): (typeof collections)[K] =>
-      forwarder ? forwarding(name, collections[name], control, forwarder) : collections[name];
+    const collections = collectionsOn(control, (id, wanted) => this.tasks.logs(id, wanted));
+    const routed = routedTo(collections, control, forwarder);
     this.#collections = collections;
-    this.services = routed('services');
-    this.nodes = routed('nodes');
+    this.services = routed.services;
+    this.nodes = routed.nodes;
     this.tasks = new Tasks(control, parts.options.agents);
-    this.networks = routed('networks');
-    this.secrets = routed('secrets');
-    this.configs = routed('configs');
-    this.records = routed('records');
-    this.#settings = routed('settings');
+    this.networks = routed.networks;
+    this.secrets = routed.secrets;
+    this.configs = routed.configs;
+    this.records = routed.records;
+    this.rebalance = routed.rebalance;
+    this.#settings = routed.settings;
   }
 
   /**

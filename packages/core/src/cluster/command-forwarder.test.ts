@@ -5,6 +5,7 @@ import { COMMANDS } from './command-forwarder.ts';
 import { Configs } from './configs.ts';
 import { Networks } from './networks.ts';
 import { Nodes } from './nodes.ts';
+import { Rebalancing } from './rebalancing.ts';
 import { SealedRecords } from './sealed-records.ts';
 import { Secrets } from './secrets.ts';
 import { Services } from './services.ts';
@@ -25,6 +26,8 @@ const READS = new Set([
   'status',
   'waitFor',
   'drainProgress',
+  'plan',
+  'progress',
   'get',
   'count',
   'onChange',
@@ -40,6 +43,7 @@ describe('given the collections of a cluster', () => {
       secrets: Secrets,
       configs: Configs,
       records: SealedRecords,
+      rebalance: Rebalancing,
       settings: Settings,
     };
     expect(Object.keys(COMMANDS).sort()).toEqual(Object.keys(classes).sort());

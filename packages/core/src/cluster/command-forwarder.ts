@@ -48,6 +48,7 @@ export const COMMANDS: Readonly<Record<string, Readonly<Record<string, number>>>
   secrets: { create: 2, apply: 2, update: 2, rotate: 2, prune: 1, remove: 1 },
   configs: { create: 2, apply: 2, update: 2, rotate: 2, prune: 1, remove: 1 },
   records: { replace: 3 },
+  rebalance: { start: 1, stop: 0 },
   settings: { update: 1 },
 };
 

@@ -22,6 +22,7 @@ import type {
   MissedRuns,
   NodeDescription,
   NodeState,
+  Rebalance,
   RestartHistory,
   ServiceEndpoint,
   TaskEviction,
@@ -81,6 +82,16 @@ export type ClusterEvent =
       readonly digestKey: Uint8Array;
     }
   | { readonly type: 'cluster.updated'; readonly spec: ClusterSpec }
+  /** Tasks are to be moved so that the cluster is spread better; or what is to be moved has changed. */
+  | { readonly type: 'cluster.rebalancing'; readonly rebalance: Rebalance }
+  /** It is over. */
+  | {
+      readonly type: 'cluster.rebalanced';
+      readonly moved: number;
+      readonly kept: number;
+      /** A user stopped it. */
+      readonly stopped?: true;
+    }
   | {
       readonly type: 'node.joined';
       readonly id: NodeId;
@@ -169,6 +180,8 @@ export type ClusterEvent =
   | { readonly type: 'task.desired'; readonly state: DesiredState; readonly ids: readonly TaskId[] }
   /** They have to leave their node: others take their places, and then they are stopped. */
   | { readonly type: 'task.evicted'; readonly cause: TaskEviction['cause']; readonly ids: readonly TaskId[] }
+  /** They need not leave their node after all. */
+  | { readonly type: 'task.kept'; readonly ids: readonly TaskId[] }
   /** Nobody sends them traffic any more, so they may be stopped. */
   | {
       readonly type: 'task.released';

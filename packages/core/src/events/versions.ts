@@ -31,6 +31,8 @@ const unchanged: Upcast = (event) => event;
 export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'cluster.created': [unchanged],
   'cluster.updated': [unchanged],
+  'cluster.rebalancing': [],
+  'cluster.rebalanced': [],
   'node.joined': [unchanged],
   'node.updated': [unchanged],
   'node.described': [unchanged],
@@ -53,6 +55,7 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'task.dependencies-met': [],
   'task.released': [],
   'task.evicted': [],
+  'task.kept': [],
   'task.removed': [],
   'network.created': [],
   'network.updated': [],

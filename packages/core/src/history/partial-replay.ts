@@ -106,6 +106,7 @@ export class PartialReplay {
       case 'task.dependencies-met':
       case 'task.released':
       case 'task.evicted':
+      case 'task.kept':
       case 'task.removed':
         return withSome(event, 'ids', event.ids.filter(isTask));
       case 'node.status':
@@ -117,6 +118,8 @@ export class PartialReplay {
       case 'cluster.created':
         return ids.has(event.id) ? event : undefined;
       case 'cluster.updated':
+      case 'cluster.rebalancing':
+      case 'cluster.rebalanced':
         return ids.has(this.#state.cluster?.id ?? '') ? event : undefined;
       case 'vault.stored':
       case 'vault.removed':

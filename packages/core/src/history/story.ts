@@ -93,6 +93,13 @@ function needlesFor({ ids, services, tasksOf, ofCluster }: FollowedByKey): Needl
 
 type Events = ReturnType<typeof decodeTransaction>['events'];
 
+/** Events of the cluster that do not name it. */
+const CLUSTER_EVENTS: ReadonlySet<string> = new Set([
+  'cluster.updated',
+  'cluster.rebalancing',
+  'cluster.rebalanced',
+] satisfies Events[number]['type'][]);
+
 /**
  * Whether a state is needed to go on: none is before an event that can be of these objects.
  *
@@ -103,7 +110,7 @@ function concerns(events: Events, followed: FollowedByKey, isYetToCome: boolean)
   return events.some((event) => {
     // Of which service the tasks are that an event names, only the state knows.
     if (followed.tasksOf.size > 0 && event.type.startsWith('task.')) return !isYetToCome;
-    if (event.type === 'cluster.updated') return followed.ofCluster;
+    if (CLUSTER_EVENTS.has(event.type)) return followed.ofCluster;
     if ('id' in event) return isFollowed(event.id);
     if ('ids' in event) return event.ids.some(isFollowed);
     if (event.type === 'task.assigned') return event.rows.some(({ tasks }) => tasks.some(isFollowed));

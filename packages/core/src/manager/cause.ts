@@ -37,6 +37,7 @@ function* versionsOf(event: ClusterEvent, state: ClusterState): Generator<number
     case 'task.desired':
     case 'task.released':
     case 'task.evicted':
+    case 'task.kept':
     case 'task.dependencies-met':
     case 'task.removed':
       for (const id of event.ids.slice(0, ROWS_LOOKED_AT)) {

@@ -23,6 +23,7 @@ import { createCron } from './orchestrator/cron/cron.ts';
 import { createGlobalOrchestrator } from './orchestrator/global.ts';
 import { createJobsOrchestrator } from './orchestrator/jobs/jobs.ts';
 import { createOrphanKeeper } from './orchestrator/orphan-keeper.ts';
+import { createRebalancer } from './orchestrator/rebalance/rebalancer.ts';
 import { createReplicatedOrchestrator } from './orchestrator/replicated.ts';
 import { createStartOrder } from './orchestrator/start-order/start-order.ts';
 import { createTaskReaper } from './orchestrator/task-reaper.ts';
@@ -40,6 +41,7 @@ export const CONTROL_LOOPS: readonly (() => ControlLoop)[] = [
   createAllocator,
   createScheduler,
   createOrphanKeeper,
+  createRebalancer,
   createTaskReaper,
 ];
 

@@ -22,10 +22,38 @@ export interface Meta {
   readonly updatedAt: number;
 }
 
+/** Tasks that are moved, a few at a time, so that the cluster is spread better. */
+export interface Rebalance {
+  /** Milliseconds since 1970, the leader's clock. */
+  readonly since: number;
+  /** It began by itself, as the settings ask. */
+  readonly automatic: boolean;
+  /** So many are on the move at once. */
+  readonly movesAtOnce: number;
+  /** Those to move, in their order, the moved ones included. */
+  readonly tasks: readonly TaskId[];
+  /** How many more were to be moved, and found no place. */
+  readonly kept: number;
+}
+
+/** What came of a rebalance. */
+export interface RebalanceOutcome {
+  /** When it ended; milliseconds since 1970. */
+  readonly at: number;
+  readonly moved: number;
+  /** Tasks that stayed where they are. */
+  readonly kept: number;
+  /** A user stopped it. */
+  readonly stopped?: true;
+}
+
 /** The cluster itself. There is one. */
 export interface ClusterObject extends Meta {
   readonly id: ClusterId;
   readonly spec: ClusterSpec;
+  /** While one is going on. */
+  readonly rebalance?: Rebalance;
+  readonly lastRebalance?: RebalanceOutcome;
 }
 
 /** What a node's agent tells of the node. */

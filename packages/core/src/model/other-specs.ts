@@ -3,6 +3,22 @@
 import * as z from 'zod';
 import { dnsName, labels, milliseconds, objectName } from './names.ts';
 
+const rebalance = z.strictObject({
+  /** Begin by itself, some time after a node has come or come back. Default: only when it is asked for. */
+  automatic: z.boolean().default(false),
+  /** After that time, so that what goes on with it comes to rest. Default 60 s. */
+  settleMs: milliseconds.default(60_000),
+  /** Tasks on the move at once. Default 2. */
+  movesAtOnce: z.number().int('must be a whole number').min(1, 'must be at least 1').default(2),
+  /** Most tasks that one rebalance moves. Default 100. */
+  movesMax: z
+    .number()
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(1_000, 'must be at most 1000')
+    .default(100),
+});
+
 /** Schema of {@link ClusterSpec}. */
 export const clusterSpecSchema = z.strictObject({
   labels: labels.default({}),
@@ -47,7 +63,11 @@ export const clusterSpecSchema = z.strictObject({
       error: 'must be longer than heartbeatMs, or every node would be down between two heartbeats',
     })
     .default({ heartbeatMs: 1_000, silentDownMs: 5_000, closedDownMs: 3_500, orphanAfterMs: 86_400_000 }),
+  /** How tasks are moved so that the cluster is spread better. */
+  rebalance: rebalance.optional(),
 });
+/** What goes for rebalancing unless the settings say otherwise. */
+export const REBALANCE_DEFAULTS: z.output<typeof rebalance> = rebalance.parse({});
 /** Settings of the whole cluster. */
 export type ClusterSpec = z.output<typeof clusterSpecSchema>;
 /** Cluster settings as people write them. */

@@ -103,6 +103,8 @@ export const serviceSpecSchema = z.strictObject({
        * Default: start-first, unless tasks write to volumes or directories of their machine.
        */
       order: z.enum(['start-first', 'stop-first']).optional(),
+      /** Tasks may be moved for no other reason than that other nodes have less to do. Default: they may. */
+      rebalance: z.boolean().optional(),
     })
     .optional(),
   /**

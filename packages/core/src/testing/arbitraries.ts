@@ -212,6 +212,19 @@ type BodyOf<T extends EventType> = Omit<Extract<ClusterEvent, { type: T }>, 'typ
 const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'cluster.created': record({ id, spec: clusterSpec, digestKey: bytes }),
   'cluster.updated': record({ spec: clusterSpec }),
+  'cluster.rebalancing': record({
+    rebalance: record({
+      since: natural,
+      automatic: fc.boolean(),
+      movesAtOnce: natural,
+      tasks: ids,
+      kept: natural,
+    }),
+  }),
+  'cluster.rebalanced': shape({ moved: natural, kept: natural, stopped: fc.constant<true>(true) }, [
+    'moved',
+    'kept',
+  ]),
   'node.joined': record({ id, spec: nodeSpec, description: anyDescription, address: anyText }),
   'node.updated': record({ id, spec: nodeSpec }),
   'node.described': record({ id, description: anyDescription, address: anyText }),
@@ -314,6 +327,7 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'task.unplaced': record({ ids, explanation: anyFinding }),
   'task.status': record({ rows: listOf(record({ id, status: anyTaskStatus })) }),
   'task.desired': record({ state: fc.constantFrom(...DESIRED_STATES), ids }),
+  'task.kept': record({ ids }),
   'task.evicted': record({ cause: fc.constantFrom('constraint' as const, 'rebalance' as const), ids }),
   'task.released': shape({ ids, unconfirmed: ids }, ['ids']),
   'task.dependencies-met': record({ ids }),

@@ -1,7 +1,7 @@
 /** What events of nodes, and of the cluster itself, do. */
 
 import type { ClusterEvent } from '../../events/event.ts';
-import type { Node } from '../../model/objects.ts';
+import type { ClusterObject, Node } from '../../model/objects.ts';
 import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
 import type { Stamp } from './stamp.ts';
 
@@ -14,10 +14,16 @@ export function evolveNode(draft: StateDraft, event: NodeEvent, stamp: Stamp): v
       draft.setCluster({ id: event.id, spec: event.spec, createdAt: stamp.at, ...touched });
       draft.setDigestKey(new Uint8Array(event.digestKey));
       return;
-    case 'cluster.updated': {
-      const cluster = draft.cluster;
-      if (!cluster) throw new InconsistentEventError('there is no cluster yet');
-      draft.setCluster({ ...cluster, ...touched, spec: event.spec });
+    case 'cluster.updated':
+      draft.setCluster({ ...formed(draft), ...touched, spec: event.spec });
+      return;
+    case 'cluster.rebalancing':
+      draft.setCluster({ ...formed(draft), ...touched, rebalance: event.rebalance });
+      return;
+    case 'cluster.rebalanced': {
+      const { type: _, ...outcome } = event;
+      const { rebalance: __, ...cluster } = formed(draft);
+      draft.setCluster({ ...cluster, ...touched, lastRebalance: { ...outcome, at: stamp.at } });
       return;
     }
     case 'node.joined':
@@ -62,6 +68,11 @@ export function evolveNode(draft: StateDraft, event: NodeEvent, stamp: Stamp): v
     case 'node.removed':
       draft.deleteNode(event.id);
   }
+}
+
+function formed({ cluster }: StateDraft): ClusterObject {
+  if (!cluster) throw new InconsistentEventError('there is no cluster yet');
+  return cluster;
 }
 
 function existing(draft: StateDraft, id: Node['id']): Node {

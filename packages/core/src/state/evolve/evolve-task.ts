@@ -35,6 +35,9 @@ export function evolveTask(draft: StateDraft, event: TaskEvent, stamp: Stamp): v
     case 'task.released':
       released(draft, event, stamp);
       return;
+    case 'task.kept':
+      for (const id of event.ids) change(draft, id, { evicted: null }, stamp);
+      return;
     case 'task.evicted': {
       const evicted: TaskEviction = { cause: event.cause, since: stamp.at };
       for (const id of event.ids) change(draft, id, { evicted }, stamp);

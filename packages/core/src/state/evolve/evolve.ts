@@ -62,6 +62,7 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
     case 'task.dependencies-met':
     case 'task.released':
     case 'task.evicted':
+    case 'task.kept':
     case 'task.removed':
       evolveTask(draft, event, stamp);
       return;
@@ -77,6 +78,8 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
       return;
     case 'cluster.created':
     case 'cluster.updated':
+    case 'cluster.rebalancing':
+    case 'cluster.rebalanced':
     case 'node.joined':
     case 'node.updated':
     case 'node.described':

@@ -22,7 +22,8 @@ export interface TaskRowChange {
   /** `null` takes it away. */
   readonly explanation?: PlacementExplanation | null;
   readonly decision?: PlacementDecision | undefined;
-  readonly evicted?: TaskEviction;
+  /** `null` takes it away. */
+  readonly evicted?: TaskEviction | null;
   readonly leaving?: TaskLeaving;
   /** `false`: it does no more. */
   readonly awaitsDependencies?: false;
@@ -43,8 +44,8 @@ export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Ta
   if (assignedGeneric !== undefined) after.assignedGeneric = assignedGeneric;
   const explanation = change.explanation === undefined ? task.explanation : change.explanation;
   if (explanation != null) after.explanation = explanation;
-  const evicted = change.evicted ?? task.evicted;
-  if (evicted !== undefined) after.evicted = evicted;
+  const evicted = change.evicted === undefined ? task.evicted : change.evicted;
+  if (evicted != null) after.evicted = evicted;
   const leaving = change.leaving ?? task.leaving;
   // One that has ended has nothing to wait for any more.
   if (leaving !== undefined && !isTerminal(after.status.state)) after.leaving = leaving;

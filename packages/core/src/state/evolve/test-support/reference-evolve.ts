@@ -67,6 +67,15 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
     case 'cluster.updated':
       Object.assign(must(state.cluster), touch, { spec: event.spec });
       return;
+    case 'cluster.rebalancing':
+      Object.assign(must(state.cluster), touch, { rebalance: event.rebalance });
+      return;
+    case 'cluster.rebalanced': {
+      const { type: _, ...outcome } = event;
+      Object.assign(must(state.cluster), touch, { lastRebalance: { ...outcome, at } });
+      delete must(state.cluster).rebalance;
+      return;
+    }
     case 'node.joined': {
       const { id, spec, description, address } = event;
       const status = { state: 'unknown' as const, message: 'joined', since: at, address };
@@ -225,6 +234,9 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       }
       return;
     }
+    case 'task.kept':
+      for (const id of event.ids) delete task(id).evicted;
+      return;
     case 'task.evicted':
       for (const id of event.ids) task(id).evicted = { cause: event.cause, since: at };
       return;
