@@ -8,7 +8,7 @@ import { startPrivateEngine } from '@skep/docker-driver/testing';
 import { bareEngine, type Contestant, skep, swarm } from './docker/contestants.ts';
 import { type Machine, thisMachine } from './harness/results.ts';
 import { median } from './harness/statistics.ts';
-import { textTable } from './harness/table.ts';
+import { type Table, textTable } from './harness/table.ts';
 
 /** What is measured. */
 export interface DockerBenchOptions {
@@ -64,7 +64,7 @@ export async function benchDocker(options: DockerBenchOptions): Promise<DockerBe
     for (const containers of options.sizes) {
       const times = await rounds(contestants, containers, options.pairs);
       rows.push(rowOf(containers, times, bare.name));
-      process.stderr.write(`${formatDockerBench({ machine, rows: rows.slice(-1) })}\n`);
+      process.stderr.write(`${textTable(dockerTable(rows.slice(-1)))}\n`);
     }
     return { machine, rows };
   } finally {
@@ -74,22 +74,24 @@ export async function benchDocker(options: DockerBenchOptions): Promise<DockerBe
 }
 
 /** A table for people. */
-export function formatDockerBench({ rows }: DockerBenchResult): string {
+export function dockerTable(rows: readonly DockerBenchRow[]): Table {
   const names = Object.keys(rows[0]?.milliseconds ?? {});
-  return textTable(
-    [
+  return {
+    headings: [
       'containers',
       'rounds',
       ...names.map((name) => `${name}, ms`),
       ...names.slice(1).map((name) => `${name} / bare`),
+      'limit',
     ],
-    rows.map(({ containers, rounds: count, milliseconds, ratios }) => [
+    rows: rows.map(({ containers, rounds: count, milliseconds, ratios }) => [
       String(containers),
       String(count),
       ...names.map((name) => (milliseconds[name] ?? 0).toFixed(0)),
       ...names.slice(1).map((name) => ratioText(ratios[name])),
+      LIMITS[containers]?.toFixed(2) ?? '',
     ]),
-  );
+  };
 }
 
 function ratioText(ratio: Ratio | undefined): string {

@@ -14,7 +14,7 @@ import type { NodeId, ServiceId, TaskId } from '../packages/core/src/model/ids.t
 import { parseServiceSpec } from '../packages/core/src/model/parse-spec.ts';
 import { Replica } from '../packages/core/src/state/replica.ts';
 import { quantile } from './harness/statistics.ts';
-import { textTable, whole } from './harness/table.ts';
+import { type Table, whole } from './harness/table.ts';
 
 /** What to measure, and how long. */
 export interface LogBenchOptions {
@@ -245,16 +245,16 @@ function summary(name: string, latencies: number[], totalMs: number): LogBenchRo
 }
 
 /** The rows as a table of text. */
-export function logReport(rows: readonly LogBenchRow[]): string {
+export function logTable(rows: readonly LogBenchRow[]): Table {
   const latency = (ms: number | undefined) => ms?.toFixed(2) ?? '';
-  return textTable(
-    ['', 'entries/s', 'p50 ms', 'p99 ms', 'total ms'],
-    rows.map(({ name, entriesPerSecond, p50Ms, p99Ms, totalMs }) => [
+  return {
+    headings: ['', 'entries/s', 'p50 ms', 'p99 ms', 'total ms'],
+    rows: rows.map(({ name, entriesPerSecond, p50Ms, p99Ms, totalMs }) => [
       name,
       whole(entriesPerSecond),
       latency(p50Ms),
       latency(p99Ms),
       whole(totalMs),
     ]),
-  );
+  };
 }

@@ -2,7 +2,7 @@
 
 import { Command, InvalidArgumentError } from 'commander';
 import { measureInChild } from './harness/child.ts';
-import { RESULTS, toJson, writeResults } from './harness/results.ts';
+import { machineInWords, publish, RESULTS, thisMachine } from './harness/results.ts';
 import type { MemoryResult } from './memory.ts';
 import { DEFAULT_SHAPES, runsOf, type Shape, shapeArguments } from './scheduler/shapes.ts';
 import type { SchedulerResult } from './scheduler.ts';
@@ -18,54 +18,50 @@ interface ShapeOptions extends Partial<Shape> {
 withShape(program.command('scheduler'))
   .description('tasks from pending to assigned, and the loss of a node: all default shapes, or one')
   .option('--runs <n>', 'timed runs of each shape, after one that is thrown away', wholeNumber)
-  .action(async ({ runs, ...options }: ShapeOptions & { readonly runs?: number }) => {
+  .action(async ({ runs, json, out, ...options }: ShapeOptions & { readonly runs?: number }) => {
     const { benchScheduler } = await import('./scheduler.ts');
-    const { schedulerMarkdown, schedulerPlot, schedulerReport } = await import('./scheduler/report.ts');
+    const { schedulerNotes, schedulerPlot, schedulerReport } = await import('./scheduler/report.ts');
     const one = shapeOf(options);
     const results = one
       ? [await benchScheduler(one, runs ?? runsOf(one))]
       : await inChildren<SchedulerResult>('scheduler', (shape) => ['--runs', String(runs ?? runsOf(shape))]);
-    if (one && options.json) process.stdout.write(toJson(results[0]));
-    else if (options.json) process.stdout.write(toJson(results));
-    else console.log(schedulerReport(results));
-    if (one) return;
-    await tell(options.out, {
-      'scheduler.json': toJson(results),
-      'scheduler.md': schedulerMarkdown(results),
-      'scheduler.svg': schedulerPlot(results),
-    });
+    const report = schedulerReport(results);
+    if (one) {
+      const result = results[0];
+      await publish({ name: 'scheduler', result, report: [...report, ...schedulerNotes()] }, { json });
+    } else {
+      const plot = schedulerPlot(results);
+      await publish({ name: 'scheduler', result: results, report, plot }, { json, out });
+    }
   });
 
 withShape(program.command('memory'))
   .description('bytes that a task takes in the state, its indexes and the log: all default shapes, or one')
-  .action(async (options: ShapeOptions) => {
-    const { benchMemory, memoryReport } = await import('./memory.ts');
+  .action(async ({ json, out, ...options }: ShapeOptions) => {
+    const { benchMemory, memoryTable } = await import('./memory.ts');
     const one = shapeOf(options);
     const weigh = typeof globalThis.gc === 'function' && one !== undefined;
     const results = weigh
       ? [await benchMemory(one)]
       : await inChildren<MemoryResult>('memory', () => [], ['--expose-gc'], one && [one]);
-    if (weigh && options.json) process.stdout.write(toJson(results[0]));
-    else if (options.json) process.stdout.write(toJson(results));
-    else console.log(memoryReport(results));
-    if (!one) await tell(options.out, { 'memory.json': toJson(results) });
+    const report = [machineInWords(results[0]?.machine ?? thisMachine()), memoryTable(results)];
+    const outcome = { name: 'memory', result: weigh ? results[0] : results, report };
+    await publish(outcome, one ? { json } : { json, out });
   });
 
-program
-  .command('scale')
+published(program.command('scale'))
   .description('the pauses of the event loop while one huge service is scaled to nothing, or removed')
   .option('--nodes <n>', 'nodes', wholeNumber, 10_000)
   .option('--tasks <n>', 'tasks of the service', wholeNumber, 1_000_000)
   .option('--remove', 'remove the service', false)
-  .option('--json', 'print the result as JSON', false)
-  .action(async ({ nodes, tasks, remove, json }) => {
-    const { benchScale, scaleReport } = await import('./scale.ts');
+  .action(async ({ nodes, tasks, remove, ...publishing }) => {
+    const { benchScale, scaleTable } = await import('./scale.ts');
     const result = await benchScale(nodes, tasks, remove ? 'removed' : 'scaled to nothing');
-    console.log(json ? toJson(result) : scaleReport(result));
+    const report = [machineInWords(result.machine), scaleTable(result)];
+    await publish({ name: remove ? 'scale-removed' : 'scale', result, report }, publishing);
   });
 
-program
-  .command('log')
+published(program.command('log'))
   .description('the file log: durable, sealed appends in group commit, and replay')
   .option(
     '--dir <directory>',
@@ -73,27 +69,24 @@ program
   )
   .option('--entries <n>', 'entries to replay', wholeNumber, 1_000_000)
   .option('--seconds <n>', 'how long each round of appends runs', wholeNumber, 3)
-  .option('--json', 'print the result as JSON', false)
-  .action(async ({ json, ...options }) => {
-    const { benchLog, logReport } = await import('./log.ts');
+  .action(async ({ json, out, ...options }) => {
+    const { benchLog, logTable } = await import('./log.ts');
+    const machine = thisMachine();
     const rows = await benchLog(options);
-    console.log(json ? toJson(rows) : logReport(rows));
+    const report = [machineInWords(machine), logTable(rows)];
+    await publish({ name: 'log', result: { machine, rows }, report }, { json, out });
   });
 
-program
-  .command('docker')
+published(program.command('docker'))
   .description('creating containers through Skep, beside the bare engine with the same calls and Swarm mode')
   .option('--sizes <n,n…>', 'containers at once', wholeNumbers, [1, 10, 50, 100])
   .option('--pairs <n>', 'rounds of each size, after one that is thrown away', wholeNumber, 15)
   .option('--no-swarm', 'leave Swarm mode out')
-  .option('--json', 'print the result as JSON', false)
-  .option('--out <folder>', 'where the result is written', RESULTS)
   .action(async ({ json, out, ...options }) => {
-    const { benchDocker, formatDockerBench } = await import('./docker.ts');
+    const { benchDocker, dockerTable } = await import('./docker.ts');
     const result = await benchDocker(options);
-    if (json) process.stdout.write(toJson(result));
-    else console.log(formatDockerBench(result));
-    await tell(out, { 'docker.json': toJson(result) });
+    const report = [machineInWords(result.machine), dockerTable(result.rows)];
+    await publish({ name: 'docker', result, report }, { json, out });
   });
 
 program
@@ -113,66 +106,72 @@ program
     console.log(json ? JSON.stringify(result, undefined, 2) : formatRaftBench(result));
   });
 
-program
-  .command('machines')
+published(program.command('machines'))
   .description(
     'nodes as processes: joins, losses of leaders and workers, many sessions, huge services, memory',
   )
   .option('--dir <directory>', "where the nodes' disks are made (default: the system's)")
   .option('--quick', 'fewer rounds and smaller clusters: to see that it works', false)
   .option('--only <part...>', 'joins, leader, workers, sessions, service or memory')
-  .option('--json', 'print the result as JSON', false)
-  .option('--out <folder>', 'where the result is written', RESULTS)
   .action(async ({ json, out, ...options }) => {
     const { benchMachines } = await import('./machines.ts');
-    const { machinesMarkdown, machinesReport } = await import('./machines/report.ts');
+    const { machinesTable } = await import('./machines/report.ts');
     const result = await benchMachines(options);
-    if (json) process.stdout.write(toJson(result));
-    else console.log(machinesReport(result));
-    await tell(out, { 'machines.json': toJson(result), 'machines.md': machinesMarkdown(result) });
+    const report = [machineInWords(result.machine), machinesTable(result)];
+    await publish({ name: 'machines', result, report }, { json, out });
   });
 
-program
-  .command('plan')
+published(program.command('plan'))
   .description('what would come of a new service, of more replicas, of a node drained or lost')
   .option('--nodes <n>', 'nodes', wholeNumber, 1_000)
   .option('--tasks <n>', 'tasks', wholeNumber, 10_000)
   .option('--runs <n>', 'timed runs, after one that is thrown away', wholeNumber, 9)
-  .option('--json', 'print the result as JSON', false)
-  .action(async ({ json, ...options }) => {
-    const { benchPlan, planReport } = await import('./plan.ts');
-    const results = await benchPlan(options);
-    if (json) process.stdout.write(toJson(results));
-    else console.log(planReport(results));
+  .action(async ({ json, out, ...options }) => {
+    const { benchPlan, planTable } = await import('./plan.ts');
+    const machine = thisMachine();
+    const rows = await benchPlan(options);
+    const report = [machineInWords(machine), planTable(rows)];
+    await publish({ name: 'plan', result: { machine, rows }, report }, { json, out });
   });
 
-program
-  .command('history')
+published(program.command('history'))
   .description('the time machine: states of the past and stories of objects, from a history on disk')
   .option('--dir <directory>', "where to put the history (default: the system's)")
   .option('--events <n>', 'events in the history', wholeNumber, 100_000)
   .option('--tasks <n>', 'tasks in the cluster', wholeNumber, 1_000)
   .option('--jumps <n>', 'moments that are jumped to', wholeNumber, 50)
-  .option('--json', 'print the result as JSON', false)
-  .action(async ({ json, ...options }) => {
-    const { benchHistory, historyReport } = await import('./history.ts');
+  .action(async ({ json, out, ...options }) => {
+    const { benchHistory, historyTable, historyWords, keepingTable } = await import('./history.ts');
+    const machine = thisMachine();
     const result = await benchHistory(options);
-    console.log(json ? toJson(result) : historyReport(result));
+    const report = [
+      machineInWords(machine),
+      historyWords(result),
+      historyTable(result),
+      keepingTable(result),
+    ];
+    await publish({ name: 'history', result: { machine, ...result }, report }, { json, out });
   });
 
 program
-  .command('requests')
+  .command('readme')
+  .description('puts the results that were written last into the README')
+  .action(async () => {
+    const { pasteResults } = await import('./harness/paste.ts');
+    for (const name of await pasteResults()) console.log(`pasted ${name}`);
+  });
+
+published(program.command('requests'))
   .description('requests that fail while a service of real processes is updated under a constant HTTP load')
   .option('--requests <n>', 'requests at least', wholeNumber, 100_000)
   .option('--per-second <n>', 'requests a second', wholeNumber, 500)
   .option('--updates <n>', 'rolling updates, one after the other', wholeNumber, 10)
   .option('--replicas <n>', 'tasks of the service', wholeNumber, 4)
   .option('--lag-ms <n>', 'how long after the feed the load learns of endpoints', wholeNumber, 200)
-  .option('--json', 'print the result as JSON', false)
-  .action(async ({ json, ...options }) => {
+  .action(async ({ json, out, ...options }) => {
     const { benchRequests, requestsReport } = await import('./requests.ts');
     const result = await benchRequests(options);
-    console.log(json ? toJson(result) : requestsReport(result));
+    await publish({ name: 'requests', result, report: requestsReport(result) }, { json, out });
     if (result.rows[0]?.failed !== 0) process.exitCode = 1;
   });
 
@@ -190,8 +189,14 @@ function withShape(command: Command): Command {
     .option('--out <folder>', 'where to write the results of all default shapes', RESULTS);
 }
 
+function published(command: Command): Command {
+  return command
+    .option('--json', 'print the result as JSON', false)
+    .option('--out <folder>', 'where to write the result', RESULTS);
+}
+
 /** The one shape that is asked for, if any. */
-function shapeOf(options: ShapeOptions): Shape | undefined {
+function shapeOf(options: Partial<Shape>): Shape | undefined {
   const { nodes, tasks, services, constraints, reservations, preferences } = options;
   if ([nodes, tasks, services, constraints, reservations, preferences].every((each) => each === undefined)) {
     return undefined;
@@ -220,10 +225,6 @@ async function inChildren<Result>(
     results.push(await measureInChild<Result>(args, nodeOptions));
   }
   return results;
-}
-
-async function tell(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
-  for (const path of await writeResults(folder, files)) process.stderr.write(`wrote ${path}\n`);
 }
 
 /** Several, with commas between them. */

@@ -7,7 +7,7 @@
  */
 
 import { type Machine, thisMachine } from './harness/results.ts';
-import { textTable, whole } from './harness/table.ts';
+import { type Table, whole } from './harness/table.ts';
 import { BenchCluster } from './scheduler/cluster.ts';
 import { kindInWords, type Shape, sizeInWords } from './scheduler/shapes.ts';
 
@@ -64,9 +64,9 @@ async function scheduleAll(cluster: BenchCluster, tasks: number): Promise<void> 
 }
 
 /** All results as one table. */
-export function memoryReport(results: readonly MemoryResult[]): string {
-  return textTable(
-    [
+export function memoryTable(results: readonly MemoryResult[]): Table {
+  return {
+    headings: [
       'bytes a task',
       'asks',
       'state, pending',
@@ -76,7 +76,7 @@ export function memoryReport(results: readonly MemoryResult[]): string {
       'log payloads',
       'peak RSS MB',
     ],
-    results.map((result) => [
+    rows: results.map((result) => [
       sizeInWords(result),
       kindInWords(result),
       whole(result.pending),
@@ -86,7 +86,7 @@ export function memoryReport(results: readonly MemoryResult[]): string {
       whole(result.log),
       whole(result.peakResidentBytes / 1e6),
     ]),
-  );
+  };
 }
 
 /** What is alive. Several times and a turn apart, since what one collection frees may be all that keeps another. */

@@ -12,7 +12,7 @@ import { aCluster } from '../packages/core/src/testing/state-builder.ts';
 import { measurePauses } from './harness/pauses.ts';
 import { ownTime } from './harness/processor-waits.ts';
 import { median } from './harness/statistics.ts';
-import { milliseconds, textTable, whole } from './harness/table.ts';
+import { milliseconds, type Table, whole } from './harness/table.ts';
 
 /** What came of one kind of plan: medians over the runs, and the longest pause of all. */
 export interface PlanResult {
@@ -80,10 +80,10 @@ async function measure(state: ClusterState, plannable: Plannable, runs: number) 
 }
 
 /** The results for people. */
-export function planReport(results: readonly PlanResult[]): string {
-  return textTable(
-    ['plan', 'nodes', 'tasks', 'placements', 'ms', 'ms, own time', 'longest pause, ms, own time'],
-    results.map((result) => [
+export function planTable(results: readonly PlanResult[]): Table {
+  return {
+    headings: ['plan', 'nodes', 'tasks', 'placements', 'ms', 'ms, own time', 'longest pause, ms, own time'],
+    rows: results.map((result) => [
       result.what,
       whole(result.nodes),
       whole(result.tasks),
@@ -92,5 +92,5 @@ export function planReport(results: readonly PlanResult[]): string {
       milliseconds(result.ownMilliseconds),
       milliseconds(result.longestPauseMs),
     ]),
-  );
+  };
 }

@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster, type ServiceSpecInput } from '@skep/core';
 import { ProcessDriver } from '@skep/process-driver';
-import { type Machine, machineInWords, thisMachine } from './harness/results.ts';
+import { type Machine, machineInWords, type ReportPart, thisMachine } from './harness/results.ts';
 import { quantile } from './harness/statistics.ts';
-import { milliseconds, textTable, whole } from './harness/table.ts';
+import { milliseconds, whole } from './harness/table.ts';
 import { Load } from './requests/load.ts';
 import { SERVER } from './requests/server.ts';
 
@@ -59,38 +59,36 @@ export async function benchRequests(options: RequestsOptions): Promise<RequestsR
   return { machine, options, rows };
 }
 
-/** A table for people. */
-export function requestsReport({ machine, options, rows }: RequestsResult): string {
+/** The result for people. */
+export function requestsReport({ machine, options, rows }: RequestsResult): readonly ReportPart[] {
   const { perSecond, replicas, lagMs } = options;
-  const table = textTable(
-    [
-      'drain delay',
-      'updates',
-      'requests',
-      'failed',
-      'seconds',
-      'fewest endpoints',
-      'p50 ms',
-      'p99 ms',
-      'max ms',
-    ],
-    rows.map((row) => [
-      `${row.drainDelayMs} ms`,
-      whole(row.updates),
-      whole(row.requests),
-      whole(row.failed),
-      whole(row.seconds),
-      whole(row.fewestEndpoints),
-      ...[row.latencyMs.p50, row.latencyMs.p99, row.latencyMs.max].map(milliseconds),
-    ]),
-  );
-  const failures = rows.flatMap((row) => row.failures.map((told) => `  ${row.drainDelayMs} ms: ${told}`));
+  const headings = [
+    'drain delay',
+    'updates',
+    'requests',
+    'failed',
+    'seconds',
+    'fewest endpoints',
+    'p50 ms',
+    'p99 ms',
+    'max ms',
+  ];
+  const cells = (row: RequestsRow) => [
+    `${row.drainDelayMs} ms`,
+    whole(row.updates),
+    whole(row.requests),
+    whole(row.failed),
+    whole(row.seconds),
+    whole(row.fewestEndpoints),
+    ...[row.latencyMs.p50, row.latencyMs.p99, row.latencyMs.max].map(milliseconds),
+  ];
+  const failures = rows.flatMap((row) => row.failures.map((told) => `${row.drainDelayMs} ms: ${told}`));
   return [
     machineInWords(machine),
     `${replicas} replicas on 2 nodes, ${perSecond} requests/s, endpoints learned ${lagMs} ms after the feed`,
-    table,
-    ...(failures.length > 0 ? ['failures were, among others:', ...failures] : []),
-  ].join('\n');
+    { headings, rows: rows.map(cells) },
+    ...(failures.length > 0 ? [`failures were, among others: ${failures.join('; ')}`] : []),
+  ];
 }
 
 async function round(options: RequestsOptions, drainDelayMs: number): Promise<RequestsRow> {

@@ -14,8 +14,8 @@ import type { Service } from '../packages/core/src/model/objects.ts';
 import type { ChangeSet } from '../packages/core/src/state/change.ts';
 import type { ClusterState } from '../packages/core/src/state/cluster-state.ts';
 import { measurePauses, type PauseReport } from './harness/pauses.ts';
-import { type Machine, machineInWords, thisMachine } from './harness/results.ts';
-import { milliseconds, textTable, whole } from './harness/table.ts';
+import { type Machine, thisMachine } from './harness/results.ts';
+import { milliseconds, type Table, whole } from './harness/table.ts';
 import { BenchCluster } from './scheduler/cluster.ts';
 
 /** What is done to the service. */
@@ -83,12 +83,22 @@ function untilRemoved(cluster: BenchCluster, tasks: number): { promise: Promise<
 }
 
 /** The result for people. */
-export function scaleReport({ machine, nodes, tasks, how, milliseconds: took, pauses }: ScaleResult): string {
-  const cells = ({ p50, p99, max }: PauseReport['wall']) => [p50, p99, max].map(milliseconds);
-  const rows = [['by the clock', ...cells(pauses.wall)]];
-  if (pauses.own) rows.push(['less what others took', ...cells(pauses.own)]);
-  rows.push(['of it in the garbage collector', '', '', milliseconds(pauses.gc.longest)]);
-  const table = textTable(['pauses of the event loop, ms', 'p50', 'p99', 'max'], rows);
-  const what = `${whole(tasks)} tasks of one service on ${whole(nodes)} nodes, ${how}`;
-  return `${machineInWords(machine)}\n\n${what}: ${whole(took)} ms\n${table}`;
+export function scaleTable({ nodes, tasks, how, milliseconds: took, pauses }: ScaleResult): Table {
+  const row = (name: string, { p50, p99, max }: PauseReport['wall']) => [
+    name,
+    ...[p50, p99, max].map(milliseconds),
+  ];
+  return {
+    headings: [
+      `${whole(tasks)} tasks on ${whole(nodes)} nodes, ${how}: ${whole(took)} ms; pauses of the event loop`,
+      'p50 ms',
+      'p99 ms',
+      'max ms',
+    ],
+    rows: [
+      row('by the clock', pauses.wall),
+      ...(pauses.own ? [row('without the time for which others had the processor', pauses.own)] : []),
+      ['the garbage collector, its longest piece', '', '', milliseconds(pauses.gc.longest)],
+    ],
+  };
 }

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { markdownTable, type Table, textTable } from './table.ts';
 
 /** The machine, as far as it explains a figure. */
 export interface Machine {
@@ -30,6 +31,45 @@ export function thisMachine(): Machine {
 /** One line about the machine. */
 export function machineInWords({ processors, memoryGiB, node, platform, load }: Machine): string {
   return `${processors}, ${memoryGiB} GiB, ${platform}, Node ${node}, load ${load} when it began`;
+}
+
+/** A result as people read it: paragraphs and tables, in the order in which they come. */
+export type ReportPart = string | Table;
+
+/** What a benchmark found. */
+export interface Outcome {
+  /** Name of its files. */
+  readonly name: string;
+  readonly result: unknown;
+  readonly report: readonly ReportPart[];
+  /** A plot, as SVG. */
+  readonly plot?: string;
+}
+
+/** What its options say of where it goes. */
+export interface Publishing {
+  /** Print JSON instead of the report. */
+  readonly json: boolean;
+  /** The folder for the files; absent: none are written. */
+  readonly out?: string;
+}
+
+/** Prints what a benchmark found, and writes it as JSON, as Markdown and, if it has one, its plot. */
+export async function publish(
+  { name, result, report, plot }: Outcome,
+  { json, out }: Publishing,
+): Promise<void> {
+  const told = (form: (table: Table) => string) =>
+    report.map((part) => (typeof part === 'string' ? part : form(part))).join('\n\n');
+  if (json) process.stdout.write(toJson(result));
+  else console.log(told(textTable));
+  if (out === undefined) return;
+  const paths = await writeResults(out, {
+    [`${name}.json`]: toJson(result),
+    [`${name}.md`]: `${told(markdownTable)}${plot === undefined ? '' : `\n\n![${name}](results/${name}.svg)`}\n`,
+    ...(plot === undefined ? {} : { [`${name}.svg`]: plot }),
+  });
+  for (const path of paths) process.stderr.write(`wrote ${path}\n`);
 }
 
 /** The folder beside the benchmarks that keeps the results of whole runs. */

@@ -1,7 +1,13 @@
 /** Tables: of text for people who read a terminal, and in Markdown for the README. */
 
 /** Rows under headings; the first column is text, the others are figures and stand to the right. */
-export function textTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+export interface Table {
+  readonly headings: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** A table for a terminal. */
+export function textTable({ headings, rows }: Table): string {
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
@@ -16,7 +22,7 @@ export function textTable(headings: readonly string[], rows: readonly (readonly 
 }
 
 /** The same in Markdown, laid out as formatters leave it. */
-export function markdownTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+export function markdownTable({ headings, rows }: Table): string {
   const widths = headings.map((heading, column) =>
     Math.max(3, heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );

@@ -1,21 +1,15 @@
 /** The result as a table, beside what was asked for and what Swarm mode does. */
 
-import { machineInWords } from '../harness/results.ts';
-import { markdownTable, textTable, whole } from '../harness/table.ts';
+import { type Table, whole } from '../harness/table.ts';
 import type { MachinesBenchResult } from '../machines.ts';
 import type { Times } from './times.ts';
 import type { Blips } from './worker-lost.ts';
 
 const HEADINGS = ['', 'goal', 'median', 'p99', 'longest', 'times', 'Swarm mode, cited'];
 
-/** The result for a terminal. */
-export function machinesReport(result: MachinesBenchResult): string {
-  return `${machineInWords(result.machine)}\n\n${textTable(HEADINGS, rowsOf(result))}`;
-}
-
-/** The result for a page. */
-export function machinesMarkdown(result: MachinesBenchResult): string {
-  return `${machineInWords(result.machine)}\n\n${markdownTable(HEADINGS, rowsOf(result))}\n`;
+/** The result for people. */
+export function machinesTable(result: MachinesBenchResult): Table {
+  return { headings: HEADINGS, rows: rowsOf(result) };
 }
 
 type Row = readonly string[];

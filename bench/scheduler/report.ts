@@ -2,8 +2,8 @@
 
 import type { Pauses } from '../harness/pauses.ts';
 import { barChart } from '../harness/plot.ts';
-import { machineInWords } from '../harness/results.ts';
-import { markdownTable, millions, milliseconds, textTable, whole } from '../harness/table.ts';
+import { machineInWords, type ReportPart } from '../harness/results.ts';
+import { millions, milliseconds, type Table, whole } from '../harness/table.ts';
 import type { SchedulerResult } from '../scheduler.ts';
 import { SWARMKIT, SWARMKIT_TIMES } from './peers.ts';
 import { kindInWords, sizeInWords } from './shapes.ts';
@@ -11,8 +11,9 @@ import { kindInWords, sizeInWords } from './shapes.ts';
 const TIMED = [
   'Timed: from the moment the scheduler may decide, with all tasks pending, until the last assignment was decided,',
   'encoded, appended to the memory log, applied, folded into the index and received on the committed change feed.',
-  'decisions/s: the time inside `decide` alone. Pauses: every turn of the event loop, p50 and p99 by time. Loss: one',
-  'node goes down, until all of its tasks have an assigned replacement, all control loops running: median / worst.',
+  'decisions/s: the time inside `decide` alone. Pauses: every turn of the event loop, p50 and p99 by time. gc: the',
+  'longest piece of a pause that the garbage collector took, by the wall clock. Loss: one node goes down, until all of',
+  'its tasks have an assigned replacement, all control loops running: median / worst.',
   'In brackets, and for decisions/s: without the time for which other programs had the processor.',
 ].join('\n');
 
@@ -25,20 +26,24 @@ const HEADINGS = [
   'pause p50',
   'p99',
   'max ms',
+  'gc max ms',
   'loss ms',
 ];
 
-/** All results as one table, and how to read it. */
-export function schedulerReport(results: readonly SchedulerResult[]): string {
-  const cited = SWARMKIT.map(({ shape, tasksPerSecond }) => [shape, whole(tasksPerSecond)]);
-  const peers = textTable(['SwarmKit, cited and not run here', 'tasks/s'], cited);
-  const table = textTable(HEADINGS, results.map(cells));
-  return `${machineOf(results)}\n\n${table}\n\n${TIMED}\n\n${peers}\nIt times ${SWARMKIT_TIMES}.`;
+/** All results as one table. */
+export function schedulerReport(results: readonly SchedulerResult[]): readonly ReportPart[] {
+  return [machineOf(results), tableOf(results)];
 }
 
-/** The table alone, as the README has it. */
-export function schedulerMarkdown(results: readonly SchedulerResult[]): string {
-  return `${machineOf(results)}\n\n${markdownTable(HEADINGS, results.map(cells))}\n`;
+/** What stands beside it, as cited, and how to read both. */
+export function schedulerNotes(): readonly ReportPart[] {
+  const rows = SWARMKIT.map(({ shape, tasksPerSecond }) => [shape, whole(tasksPerSecond)]);
+  const headings = ['SwarmKit, cited and not run here', 'tasks/s'];
+  return [TIMED, { headings, rows }, `It times ${SWARMKIT_TIMES}.`];
+}
+
+function tableOf(results: readonly SchedulerResult[]): Table {
+  return { headings: HEADINGS, rows: results.map(cells) };
 }
 
 function machineOf([first]: readonly SchedulerResult[]): string {
@@ -54,6 +59,7 @@ function cells(result: SchedulerResult): string[] {
     millions(result.decisionsPerSecond),
     whole(result.eventsPerSecond),
     ...pauseCells(result),
+    milliseconds(result.pauses.gc.longest),
     `${milliseconds(median)} (${milliseconds(ownMs)}) / ${milliseconds(worstMs)} for ${tasks}`,
   ];
 }
