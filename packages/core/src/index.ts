@@ -145,6 +145,8 @@ export type {
   TaskLeaving,
   TaskPort,
   TaskStatus,
+  UpdateState,
+  UpdateStatus,
 } from './model/objects.ts';
 export {
   type ClusterSpec,

@@ -42,7 +42,19 @@ export interface CommandForwarder {
 
 /** The commands of each collection, with how many arguments come before the options. */
 export const COMMANDS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  services: { create: 1, update: 2, scale: 2, apply: 1, remove: 1 },
+  services: {
+    create: 1,
+    update: 2,
+    scale: 2,
+    apply: 1,
+    remove: 1,
+    forceUpdate: 1,
+    rollback: 1,
+    promote: 1,
+    abort: 1,
+    pauseUpdate: 1,
+    resumeUpdate: 1,
+  },
   nodes: { join: 1, update: 2, drain: 1, pause: 1, activate: 1, promote: 1, demote: 1, remove: 1 },
   networks: { create: 1, apply: 1, update: 2, remove: 1 },
   secrets: { create: 2, apply: 2, update: 2, rotate: 2, prune: 1, remove: 1 },

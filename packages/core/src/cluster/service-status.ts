@@ -3,9 +3,10 @@
 import { mayBeAtWork } from '../manager/orchestrator/node-validity.ts';
 import { isTaskDirty } from '../manager/orchestrator/task-dirty.ts';
 import { taskWait } from '../manager/orchestrator/task-wait.ts';
-import type { JobStatus, Node, Service, Task } from '../model/objects.ts';
+import type { JobStatus, Node, Service, Task, UpdateStatus } from '../model/objects.ts';
 import { isMeantToRun, isTerminal } from '../model/task-state.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
+import { isPaused } from '../state/update-standing.ts';
 import { type JobProgress, jobFindings } from './job-progress.ts';
 
 /** A service's convergence just now. */
@@ -25,6 +26,8 @@ export interface ServiceStatus {
    * converged when they are, and when it has completed.
    */
   readonly job?: JobProgress;
+  /** How far its last update has come; absent where its tasks were never changed. */
+  readonly update?: UpdateStatus;
 }
 
 /** Most reasons told. */
@@ -73,10 +76,13 @@ function ongoingStatus(state: ClusterState, service: Service): ServiceStatus {
   if (service.allocationError !== undefined) note(service.allocationError);
   const settled = outdated === 0 && leaving === 0 && service.allocationError === undefined;
   const converged = current === desired && running === desired && settled;
-  if (converged) return { desired, running, current, converged, reasons: [] };
+  const { updateStatus } = service;
+  const update = updateStatus === undefined ? {} : { update: updateStatus };
+  if (converged) return { desired, running, current, converged, reasons: [], ...update };
   if (leaving > 0) reasons.set('task is being stopped', leaving);
   if (reasons.size === 0) note('its tasks are being created');
-  return { desired, running, current, converged, reasons: inWords(reasons) };
+  const standing = updateStatus && standsStill(updateStatus) ? [updateStatus.message] : [];
+  return { desired, running, current, converged, reasons: [...standing, ...inWords(reasons)], ...update };
 }
 
 /** The status of a job: that of its newest run. */
@@ -98,6 +104,11 @@ function jobServiceStatus(state: ClusterState, service: Service, jobStatus: JobS
 function inWords(reasons: ReadonlyMap<string, number>): string[] {
   const told = [...reasons].sort(([, a], [, b]) => b - a).slice(0, REASONS_MAX);
   return told.map(([reason, count]) => (count > 1 ? `${reason} (${count} tasks)` : reason));
+}
+
+/** Until somebody does something about it. */
+function standsStill(status: UpdateStatus): boolean {
+  return isPaused(status) || status.state === 'waiting';
 }
 
 function nodeOf(state: ClusterState, task: Task): Node | undefined {

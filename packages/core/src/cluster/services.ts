@@ -12,6 +12,15 @@ import {
   scaledSpec,
   updateService,
 } from '../manager/api/service-commands.ts';
+import {
+  abortUpdate,
+  pauseUpdate,
+  promoteUpdate,
+  resumeUpdate,
+  rollBackService,
+  type UpdateCommand,
+  type UpdateCommanded,
+} from '../manager/api/update-commands.ts';
 import { isGoneNode } from '../manager/orchestrator/node-validity.ts';
 import type { ServiceId } from '../model/ids.ts';
 import type { Service } from '../model/objects.ts';
@@ -35,7 +44,7 @@ export type ServiceUpdate = ServiceSpecInput | ((current: ServiceSpec) => Servic
 /** What {@link Services.waitFor} can wait for. */
 export type ServiceGoal = (typeof GOALS)[number] | ((status: ServiceStatus) => boolean);
 
-const GOALS = ['running', 'completed', 'removed'] as const;
+const GOALS = ['running', 'updated', 'completed', 'removed'] as const;
 
 /** The services of a cluster. */
 export class Services extends ServiceReader {
@@ -115,6 +124,62 @@ export class Services extends ServiceReader {
   }
 
   /**
+   * Replaces every task by a new one, as an update does though nothing changed. @throws as {@link update}
+   */
+  forceUpdate(ref: string, options: VersionedCommandOptions = {}): Promise<ServiceChange> {
+    const forced = (current: ServiceSpec): ServiceSpecInput => ({
+      ...current,
+      task: { ...current.task, forceUpdate: current.task.forceUpdate + 1 },
+    });
+    return this.update(ref, forced, options);
+  }
+
+  /**
+   * Goes back to the spec that the service had before, by its `rollback` policy; a second time, forward again.
+   *
+   * @throws NotFoundError, PreconditionError if there is no spec to go back to, VersionConflictError, UnavailableError,
+   *   OutcomeUnknownError
+   */
+  rollback(ref: string, options: VersionedCommandOptions = {}): Promise<UpdateCommanded> {
+    return this.#onUpdate('roll back', ref, rollBackService, options);
+  }
+
+  /** Lets an update go on that waits behind its canaries, or for the switch. @throws as {@link rollback} */
+  promote(ref: string, options: VersionedCommandOptions = {}): Promise<UpdateCommanded> {
+    return this.#onUpdate('promote', ref, promoteUpdate, options);
+  }
+
+  /** Ends an update by going back to the spec before it. @throws as {@link rollback} */
+  abort(ref: string, options: VersionedCommandOptions = {}): Promise<UpdateCommanded> {
+    return this.#onUpdate('abort', ref, abortUpdate, options);
+  }
+
+  /** Stops an update, or a rollback, where it is. @throws as {@link rollback} */
+  pauseUpdate(ref: string, options: VersionedCommandOptions = {}): Promise<UpdateCommanded> {
+    return this.#onUpdate('pause', ref, pauseUpdate, options);
+  }
+
+  /** Goes on with an update that is paused. @throws as {@link rollback} */
+  resumeUpdate(ref: string, options: VersionedCommandOptions = {}): Promise<UpdateCommanded> {
+    return this.#onUpdate('resume', ref, resumeUpdate, options);
+  }
+
+  #onUpdate(
+    what: string,
+    ref: string,
+    decide: UpdateCommand,
+    options: VersionedCommandOptions,
+  ): Promise<UpdateCommanded> {
+    return this.#control.command(
+      `${what} the update of service ${ref}`,
+      options,
+      (head, context) => decide(findService(head, ref), context, options.version),
+      SERVICE.update,
+      (_, answer) => ({ id: (answer?.id ?? ref) as ServiceId }),
+    );
+  }
+
+  /**
    * Removes a service. Its tasks are stopped and then forgotten; wait for that with `waitFor(id, 'removed')`.
    *
    * @throws NotFoundError, VersionConflictError, UnavailableError, OutcomeUnknownError
@@ -134,12 +199,12 @@ export class Services extends ServiceReader {
   }
 
   /**
-   * Waits until the service has converged, has completed as a job, is gone with all its tasks, or has the status that a
-   * function asks for. By a schedule, the run that goes on is waited for, else the next where none has completed yet.
+   * Waits until the service has converged; has also been updated, or rolled back, to the end; has completed as a job; is
+   * gone with all its tasks; or has the status that a function asks for. By a schedule, the run that goes on is waited for, else the next where none has completed yet.
    * Tasks on a node that is down can't be waited for: nobody hears of their end.
    *
    * @throws NotFoundError if there is no such service (unless waiting for its removal), PreconditionError if it is no
-   *   job or its run failed (waiting for its completion), TimeoutError with the reasons, AbortedError, ClosedError
+   *   job or its run failed (waiting for its completion), or its update is paused (waiting for its end), TimeoutError with the reasons, AbortedError, ClosedError
    */
   async waitFor(ref: string, goal: ServiceGoal, options: WaitOptions = {}): Promise<ServiceStatus> {
     checkRef('service', ref);
@@ -219,9 +284,21 @@ function lookForStatus(id: ServiceId, ref: string, goal: Exclude<ServiceGoal, 'r
     const service = state.service(id);
     if (!service) throw new NotFoundError('service', ref);
     const status = serviceStatus(state, service);
-    const reached = goal === 'running' ? status.converged : goal(status);
+    const reached = isReached(goal, status);
     return reached ? status : undefined;
   };
+}
+
+/** An update that stands still, or was undone, is not reached by waiting. */
+function isReached(goal: Exclude<ServiceGoal, 'removed'>, status: ServiceStatus): boolean {
+  if (typeof goal === 'function') return goal(status);
+  if (goal === 'running') return status.converged;
+  const { update } = status;
+  if (update?.state === 'paused' || update?.state === 'rollback_paused') {
+    throw new PreconditionError(update.message);
+  }
+  const isOver = update === undefined || update.completedAt !== undefined;
+  return isOver && status.converged;
 }
 
 function lookForRemoval(id: ServiceId) {

@@ -27,6 +27,7 @@ import type {
   ServiceEndpoint,
   TaskEviction,
   TaskStatus,
+  UpdateStatus,
 } from '../model/objects.ts';
 import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from '../model/other-specs.ts';
 import type { PlacementChoice, PlacementFinding } from '../model/placement.ts';
@@ -128,6 +129,17 @@ export type ClusterEvent =
       readonly portsChanged: boolean;
       /** Another run of the job begins; those before it end. */
       readonly beginsRun?: true;
+    }
+  /** An update of the service has come so far. */
+  | { readonly type: 'service.update-status'; readonly id: ServiceId; readonly status: UpdateStatus }
+  /** The service goes back to its previous spec. */
+  | {
+      readonly type: 'service.rolled-back';
+      readonly id: ServiceId;
+      readonly status: UpdateStatus;
+      /** What it goes back to: the previous spec, save for what a rollback leaves as it is. */
+      readonly spec: ServiceSpec;
+      readonly portsChanged: boolean;
     }
   /**
    * The service is gone. Its tasks get desired state `remove` by this event or, where they are so many that this would

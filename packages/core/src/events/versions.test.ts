@@ -68,12 +68,13 @@ describe('given an event that this Skep does not know, when it is read', () => {
 });
 
 test.each(['service.created', 'service.updated'] as const)(
-  'given a %s of version 1 or 2, when it is read, then it says what it said',
+  'given a %s of version 1 to 3, when it is read, then it says what it said',
   (type) => {
     const written = { type, id: 's1', spec: { name: 'web', task: { image: 'web', tty: false } } };
     expect(upcast(1, written)).toEqual(written);
     expect(upcast(2, written)).toEqual(written);
-    expect(newestVersion(type)).toBe(3);
+    expect(upcast(3, written)).toEqual(written);
+    expect(newestVersion(type)).toBe(4);
   },
 );
 

@@ -26,7 +26,8 @@ const unchanged: Upcast = (event) => event;
  * from create to remove is like: how it leaves its endpoints; version 2 of the cluster's with how long that is waited
  * for, and of a node's with its endpoint feed and with that it may say that it leaves.
  * Jobs, schedules and start order came with version 3 of a service's events, too, and with version 2 of new tasks and
- * of the desired state (`complete`).
+ * of the desired state (`complete`). Version 4 of a service's events came with how it is updated and rolled
+ * back.
  */
 export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'cluster.created': [unchanged],
@@ -38,8 +39,10 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'node.described': [unchanged],
   'node.status': [unchanged],
   'node.removed': [],
-  'service.created': [unchanged, unchanged],
-  'service.updated': [unchanged, unchanged],
+  'service.created': [unchanged, unchanged, unchanged],
+  'service.updated': [unchanged, unchanged, unchanged],
+  'service.update-status': [],
+  'service.rolled-back': [],
   'service.removed': [unchanged],
   'service.allocated': [],
   'service.unallocated': [],

@@ -18,6 +18,8 @@ export interface DecideContext {
   readonly at: number;
   /** For ids and for choices among equals. */
   readonly random: Random;
+  /** In a rehearsal: what an update waits for (a delay, its monitor, a promotion) counts as having come. */
+  readonly waits?: 'over';
 }
 
 /** What a loop wants. */

@@ -12,6 +12,9 @@ import type { AssignedGeneric, NodeResources } from './resources.ts';
 import type { PortSpec, ServiceSpec } from './service-spec.ts';
 import type { TaskSpec } from './task-spec.ts';
 import type { DesiredState, TaskState } from './task-state.ts';
+import type { UpdateStatus } from './update-status.ts';
+
+export type { UpdateState, UpdateStatus } from './update-status.ts';
 
 /** What every object carries. */
 export interface Meta {
@@ -189,8 +192,11 @@ export interface Service extends Meta {
   readonly spec: ServiceSpec;
   /** Grows when the tasks would differ; tasks carry the one that they were made from. */
   readonly specVersion: number;
+  /** The spec before, which a rollback goes back to. What changes while an update goes on does not replace it. */
   readonly previousSpec?: ServiceSpec;
   readonly previousSpecVersion?: number;
+  /** Absent as long as the service's tasks were never changed. */
+  readonly updateStatus?: UpdateStatus;
   /** Written by the allocator. Absent until it has looked at the service, or after a change of ports. */
   readonly endpoint?: ServiceEndpoint;
   /** Why the allocator can't give what the spec asks, if so. */

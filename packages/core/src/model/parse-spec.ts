@@ -6,6 +6,7 @@ import { checkConstraints, parseConstraintKey } from './constraint.ts';
 import { plainEqual } from './plain-equal.ts';
 import { ruleInWords } from './rule-words.ts';
 import { jobSize, type ServiceSpec, type ServiceSpecInput, serviceSpecSchema } from './service-spec.ts';
+import { startFirstIsImpossible } from './update-policy.ts';
 
 /**
  * Parses any spec by its schema.
@@ -38,6 +39,7 @@ export function parseServiceSpec(input: ServiceSpecInput): ServiceSpec {
     ...programIssues(spec),
     ...checkConstraints(spec.task.placement.constraints, 'task.placement.constraints'),
     ...preferenceIssues(spec),
+    ...updateIssues(spec),
   ];
   if (issues.length > 0) throw new InvalidSpecError(issues);
   if (spec.mode === 'replicated') return { ...spec, replicas: spec.replicas ?? 1 };
@@ -85,6 +87,21 @@ function dependencyIssues({ name, dependsOn = [] }: ServiceSpec): SpecIssue[] {
     if (seen.has(key)) issues.push({ field: `dependsOn[${index}].service`, rule });
     seen.add(key);
   });
+  return issues;
+}
+
+function updateIssues(spec: ServiceSpec): SpecIssue[] {
+  const { canary, blueGreen } = spec.update;
+  const issues: SpecIssue[] = [];
+  const replicas = spec.replicas ?? 1;
+  if (canary && spec.mode === 'replicated' && canary.tasks > replicas) {
+    issues.push({ field: 'update.canary.tasks', rule: `must be at most the replicas, ${replicas}` });
+  }
+  if (!blueGreen) return issues;
+  if (canary) issues.push({ field: 'update.canary', rule: 'must not be given together with blueGreen' });
+  const impossible = startFirstIsImpossible(spec);
+  if (impossible !== undefined)
+    issues.push({ field: 'update.blueGreen', rule: `is impossible: ${impossible}` });
   return issues;
 }
 

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { cronIssue, isTimeZone } from './cron-line.ts';
 import { dnsName, labels, milliseconds } from './names.ts';
 import { taskSpecSchema } from './task-spec.ts';
+import { rollbackSchema, updateSchema } from './update-policy.ts';
 
 /** Most replicas that one service may ask for. */
 export const REPLICAS_MAX = 1_000_000;
@@ -117,10 +118,10 @@ export const serviceSpecSchema = z.strictObject({
    * at all.
    */
   evictAfterMs: milliseconds.optional(),
-  /** How changed tasks are replaced: stop the old one, then start the new one, so many slots at a time. */
-  update: z
-    .strictObject({ parallelism: z.number().int().min(0, 'must not be negative').default(1) })
-    .default({ parallelism: 1 }),
+  /** How changed tasks are replaced. */
+  update: updateSchema.default({ parallelism: 1 }),
+  /** How they are replaced in going back to the spec before. */
+  rollback: rollbackSchema.optional(),
 });
 
 /** What a service should be, complete with defaults. */

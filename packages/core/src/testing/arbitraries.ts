@@ -7,7 +7,7 @@
 import fc from 'fast-check';
 import type { Actor, ClusterEvent, EventType, Transaction } from '../events/event.ts';
 import { asId, type CommandId } from '../model/ids.ts';
-import type { NodeDescription, TaskStatus } from '../model/objects.ts';
+import type { NodeDescription, TaskStatus, UpdateStatus } from '../model/objects.ts';
 import { clusterSpecSchema, networkSpecSchema, nodeSpecSchema } from '../model/other-specs.ts';
 import type { PlacementCandidate, PlacementFinding, Rejection } from '../model/placement.ts';
 import { type PortSpec, type ServiceSpec, serviceSpecSchema } from '../model/service-spec.ts';
@@ -207,6 +207,29 @@ const fileSpec = record({ name: anyText, labels: anyLabels });
 const ids = listOf(anyId<never>());
 const id = anyId<never>();
 
+const anyUpdateStatus = shape<UpdateStatus>(
+  {
+    state: fc.constantFrom(
+      'updating',
+      'waiting',
+      'paused',
+      'completed',
+      'rollback_started',
+      'rollback_paused',
+    ),
+    startedAt: natural,
+    completedAt: natural,
+    message: anyText,
+    slots: natural,
+    failures: natural,
+    waitingSince: natural,
+    promoted: fc.constant<true>(true),
+    holdsBack: natural,
+    servesOnly: natural,
+  },
+  ['state', 'startedAt', 'message', 'slots', 'failures'],
+);
+
 type BodyOf<T extends EventType> = Omit<Extract<ClusterEvent, { type: T }>, 'type'>;
 
 const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
@@ -245,6 +268,13 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
     },
     ['id', 'spec', 'tasksChanged', 'portsChanged'],
   ),
+  'service.update-status': record({ id, status: anyUpdateStatus }),
+  'service.rolled-back': record({
+    id,
+    status: anyUpdateStatus,
+    spec: anyServiceSpec,
+    portsChanged: fc.boolean(),
+  }),
   'service.removed': shape({ id, tasksFollow: fc.constant<true>(true) }, ['id']),
   'service.allocated': record({ id, endpoint: record({ ports: listOf(anyPort) }) }),
   'service.unallocated': record({ id, error: anyText }),

@@ -10,8 +10,10 @@ import { type NetworkId, newId, type ServiceId } from '../../model/ids.ts';
 import type { Service } from '../../model/objects.ts';
 import { plainEqual } from '../../model/plain-equal.ts';
 import type { ServiceSpec } from '../../model/service-spec.ts';
+import { startFirstIsImpossible } from '../../model/update-policy.ts';
 import { DIGEST_PREFIX } from '../../runtime/keyed-digest.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
+import { becomesPrevious } from '../../state/update-standing.ts';
 import { type DecideContext, ROWS_PER_TRANSACTION } from '../control-loop.ts';
 import type { Decided } from '../leader-store.ts';
 import type { Applied } from './applied.ts';
@@ -41,7 +43,12 @@ export function createService(
   const id = newId<ServiceId>(context.random);
   return {
     events: [...storeCredentials(head, request), { type: 'service.created', id, spec }],
-    result: { id, action: 'created', changes: [], warnings: limitWarnings(head, spec) },
+    result: {
+      id,
+      action: 'created',
+      changes: [],
+      warnings: [...limitWarnings(head, spec), ...updateWarnings(spec)],
+    },
     answer: { id, action: 'created', what: 'service' },
   };
 }
@@ -61,7 +68,11 @@ export function updateService(
     checkDependencies(head, request.spec);
   const spec = checkReferences(head, request, service);
   const changes = differences(asPinned(service.spec), spec);
-  const result = { id: service.id, changes, warnings: limitWarnings(head, spec) };
+  const result = {
+    id: service.id,
+    changes,
+    warnings: [...limitWarnings(head, spec), ...updateWarnings(spec)],
+  };
   if (changes.length === 0) return { events: [], result: { ...result, action: 'unchanged' } };
   const portsChanged = changes.some((path) => path.startsWith('ports') || path === 'endpointMode');
   const tasksChanged = portsChanged || changes.some((path) => path === 'task' || path.startsWith('task.'));
@@ -79,7 +90,10 @@ export function updateService(
       ...dropCredentials(
         head,
         service,
-        keptCredentials(spec, tasksChanged ? service.spec : service.previousSpec),
+        keptCredentials(
+          spec,
+          becomesPrevious(service, { tasksChanged }) ? service.spec : service.previousSpec,
+        ),
       ),
     ],
     result: { ...result, action: 'updated' },
@@ -244,6 +258,16 @@ function portConflicts(head: ClusterState, spec: ServiceSpec, service: Service |
     }
   }
   return issues;
+}
+
+/** An order that can't be kept is told, and why. */
+function updateWarnings(spec: ServiceSpec): SpecIssue[] {
+  const impossible = startFirstIsImpossible(spec);
+  if (impossible === undefined) return [];
+  const rule = `start-first is impossible, tasks are stopped first: ${impossible}`;
+  return (['update', 'rollback'] as const)
+    .filter((policy) => spec[policy]?.order === 'start-first')
+    .map((policy) => ({ field: `${policy}.order`, rule }));
 }
 
 /** Limits that no node of the cluster can enforce are told, since a limit that isn't one is worse than none. */

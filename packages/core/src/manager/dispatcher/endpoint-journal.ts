@@ -4,7 +4,7 @@
  */
 
 import type { TaskId } from '../../model/ids.ts';
-import type { Node, Task } from '../../model/objects.ts';
+import type { Node, Service, Task } from '../../model/objects.ts';
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { endpointOf, mayBeEndpoint, mayHaveEndpoints } from '../../state/endpoints.ts';
@@ -30,6 +30,7 @@ export class EndpointJournal {
     for (const change of changes) {
       if (change.kind === 'task') this.#noteTask(change.before, change.after);
       else if (change.kind === 'node') this.#noteNode(change.before, change.after, state);
+      else if (change.kind === 'service') this.#noteService(change.before, change.after, state);
     }
     if (this.#tasks.length > TASKS_REMEMBERED) {
       const excess = this.#tasks.length - TASKS_REMEMBERED / 2;
@@ -60,6 +61,15 @@ export class EndpointJournal {
     const task = after ?? before;
     if (!task || (!was && !is)) return;
     if (was !== is || before?.status.runtime !== after?.status.runtime) this.#tasks.push(task.id);
+  }
+
+  /** Traffic is switched, or kept from some of its tasks no more. */
+  #noteService(before: Service | undefined, after: Service | undefined, state: ClusterState): void {
+    const [was, is] = [before?.updateStatus, after?.updateStatus];
+    if (was?.holdsBack === is?.holdsBack && was?.servesOnly === is?.servesOnly) return;
+    const id = (after ?? before)?.id;
+    if (id === undefined) return;
+    for (const task of state.tasksOfService(id)) if (mayBeEndpoint(task)) this.#tasks.push(task.id);
   }
 
   #noteNode(before: Node | undefined, after: Node | undefined, state: ClusterState): void {

@@ -12,18 +12,27 @@ import type { Node, Service } from '../../model/objects.ts';
 import { isMeantToRun } from '../../model/task-state.ts';
 import type { Change, ChangeOf, ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
+import { isUnderWay } from '../../state/update-standing.ts';
 import type { ControlLoop, DecideContext, Decision } from '../control-loop.ts';
 import { DisruptionBudgets } from './drain/disruption-budgets.ts';
 import { Marks } from './marks.ts';
 import { evictsAt, isGoneNode, isInvalidNode } from './node-validity.ts';
 import { endedByItself, mayRestart, replacementOf } from './restart.ts';
-import { RollingUpdates } from './rolling-update.ts';
-import { isWorthALook, tendSlot, type UpdateStanding, updateStanding } from './slot.ts';
+import {
+  delayAfter,
+  isSwitched,
+  isWorthALook,
+  runningSinceOf,
+  tendSlot,
+  type UpdateStanding,
+  updateStanding,
+} from './slot.ts';
 import { SlotSet } from './slot-set.ts';
 import { type Slot, slotOf } from './slot-tasks.ts';
 import { withId } from './tended.ts';
-import { goOnUpdating } from './updater.ts';
-import { WakeQueue } from './wake-queue.ts';
+import { UpdateProgress } from './updater/update-progress.ts';
+import { goOnUpdating } from './updater/updater.ts';
+import { earliest, WakeQueue } from './wake-queue.ts';
 import { type Deciding, Wishes } from './wishes.ts';
 
 /** Name of the loop, and the actor of its transactions. */
@@ -38,8 +47,10 @@ class GlobalOrchestrator implements ControlLoop {
   readonly name = GLOBAL_ORCHESTRATOR;
   readonly #services = new Set<ServiceId>();
   readonly #marks = new Marks();
-  readonly #updates = new RollingUpdates();
+  readonly #updates = new UpdateProgress();
   readonly #wakes = new WakeQueue<TaskId>();
+  /** Services whose update waits for a time. */
+  readonly #updateWakes = new WakeQueue<ServiceId>();
   /** Never used up: a task of a global service has no other place to be moved to. */
   readonly #budgets = new DisruptionBudgets();
   /** Services that have an update to go on with, found when a single node was looked at. */
@@ -50,6 +61,7 @@ class GlobalOrchestrator implements ControlLoop {
     this.#marks.clear();
     this.#updates.clear();
     this.#wakes.clear();
+    this.#updateWakes.clear();
     this.#outdated.clear();
     for (const service of state.services()) this.#observeService(undefined, service);
   }
@@ -63,6 +75,7 @@ class GlobalOrchestrator implements ControlLoop {
       const task = state.task(id);
       if (task) this.#marks.slot(task.serviceId, state.slotKey(task));
     }
+    for (const id of this.#updateWakes.takeDue(context.at)) this.#marks.slot(id, 0);
     const wishes = new Wishes();
     const deciding: Deciding = { state, context, wishes, budgets: this.#budgets };
     for (let id = this.#marks.first(); id !== undefined && !wishes.full; id = this.#marks.first()) {
@@ -76,9 +89,9 @@ class GlobalOrchestrator implements ControlLoop {
     }
     for (const id of this.#outdated) this.#marks.whole(id);
     this.#outdated.clear();
-    const wakeAt = this.#wakes.next();
+    const wakeAt = earliest(this.#wakes.next(), this.#updateWakes.next());
     return {
-      events: wishes.events(),
+      events: wishes.events(state, context.at),
       more: this.#marks.size > 0,
       ...(wakeAt === undefined ? {} : { wakeAt }),
     };
@@ -99,7 +112,15 @@ class GlobalOrchestrator implements ControlLoop {
 
   #observeService(before: Service | undefined, after: Service | undefined): void {
     const service = after ?? before;
-    if (service?.spec.mode !== 'global' || before?.spec === after?.spec) return;
+    if (service?.spec.mode !== 'global') return;
+    if (before && after && before.spec === after.spec) {
+      if (isSwitched(before, after)) this.#marks.whole(service.id);
+      else if (before.updateStatus !== after.updateStatus && this.#updates.isUpdating(service.id)) {
+        // A mark brings the loop back to the service.
+        this.#marks.slot(service.id, 0);
+      }
+      return;
+    }
     if (after) this.#services.add(service.id);
     else this.#services.delete(service.id);
     this.#marks.whole(service.id);
@@ -134,17 +155,20 @@ class GlobalOrchestrator implements ControlLoop {
       if (deciding.wishes.full) this.#marks.slot(id, key);
       else this.#tend(service, key, deciding);
     }
-    goOnUpdating(service, this.#updates, this.#marks, deciding);
+    this.#updateWakes.set(id, goOnUpdating(service, this.#updates, this.#marks, deciding));
   }
 
   /** Looks at every node: what updating has to do, and where a task is missing, too much, or wants tending. */
-  #lookAtAll(service: Service, { state, wishes }: Deciding): Set<number> {
+  #lookAtAll(service: Service, { state, context, wishes }: Deciding): Set<number> {
     const outdated: number[] = [];
     const inFlux: number[] = [];
+    let lastRunningAt = 0;
     const nodes = new Set<number>();
     for (const [key, node] of state.roots.nodes.rows.entries()) {
       nodes.add(key);
-      const standing = standingOn(node, service, slotOf(state.slot(service.id, key)), state);
+      const slot = slotOf(state.slot(service.id, key));
+      const standing = standingOn(node, service, slot, state, context.at);
+      lastRunningAt = Math.max(lastRunningAt, runningSinceOf(service, slot));
       if (standing === 'outdated') outdated.push(key);
       else if (standing === 'inFlux') inFlux.push(key);
     }
@@ -152,7 +176,8 @@ class GlobalOrchestrator implements ControlLoop {
       if (nodes.has(key)) continue;
       for (const task of tasks) if (task.desiredState !== 'remove') wishes.remove(task.id);
     }
-    this.#updates.begin(service.id, SlotSet.of(outdated), SlotSet.of(inFlux));
+    const found = { outdated: SlotSet.of(outdated), inFlux: SlotSet.of(inFlux), lastRunningAt };
+    this.#updates.begin(service.id, found, isUnderWay(service.updateStatus));
     return nodes;
   }
 
@@ -165,8 +190,9 @@ class GlobalOrchestrator implements ControlLoop {
     }
     const slot = slotOf(state.slot(service.id, key));
     const changed = this.#tendOn(node, service, slot, deciding);
-    const standing = changed ? 'changing' : standingOn(node, service, slot, state);
-    if (this.#updates.isUpdating(service.id)) this.#updates.note(service.id, key, standing);
+    const standing = changed ? 'changing' : standingOn(node, service, slot, state, deciding.context.at);
+    if (this.#updates.isUpdating(service.id))
+      this.#updates.note(service.id, key, standing, runningSinceOf(service, slot));
     // A paused node that is active again may have a task from before an update that has long ended elsewhere.
     // It is looked at in the next turn: what is wished in this one is not in the state yet.
     else if (standing === 'outdated') this.#outdated.add(service.id);
@@ -185,7 +211,7 @@ class GlobalOrchestrator implements ControlLoop {
     const mayReplace = node.spec.availability === 'active';
     if (slot.live) {
       const tended = tendSlot(service, slot, deciding, { mayReplace });
-      this.#wakes.set(slot.live.id, tended.lookAgainAt);
+      this.#wakes.set(slot.live.id, earliest(tended.lookAgainAt, delayAfter(service, slot.live, context.at)));
       return tended.changed;
     }
     if (!mayReplace || !isFree(slot)) return false;
@@ -203,9 +229,15 @@ function mayHaveTask(node: Node, service: Service): boolean {
 }
 
 /** Towards an update only nodes count that may be given a new task. */
-function standingOn(node: Node, service: Service, slot: Slot, state: ClusterState): UpdateStanding {
+function standingOn(
+  node: Node,
+  service: Service,
+  slot: Slot,
+  state: ClusterState,
+  at: number,
+): UpdateStanding {
   if (node.spec.availability !== 'active' || !mayHaveTask(node, service)) return 'settled';
-  return updateStanding(service, slot, state);
+  return updateStanding(service, slot, state, at);
 }
 
 /**

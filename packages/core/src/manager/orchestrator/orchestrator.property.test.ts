@@ -11,11 +11,14 @@ import { asId, type NodeId, type ServiceId } from '../../model/ids.ts';
 import type { Task } from '../../model/objects.ts';
 import { type ServiceSpecInput, serviceSpecSchema } from '../../model/service-spec.ts';
 import { isDesiredAfter, isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.ts';
+import { seededRandom } from '../../runtime/random.ts';
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
+import { isPaused } from '../../state/update-standing.ts';
 import { LoopHarness } from '../../testing/loop-harness.ts';
 import { aCluster } from '../../testing/state-builder.ts';
 import { createAllocator } from '../allocator/allocator.ts';
+import { resumeUpdate } from '../api/update-commands.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
 import { createConstraintEnforcer } from './constraint-enforcer.ts';
 import { countServing } from './drain/disruption-budgets.ts';
@@ -256,6 +259,13 @@ function calmDown(harness: LoopHarness): void {
   for (const id of NODES) {
     harness.cluster.withNodeState(id, 'ready').withAvailability(id, 'active');
     take(harness, { do: 'label', node: id, fit: true });
+  }
+  harness.settleFor(3_600_000);
+  // Updates whose tasks failed are paused until somebody says that what made them fail is over.
+  for (const service of harness.state.services()) {
+    if (!isPaused(service.updateStatus)) continue;
+    const context = { at: harness.cluster.at, random: seededRandom(1) };
+    harness.apply(...resumeUpdate(service, context).events);
   }
   harness.settleFor(3_600_000);
 }

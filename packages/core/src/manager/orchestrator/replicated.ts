@@ -12,20 +12,29 @@ import type { Node, Service, Task } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
 import type { Change, ChangeOf, ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
+import { isUnderWay } from '../../state/update-standing.ts';
 import type { ControlLoop, DecideContext, Decision } from '../control-loop.ts';
 import { DisruptionBudgets } from './drain/disruption-budgets.ts';
 import { differsForLeaving } from './drain/must-leave.ts';
 import { Marks } from './marks.ts';
 import { isGoneNode, isInvalidNode } from './node-validity.ts';
 import { replacementOf } from './restart.ts';
-import { RollingUpdates } from './rolling-update.ts';
 import { ServiceLook } from './service-look.ts';
-import { isOccupied, isWorthALook, tendSlot, updateStanding } from './slot.ts';
+import {
+  delayAfter,
+  isOccupied,
+  isSwitched,
+  isWorthALook,
+  runningSinceOf,
+  tendSlot,
+  updateStanding,
+} from './slot.ts';
 import type { SlotSet } from './slot-set.ts';
 import { slotOf } from './slot-tasks.ts';
 import { withId } from './tended.ts';
-import { goOnUpdating } from './updater.ts';
-import { WakeQueue } from './wake-queue.ts';
+import { UpdateProgress } from './updater/update-progress.ts';
+import { goOnUpdating } from './updater/updater.ts';
+import { earliest, WakeQueue } from './wake-queue.ts';
 import { type Deciding, Wishes } from './wishes.ts';
 
 /** Name of the loop, and the actor of its transactions. */
@@ -58,9 +67,11 @@ interface Rest {
 class ReplicatedOrchestrator implements ControlLoop {
   readonly name = REPLICATED_ORCHESTRATOR;
   readonly #marks = new Marks();
-  readonly #updates = new RollingUpdates();
+  readonly #updates = new UpdateProgress();
   readonly #rest = new Map<ServiceId, Rest>();
   readonly #wakes = new WakeQueue<TaskId>();
+  /** Services whose update waits for a time. */
+  readonly #updateWakes = new WakeQueue<ServiceId>();
   readonly #budgets = new DisruptionBudgets();
   /** Looks at whole services that are not done: each is marked as whole. */
   readonly #looks = new Map<ServiceId, ServiceLook>();
@@ -79,6 +90,7 @@ class ReplicatedOrchestrator implements ControlLoop {
     this.#updates.clear();
     this.#rest.clear();
     this.#wakes.clear();
+    this.#updateWakes.clear();
     this.#budgets.clear();
     this.#looks.clear();
     this.#again.clear();
@@ -95,6 +107,7 @@ class ReplicatedOrchestrator implements ControlLoop {
       const task = state.task(id);
       if (task) this.#marks.slot(task.serviceId, task.slot);
     }
+    for (const id of this.#updateWakes.takeDue(context.at)) this.#marks.slot(id, 0);
     const wishes = new Wishes();
     this.#budgets.beginTurn();
     const deciding: Deciding = { state, context, wishes, budgets: this.#budgets };
@@ -113,9 +126,9 @@ class ReplicatedOrchestrator implements ControlLoop {
     }
     for (const id of this.#again) this.#marks.whole(id);
     this.#again.clear();
-    const wakeAt = this.#wakes.next();
+    const wakeAt = earliest(this.#wakes.next(), this.#updateWakes.next());
     return {
-      events: wishes.events(),
+      events: wishes.events(state, context.at),
       more: this.#marks.size > 0,
       ...(wakeAt === undefined ? {} : { wakeAt }),
     };
@@ -142,9 +155,11 @@ class ReplicatedOrchestrator implements ControlLoop {
     const sameTasks = before?.specVersion === after?.specVersion;
     if (!sameTasks || before?.spec.replicas !== after?.spec.replicas) {
       this.#markWhole(after ?? before, !sameTasks);
-    } else if (after && before?.spec !== after.spec && this.#updates.isUpdating(after.id)) {
-      // Every slot stays as it is, but the update may have another pace. A mark brings the loop back to it.
-      this.#marks.slot(after.id, 0);
+    } else if (after && before && isSwitched(before, after)) {
+      this.#markWhole(after);
+    } else if (after && (before?.spec !== after.spec || before?.updateStatus !== after.updateStatus)) {
+      // Every slot stays as it is, but the update may have another pace, or go on. A mark brings the loop back to it.
+      if (this.#updates.isUpdating(after.id)) this.#marks.slot(after.id, 0);
     }
   }
 
@@ -199,7 +214,7 @@ class ReplicatedOrchestrator implements ControlLoop {
     const { id } = service;
     const { wishes } = deciding;
     const mark = this.#marks.take(id);
-    if (mark.whole && !this.#lookAtAll(service, deciding.state)) {
+    if (mark.whole && !this.#lookAtAll(service, deciding)) {
       this.#marks.whole(id);
       return;
     }
@@ -217,7 +232,7 @@ class ReplicatedOrchestrator implements ControlLoop {
       if (this.#rest.has(id) || this.#updates.isUpdating(id)) this.#marks.slot(id, 0);
       return;
     }
-    goOnUpdating(service, this.#updates, this.#marks, deciding);
+    this.#updateWakes.set(id, goOnUpdating(service, this.#updates, this.#marks, deciding));
   }
 
   /**
@@ -225,22 +240,22 @@ class ReplicatedOrchestrator implements ControlLoop {
    *
    * @returns whether it is done. If not, it takes more turns.
    */
-  #lookAtAll(service: Service, state: ClusterState): boolean {
+  #lookAtAll(service: Service, { state, context }: Deciding): boolean {
     const { id } = service;
     const look = this.#looks.get(id) ?? new ServiceLook();
-    this.#looked += look.goOn(service, state, this.#slotsPerTurn - this.#looked);
+    this.#looked += look.goOn(service, state, this.#slotsPerTurn - this.#looked, context.at);
     if (!look.done) {
       this.#looks.set(id, look);
       return false;
     }
     this.#looks.delete(id);
-    const { missing, surplus, tend, outdated, inFlux } = look.finish(service.spec.replicas ?? 1);
+    const { missing, surplus, tend, standings } = look.finish(service.spec.replicas ?? 1);
     this.#rest.set(id, { tend, missing, filled: 0, surplus });
     if (look.stale) {
       this.#updates.drop(id);
       this.#again.add(id);
     } else {
-      this.#updates.begin(id, outdated, inFlux);
+      this.#updates.begin(id, standings, isUnderWay(service.updateStatus));
     }
     return true;
   }
@@ -272,11 +287,14 @@ class ReplicatedOrchestrator implements ControlLoop {
   #tend(service: Service, key: number, deciding: Deciding): void {
     const { state } = deciding;
     const slot = slotOf(state.slot(service.id, key));
+    const { live } = slot;
     const tended = tendSlot(service, slot, deciding);
-    if (slot.live) this.#wakes.set(slot.live.id, tended.lookAgainAt);
+    const { at } = deciding.context;
+    if (live) this.#wakes.set(live.id, earliest(tended.lookAgainAt, delayAfter(service, live, at)));
     if (!this.#updates.isUpdating(service.id)) return;
     // A slot that is being changed is looked at again when the change is there; until then it is not to be replaced.
-    this.#updates.note(service.id, key, tended.changed ? 'changing' : updateStanding(service, slot, state));
+    const standing = tended.changed ? 'changing' : updateStanding(service, slot, state, at);
+    this.#updates.note(service.id, key, standing, runningSinceOf(service, slot));
   }
 }
 

@@ -11,7 +11,7 @@
 import type { CreatedTask } from '../../events/event.ts';
 import type { Node, RestartHistory, Service, Task, TaskStatus } from '../../model/objects.ts';
 import type { RestartPolicy } from '../../model/task-spec.ts';
-import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
+import { isTerminal } from '../../model/task-state.ts';
 import { isInvalidNode, mayBeAtWork, type NodeLookup } from './node-validity.ts';
 
 /** How long a new task waits for the old one in its slot to stop, milliseconds. Swarm's `TaskTimeout`. */
@@ -175,11 +175,11 @@ export function startsAt(
   at: number,
 ): number | undefined {
   if (task.startAfter > at) return task.startAfter;
-  const patience = task.createdAt + OLD_TASK_TIMEOUT_MS;
+  // One that was prepared first: the old ones were told then.
+  const since = task.status.state === 'ready' ? task.statusAppliedAt : task.createdAt;
+  const patience = since + OLD_TASK_TIMEOUT_MS;
   if (patience <= at) return undefined;
-  // One that is meant to run beside it is not waited for: it runs until this one does.
-  const isWaitedFor = (other: Task) => other.id !== task.id && !isMeantToRun(other.desiredState);
-  return slot.some((other) => isWaitedFor(other) && mayBeAtWork(other, nodes)) ? patience : undefined;
+  return slot.some((other) => other.id !== task.id && mayBeAtWork(other, nodes)) ? patience : undefined;
 }
 
 /** A task that ended before its own delayed start: it is replaced only then, or the delay would be none. */

@@ -14,6 +14,8 @@ import { reconcileReplicas } from './reconcile-replicas.ts';
 import { isOccupied, needsTending, updateStanding } from './slot.ts';
 import { SlotSet } from './slot-set.ts';
 import { slotOf } from './slot-tasks.ts';
+import { isOfUpdate } from './updater/update-failure.ts';
+import type { FoundStandings } from './updater/update-progress.ts';
 
 /** What a look at a whole service comes to. Slots that are to go stand in `surplus` alone. */
 interface Findings {
@@ -24,8 +26,7 @@ interface Findings {
   /** Slots that want tending. */
   readonly tend: SlotSet;
   /** Where the slots stand towards an update of the service. */
-  readonly outdated: SlotSet;
-  readonly inFlux: SlotSet;
+  readonly standings: FoundStandings;
 }
 
 /** A look that is going on. */
@@ -41,6 +42,7 @@ export class ServiceLook {
   readonly #tend = new SlotSet();
   readonly #outdated = new SlotSet();
   readonly #inFlux = new SlotSet();
+  #lastRunningAt = 0;
   #next = 0;
   #done = false;
 
@@ -50,12 +52,12 @@ export class ServiceLook {
   }
 
   /** Looks at so many further slots at most; returns how many it were. */
-  goOn(service: Service, state: ClusterState, most: number): number {
+  goOn(service: Service, state: ClusterState, most: number, at: number): number {
     const nodes = rememberingNodes(state);
     let looked = 0;
     for (const [key, tasks] of state.slots(service.id, this.#next)) {
       if (looked === most) return looked;
-      this.#note(service, key, tasks, nodes);
+      this.#note(service, key, tasks, nodes, at);
       this.#next = key + 1;
       looked++;
     }
@@ -68,7 +70,7 @@ export class ServiceLook {
     if (key >= this.#next) return;
     this.#occupied.clear(key);
     for (const noted of [this.#dead, this.#tend, this.#outdated, this.#inFlux]) noted.delete(key);
-    this.#note(service, key, state.slot(service.id, key), state);
+    this.#note(service, key, state.slot(service.id, key), state, state.at);
   }
 
   /** What is to be done for this many replicas. Ends the look. */
@@ -81,12 +83,15 @@ export class ServiceLook {
       missing,
       surplus,
       tend: this.#tend,
-      outdated: this.#outdated,
-      inFlux: this.#inFlux,
+      standings: {
+        outdated: this.#outdated,
+        inFlux: this.#inFlux,
+        lastRunningAt: this.#lastRunningAt,
+      },
     };
   }
 
-  #note(service: Service, key: number, tasks: readonly Task[], nodes: NodeLookup): void {
+  #note(service: Service, key: number, tasks: readonly Task[], nodes: NodeLookup, at: number): void {
     const slot = slotOf(tasks);
     if (!isOccupied(slot)) {
       if (slot.tasks.length > 0) this.#dead.add(key);
@@ -95,8 +100,13 @@ export class ServiceLook {
     const task = slot.live ?? slot.newest;
     this.#occupied.set({ slot: key, running: task?.status.state === 'running', nodeId: task?.nodeId });
     if (needsTending(slot.tasks, nodes)) this.#tend.add(key);
-    const standing = updateStanding(service, slot, nodes);
+    const standing = updateStanding(service, slot, nodes, at);
     if (standing === 'outdated') this.#outdated.add(key);
-    else if (standing === 'inFlux') this.#inFlux.add(key);
+    if (!task || !isOfUpdate(service, task)) return;
+    this.#lastRunningAt = Math.max(this.#lastRunningAt, task.runningSince ?? 0);
+    if (standing !== 'inFlux') return;
+    this.#inFlux.add(key);
+    // One that runs is in flux for a time, which tending it asks to be woken at.
+    if (task.status.state === 'running') this.#tend.add(key);
   }
 }

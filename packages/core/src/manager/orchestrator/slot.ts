@@ -5,13 +5,16 @@
 
 import type { Service, Task } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.ts';
+import { isUnderWay } from '../../state/update-standing.ts';
 import { leaveCause, leaveDeadline, serves } from './drain/must-leave.ts';
-import { predecessorOf, tendLeaving } from './drain/tend-leaving.ts';
+import { isFailedMove, predecessorOf, tendLeaving } from './drain/tend-leaving.ts';
 import { evictsAt, isOnInvalidNode, type NodeLookup } from './node-validity.ts';
 import { mayRestart, nodeOf, pullRetryAt, restartOf, restartsAt, startsAt } from './restart.ts';
 import type { Slot } from './slot-tasks.ts';
-import { isTaskDirty } from './task-dirty.ts';
 import { CHANGED, QUIET, type Tended, withId } from './tended.ts';
+import { isOutdated, startsFirst } from './updater/handover.ts';
+import { isOfUpdate, isUpdateFailure, policyInForce } from './updater/update-failure.ts';
+import { earliest } from './wake-queue.ts';
 import type { Deciding } from './wishes.ts';
 
 /**
@@ -23,22 +26,51 @@ export function isOccupied(slot: Slot): boolean {
 }
 
 /**
- * How a slot stands towards an update of its service: `outdated` must be replaced; `inFlux` was replaced, and its new
- * task has not come to run yet, or failed for good; `settled` is neither.
+ * How a slot stands towards an update of its service: `outdated` must be replaced; `inFlux` was replaced, and the next
+ * one has to wait for its new task; `settled` is neither.
  */
 export type UpdateStanding = 'outdated' | 'inFlux' | 'settled';
 
-/** Where the slot stands towards its service's spec. */
-export function updateStanding(service: Service, slot: Slot, nodes: NodeLookup): UpdateStanding {
+/** Where the slot stands towards its service's spec, at this time. */
+export function updateStanding(service: Service, slot: Slot, nodes: NodeLookup, at: number): UpdateStanding {
   const task = slot.live ?? (isOccupied(slot) ? slot.newest : undefined);
   if (task === undefined) return 'settled';
-  if (task.specVersion !== service.specVersion) {
-    return isTaskDirty(service, task, nodeOf(task, nodes)) ? 'outdated' : 'settled';
-  }
-  if (task.replaces === undefined) return 'settled';
+  if (isOutdated(service, task, nodes)) return isGivenUp(service, slot) ? 'settled' : 'outdated';
+  if (!isOfUpdate(service, task)) return 'settled';
   const { state } = task.status;
-  if (isTerminal(state)) return slot.live === undefined && state === 'complete' ? 'settled' : 'inFlux';
-  return taskStateRank(state) < taskStateRank('running') ? 'inFlux' : 'settled';
+  if (isTerminal(state)) return slot.live === undefined ? 'settled' : 'inFlux';
+  if (taskStateRank(state) < taskStateRank('running')) return 'inFlux';
+  const delayed = delayedUntil(service, task);
+  return delayed !== undefined && at < delayed ? 'inFlux' : 'settled';
+}
+
+/** Until when the next slot of an update waits because of this task; undefined: not at all. */
+function delayedUntil(service: Service, task: Task): number | undefined {
+  const { updateStatus } = service;
+  if (task.runningSince === undefined || !isUnderWay(updateStatus) || !isOfUpdate(service, task))
+    return undefined;
+  const { delayMs } = policyInForce(service);
+  return delayMs > 0 ? task.runningSince + delayMs : undefined;
+}
+
+/** The same, if that is still to come. */
+export function delayAfter(service: Service, task: Task, at: number): number | undefined {
+  const until = delayedUntil(service, task);
+  return until !== undefined && until > at ? until : undefined;
+}
+
+/** When the new task of an update came to run in this slot; 0: none has. */
+export function runningSinceOf(service: Service, { live }: Slot): number {
+  return live && isOfUpdate(service, live) ? (live.runningSince ?? 0) : 0;
+}
+
+/** The new task ended, and its restart policy wants no other: the old one, which serves on, is left alone. */
+function isGivenUp(service: Service, slot: Slot): boolean {
+  return (
+    slot.live !== undefined &&
+    slot.newest?.specVersion === service.specVersion &&
+    isFailedMove(slot, slot.live)
+  );
 }
 
 /**
@@ -64,6 +96,10 @@ export function tendSlot(
     return CHANGED;
   }
   const deadline = predecessor && leaveDeadline(predecessor, state);
+  // The predecessor runs until the live one does: nothing waits for its end.
+  const others = predecessor ? slot.tasks.filter((task) => task !== predecessor) : slot.tasks;
+  // Until it goes, the new task of an update that stops first is only prepared.
+  const isPreparedFirst = predecessor && isOutdated(service, predecessor, state) && !startsFirst(service);
   for (const task of slot.tasks) {
     if (task === live || task === predecessor || !isMeantToRun(task.desiredState)) continue;
     wishes.shutdown(task.id);
@@ -76,14 +112,17 @@ export function tendSlot(
   if (isTerminal(live.status.state) || isOnInvalidNode(live, state)) {
     const later = restartsAt(live, at) ?? pullsAgainAt(live, at) ?? waitsForNode(live, service, state, at);
     if (later !== undefined) return waiting(changed, later, deadline);
+    if (isUpdateFailure(service, live)) wishes.updateFailed(service.id, live.id);
     wishes.shutdown(live.id);
-    const others = predecessor ? slot.tasks.filter((task) => task !== predecessor) : slot.tasks;
     const row = options.mayReplace ? restartOf(live, others, service, state, at) : undefined;
-    if (row) wishes.create(service.id, withId(row, context));
+    const waits = isPreparedFirst ? { startAfter: at } : {};
+    if (row) wishes.create(service.id, withId({ ...waits, ...row }, context));
     return CHANGED;
   }
   if (live.desiredState === 'ready' && !live.awaitsDependencies) {
-    const later = startsAt(live, slot.tasks, state, at);
+    if (isPreparedFirst)
+      return waiting(changed, live.startAfter > at ? live.startAfter : undefined, deadline);
+    const later = startsAt(live, others, state, at);
     if (later !== undefined) return waiting(changed, later, deadline);
     wishes.start(live);
     return CHANGED;
@@ -93,8 +132,8 @@ export function tendSlot(
 
 /** Look again at the first of these times. */
 function waiting(changed: boolean, ...times: readonly (number | undefined)[]): Tended {
-  const first = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY));
-  return first === Number.POSITIVE_INFINITY ? { changed } : { changed, lookAgainAt: first };
+  const first = earliest(...times);
+  return first === undefined ? { changed } : { changed, lookAgainAt: first };
 }
 
 /** When the image of a task is to be fetched again, as long as that is to come. */
@@ -133,7 +172,17 @@ export function isWorthALook(before: Task | undefined, after: Task | undefined, 
   if (after.evicted !== before.evicted) return true;
   // The one that it takes the place of may have waited for that.
   if (after.replaces !== undefined && serves(after) && !serves(before)) return true;
+  // So may one that waits to be started, for this one to be prepared, or to find no place beside the old one.
+  const waits = after.desiredState === 'ready';
+  if (waits && (after.status.state !== before.status.state || after.explanation !== before.explanation))
+    return true;
   return (
     updating && (before.desiredState !== after.desiredState || before.status.state !== after.status.state)
   );
+}
+
+/** Traffic was switched between old and new tasks, or is no more kept from some: every slot is to be looked at. */
+export function isSwitched(before: Service, after: Service): boolean {
+  const [was, is] = [before.updateStatus, after.updateStatus];
+  return was?.servesOnly !== is?.servesOnly || was?.holdsBack !== is?.holdsBack;
 }

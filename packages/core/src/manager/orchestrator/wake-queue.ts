@@ -96,3 +96,10 @@ export class WakeQueue<Key> {
     return first;
   }
 }
+
+/** The first of these times; undefined when there is none. */
+export function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  let first: number | undefined;
+  for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time;
+  return first;
+}

@@ -2,11 +2,12 @@
 
 import type { ClusterEvent, CreatedTask } from '../../events/event.ts';
 import type { ServiceId, TaskId } from '../../model/ids.ts';
-import type { Task } from '../../model/objects.ts';
+import type { Task, UpdateStatus } from '../../model/objects.ts';
 import { startedState } from '../../model/task-state.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { type DecideContext, ROWS_PER_TRANSACTION } from '../control-loop.ts';
 import type { DisruptionBudgets } from './drain/disruption-budgets.ts';
+import { concludeFailures } from './updater/update-failure.ts';
 
 /** What is to become of tasks in one transaction. */
 export class Wishes {
@@ -15,6 +16,8 @@ export class Wishes {
   readonly #shutdown: TaskId[] = [];
   readonly #remove: TaskId[] = [];
   readonly #created = new Map<ServiceId, CreatedTask[]>();
+  readonly #updates: ClusterEvent[] = [];
+  readonly #updateFailures = new Map<ServiceId, TaskId[]>();
   #rows = 0;
 
   /** The transaction has as many rows as it may: the rest must wait for the next. */
@@ -47,9 +50,31 @@ export class Wishes {
     this.#rows++;
   }
 
-  /** All of it as events: first what ends, then what begins. */
-  events(): ClusterEvent[] {
-    const events: ClusterEvent[] = [];
+  /** The service's update has come so far. */
+  updateStatus(id: ServiceId, status: UpdateStatus): void {
+    this.#updates.push({ type: 'service.update-status', id, status });
+    this.#rows++;
+  }
+
+  /** A task that the service's update had made has failed. */
+  updateFailed(id: ServiceId, task: TaskId): void {
+    const failed = this.#updateFailures.get(id);
+    if (failed) failed.push(task);
+    else this.#updateFailures.set(id, [task]);
+  }
+
+  /** Tasks of the service's update failed in this turn. */
+  hasUpdateFailures(id: ServiceId): boolean {
+    return this.#updateFailures.has(id);
+  }
+
+  /** All of it as events: first what becomes of updates, then what ends, then what begins. */
+  events(state: ClusterState, at: number): ClusterEvent[] {
+    const events: ClusterEvent[] = [...this.#updates];
+    for (const [id, failed] of this.#updateFailures) {
+      const service = state.service(id);
+      if (service) events.push(...concludeFailures(service, failed, at));
+    }
     if (this.#shutdown.length > 0)
       events.push({ type: 'task.desired', state: 'shutdown', ids: this.#shutdown });
     if (this.#remove.length > 0) events.push({ type: 'task.desired', state: 'remove', ids: this.#remove });

@@ -80,7 +80,7 @@ class Stage {
   /** One decision of a loop. Answers whether it led to something, or there is more. */
   *turn(loop: ControlLoop): Generator<undefined, boolean, undefined> {
     const { at, random } = this.#parts;
-    const { events, more } = loop.decide(this.#state, { at, random });
+    const { events, more } = loop.decide(this.#state, { at, random, waits: 'over' });
     yield;
     if (events.length > 0) yield* this.commit(events, { kind: 'loop', name: loop.name });
     return events.length > 0 || more;

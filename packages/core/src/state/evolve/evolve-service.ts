@@ -5,6 +5,7 @@ import type { ClusterEvent } from '../../events/event.ts';
 import type { TaskId } from '../../model/ids.ts';
 import type { JobStatus, Service } from '../../model/objects.ts';
 import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
+import { becomesPrevious, isPaused } from '../update-standing.ts';
 import { endedRun, firstJobStatus, missedRun, startedRun, updatedJobStatus } from './evolve-job.ts';
 import { evolveTask } from './evolve-task.ts';
 import type { Stamp } from './stamp.ts';
@@ -35,11 +36,41 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
           service.version = stamp.index;
           service.updatedAt = stamp.at;
           if (event.tasksChanged) {
-            service.previousSpec = before.spec;
             service.previousSpecVersion = before.specVersion;
             service.specVersion = stamp.index;
           }
+          if (becomesPrevious(before, event)) service.previousSpec = before.spec;
+          // What was paused begins again, as with Swarm; a change that no task hears of leaves the rest as it is.
+          if (event.tasksChanged || isPaused(before.updateStatus)) delete service.updateStatus;
           service.spec = event.spec;
+          if (event.portsChanged) {
+            delete service.endpoint;
+            delete service.allocationError;
+          }
+        }),
+      );
+      return;
+    }
+    case 'service.update-status':
+      draft.putService(
+        produce(existing(draft, event.id), (service) => {
+          service.version = stamp.index;
+          service.updatedAt = stamp.at;
+          service.updateStatus = event.status;
+        }),
+      );
+      return;
+    case 'service.rolled-back': {
+      const before = existing(draft, event.id);
+      draft.putService(
+        produce(before, (service) => {
+          service.version = stamp.index;
+          service.updatedAt = stamp.at;
+          service.previousSpecVersion = before.specVersion;
+          service.specVersion = stamp.index;
+          service.previousSpec = before.spec;
+          service.spec = event.spec;
+          service.updateStatus = event.status;
           if (event.portsChanged) {
             delete service.endpoint;
             delete service.allocationError;

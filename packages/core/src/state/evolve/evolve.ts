@@ -68,6 +68,8 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
       return;
     case 'service.created':
     case 'service.updated':
+    case 'service.update-status':
+    case 'service.rolled-back':
     case 'service.removed':
     case 'service.allocated':
     case 'service.unallocated':

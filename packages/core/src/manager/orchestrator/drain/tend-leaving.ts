@@ -11,6 +11,7 @@ import { endedByItself, mayRestart, nodeOf, replacementOf } from '../restart.ts'
 import type { Slot } from '../slot-tasks.ts';
 import { isTaskDirty } from '../task-dirty.ts';
 import { type Tended, withId } from '../tended.ts';
+import { isOutdated, olderInUpdate } from '../updater/handover.ts';
 import type { Deciding } from '../wishes.ts';
 import { leaveCause, leaveDeadline, mayStartFirst, serves } from './must-leave.ts';
 
@@ -25,13 +26,18 @@ export function predecessorOf(
   nodes: NodeLookup,
   at: number,
 ): Task | 'not-needed' | undefined {
-  if (tasks.length < 2 || live === undefined || serves(live)) return undefined;
+  if (tasks.length < 2 || live === undefined) return undefined;
   const older = tasks.findLast((task) => task !== live && isMeantToRun(task.desiredState));
   if (!older || !serves(older) || isGoneNode(nodeOf(older, nodes))) return undefined;
-  if (leaveCause(older, nodes) !== undefined) {
-    const deadline = leaveDeadline(older, nodes);
-    return deadline !== undefined && deadline <= at ? undefined : older;
+  const mustLeave = leaveCause(older, nodes) !== undefined;
+  const deadline = mustLeave ? leaveDeadline(older, nodes) : undefined;
+  if (deadline !== undefined && deadline <= at) return undefined;
+  if (isOutdated(service, older, nodes) || (!mustLeave && isOutdated(service, live, nodes))) {
+    const becomes = olderInUpdate(service, older, live, nodes, at);
+    return becomes === 'serves-on' ? older : becomes === 'stays' ? 'not-needed' : undefined;
   }
+  if (serves(live)) return undefined;
+  if (mustLeave) return older;
   const wasMoved = live.replaces !== undefined && !isTaskDirty(service, older, nodeOf(older, nodes));
   return wasMoved ? 'not-needed' : undefined;
 }

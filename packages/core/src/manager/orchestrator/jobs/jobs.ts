@@ -18,7 +18,7 @@ import type { ControlLoop, DecideContext, Decision } from '../../control-loop.ts
 import { DisruptionBudgets } from '../drain/disruption-budgets.ts';
 import { Marks } from '../marks.ts';
 import { isGoneNode, isInvalidNode, mayBeAtWork } from '../node-validity.ts';
-import { WakeQueue } from '../wake-queue.ts';
+import { earliest, WakeQueue } from '../wake-queue.ts';
 import { type Deciding, Wishes } from '../wishes.ts';
 import { tendGlobalSlot } from './global-job.ts';
 import { activeRun, isJob, waitsForPredecessorsUntil } from './job-runs.ts';
@@ -97,7 +97,7 @@ class JobsOrchestrator implements ControlLoop {
     }
     const wakeAt = earliest(this.#taskWakes.next(), this.#serviceWakes.next());
     return {
-      events: [...wishes.events(), ...ends],
+      events: [...wishes.events(state, context.at), ...ends],
       more: this.#marks.size > 0,
       ...(wakeAt === undefined ? {} : { wakeAt }),
     };
@@ -279,9 +279,4 @@ function differsForGlobalJobs(before: Node, after: Node): boolean {
     before.status.state !== after.status.state ||
     before.status.tasksKept !== after.status.tasksKept
   );
-}
-
-function earliest(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return Math.min(a, b);
 }

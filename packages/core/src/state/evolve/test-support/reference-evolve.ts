@@ -115,12 +115,31 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       }
       if (row.jobStatus && event.beginsRun) beginRun(state, event.id, at);
       if (event.tasksChanged) {
-        Object.assign(row, {
-          previousSpec: row.spec,
-          previousSpecVersion: row.specVersion,
-          specVersion: version,
-        });
+        Object.assign(row, { previousSpecVersion: row.specVersion, specVersion: version });
       }
+      const { state: updating } = row.updateStatus ?? {};
+      const isPaused = updating === 'paused' || updating === 'rollback_paused';
+      const isOver = updating === undefined || updating === 'completed' || updating === 'rollback_completed';
+      if (event.tasksChanged || isOver) row.previousSpec = row.spec;
+      if (event.tasksChanged || isPaused) delete row.updateStatus;
+      row.spec = castDraft(event.spec);
+      if (event.portsChanged) {
+        delete row.endpoint;
+        delete row.allocationError;
+      }
+      return;
+    }
+    case 'service.update-status':
+      service(event.id).updateStatus = event.status;
+      return;
+    case 'service.rolled-back': {
+      const row = service(event.id);
+      Object.assign(row, {
+        previousSpec: row.spec,
+        previousSpecVersion: row.specVersion,
+        specVersion: version,
+        updateStatus: event.status,
+      });
       row.spec = castDraft(event.spec);
       if (event.portsChanged) {
         delete row.endpoint;

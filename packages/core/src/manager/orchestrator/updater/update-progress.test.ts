@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { asId, type ServiceId } from '../../model/ids.ts';
-import { RollingUpdates } from './rolling-update.ts';
-import { SlotSet } from './slot-set.ts';
+import { asId, type ServiceId } from '../../../model/ids.ts';
+import { SlotSet } from '../slot-set.ts';
+import { UpdateProgress } from './update-progress.ts';
 
 const web = asId<ServiceId>('web');
 
 describe('given outdated slots', () => {
   const begun = (...outdated: number[]) => {
-    const updates = new RollingUpdates();
-    updates.begin(web, SlotSet.of(outdated), new SlotSet());
+    const updates = new UpdateProgress();
+    updates.begin(web, { outdated: SlotSet.of(outdated), inFlux: new SlotSet(), lastRunningAt: 0 }, false);
     return updates;
   };
 

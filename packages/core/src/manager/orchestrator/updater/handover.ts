@@ -1,0 +1,66 @@
+/**
+ * How a slot goes from its old task to the new one in an update. The old one that serves goes on doing so until the new
+ * one can take over: it is prepared (its image is there), or with start-first it runs. Pure.
+ */
+
+import type { Service, Task } from '../../../model/objects.ts';
+import { isTerminal, taskStateRank } from '../../../model/task-state.ts';
+import { startFirstIsImpossible } from '../../../model/update-policy.ts';
+import { isUnderWay } from '../../../state/update-standing.ts';
+import { serves } from '../drain/must-leave.ts';
+import type { NodeLookup } from '../node-validity.ts';
+import { nodeOf } from '../restart.ts';
+import { isTaskDirty } from '../task-dirty.ts';
+import { policyInForce } from './update-failure.ts';
+
+/** Filters that the end of the old task may satisfy. */
+const RELIEVED_BY_AN_END: ReadonlySet<string> = new Set(['resources', 'host-port', 'max-replicas']);
+
+/** New tasks of the service run beside the old ones before those are stopped. */
+export function startsFirst(service: Service): boolean {
+  if (isBlueGreen(service)) return true;
+  return policyInForce(service).order === 'start-first' && startFirstIsImpossible(service.spec) === undefined;
+}
+
+/** All tasks of the service are replaced beside the old ones, at once. */
+export function isBlueGreen({ updateStatus, specVersion }: Service): boolean {
+  const { holdsBack, servesOnly } = updateStatus ?? {};
+  return isUnderWay(updateStatus) && (holdsBack === specVersion || servesOnly === specVersion);
+}
+
+/** True for a task that the service's update has to replace. */
+export function isOutdated(service: Service, task: Task, nodes: NodeLookup): boolean {
+  if (task.specVersion === service.specVersion) return false;
+  return isBlueGreen(service) || isTaskDirty(service, task, nodeOf(task, nodes));
+}
+
+/**
+ * What becomes of an older task of the slot that serves, beside the live one.
+ *
+ * - `serves-on`: until the live one can take over.
+ * - `stays`: it is as the service wants it, and the live one is not, as after a rollback: that one goes.
+ * - `goes`: it has no part in the slot any more.
+ */
+export function olderInUpdate(
+  service: Service,
+  older: Task,
+  live: Task,
+  nodes: NodeLookup,
+  at: number,
+): 'serves-on' | 'stays' | 'goes' {
+  if (!isOutdated(service, older, nodes)) return isOutdated(service, live, nodes) ? 'stays' : 'goes';
+  const isHeldBack = service.updateStatus?.holdsBack === live.specVersion && !service.updateStatus.promoted;
+  if (isHeldBack) return 'serves-on';
+  if (serves(live)) return 'goes';
+  if (live.desiredState === 'running') return startsFirst(service) ? 'serves-on' : 'goes';
+  const { state } = live.status;
+  const isPrepared =
+    taskStateRank(state) >= taskStateRank('ready') && !isTerminal(state) && live.startAfter <= at;
+  return isPrepared || isHeldUp(live) ? 'goes' : 'serves-on';
+}
+
+/** It found no node for want of something that the old task may hold. */
+function isHeldUp({ explanation, status }: Task): boolean {
+  if (status.state !== 'pending' || !explanation) return false;
+  return explanation.rejected.some(({ filter }) => RELIEVED_BY_AN_END.has(filter));
+}
