@@ -93,7 +93,9 @@ function checkStop(before: Task, after: Task, state: ClusterState): void {
 function checkSlot(task: Task, state: ClusterState): void {
   const meant = state
     .slot(task.serviceId, state.slotKey(task))
-    .filter((each) => isMeantToRun(each.desiredState));
+    .filter((each) => isMeantToRun(each.desiredState) && each.jobIteration === task.jobIteration)
+    // What completed in a job stays wanted as it is, beside what is made in its place elsewhere.
+    .filter((each) => each.jobIteration === undefined || !isTerminal(each.status.state));
   // Two, while one serves until the one that takes its place does.
   const [first, second] = meant;
   const isHandover = first && second?.replaces !== undefined;

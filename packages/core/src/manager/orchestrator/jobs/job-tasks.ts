@@ -17,11 +17,6 @@ export class JobTasks {
   /** The slot to go on from with the look at all of them; `undefined` when it is done. */
   next: number | undefined = 0;
 
-  /** The look has not come to this slot yet, so it is seen anyway. */
-  isAhead(key: number): boolean {
-    return this.next !== undefined && key >= this.next;
-  }
-
   /**
    * Takes over which runs are open now.
    *

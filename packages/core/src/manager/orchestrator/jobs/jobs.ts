@@ -51,6 +51,8 @@ class JobsOrchestrator implements ControlLoop {
   readonly #marks = new Marks();
   readonly #taskWakes = new WakeQueue<TaskId>();
   readonly #serviceWakes = new WakeQueue<ServiceId>();
+  /** Slots to look at in the next turn. */
+  readonly #again: (readonly [ServiceId, number])[] = [];
   readonly #slotsPerTurn: number;
   /** None is taken from: what a job's task does is not missed while another does it. */
   readonly #budgets = new DisruptionBudgets();
@@ -95,6 +97,7 @@ class JobsOrchestrator implements ControlLoop {
         this.#serviceWakes.delete(id);
       }
     }
+    for (const [id, key] of this.#again.splice(0)) this.#marks.slot(id, key);
     const wakeAt = earliest(this.#taskWakes.next(), this.#serviceWakes.next());
     return {
       events: [...wishes.events(state, context.at), ...ends],
@@ -167,11 +170,14 @@ class JobsOrchestrator implements ControlLoop {
     const job = this.#jobs.get(id) ?? new JobTasks();
     this.#jobs.set(id, job);
     const slots = new Set([...job.follow(service), ...mark.slots]);
+    const { next: lookedFrom } = job;
     this.#look(service, job, deciding);
+    // What is wished for a slot is in the state in the next turn only: none is seen to twice in one.
+    for (const key of slots) if (lookedFrom !== undefined && key >= lookedFrom) slots.delete(key);
     for (const key of slots) {
       if (wishes.full) break;
       slots.delete(key);
-      if (key !== NO_SLOT && !job.isAhead(key)) this.#tend(service, job, key, deciding);
+      if (key !== NO_SLOT) this.#tend(service, job, key, deciding);
     }
     if (slots.size > 0) this.#marks.putBack(id, { whole: false, slots });
     if (job.next !== undefined || wishes.full) {
@@ -222,7 +228,7 @@ class JobsOrchestrator implements ControlLoop {
     if (!run.begun) {
       if (!this.#mayBegin(service, job, run, deciding)) return;
       run.begun = true;
-      for (const key of run.awaited) this.#marks.slot(id, key);
+      for (const key of run.awaited) this.#again.push([id, key]);
     }
     if (spec.mode === 'replicated-job' && !fillRun(service, run, deciding)) {
       this.#comeBackTo(id);
