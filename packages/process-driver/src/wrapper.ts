@@ -54,16 +54,19 @@ kill -s KILL 0
 
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-const find = (shell: string, tool: string) =>
-  quoted(
-    execFileSync(shell, ['-c', `PATH=/bin:/usr/bin:$PATH command -v ${tool}`], { encoding: 'utf8' }).trim(),
-  );
+/** Where the tools are, by one run of the shell. */
+function findTools(shell: string): Parameters<typeof script>[0] {
+  const search = 'PATH=/bin:/usr/bin:$PATH; command -v ln && command -v mv && command -v rm';
+  const found = execFileSync(shell, ['-c', search], { encoding: 'utf8' });
+  const [ln = '', mv = '', rm = ''] = found.trim().split('\n').map(quoted);
+  return { ln, mv, rm };
+}
 
 /** Writes the wrapper out, unless it is there as it should be. Running ones keep the one that they began with. */
 export function writeWrapper(dir: string, shell: string): string {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const file = join(dir, 'task.sh');
-  const text = script({ ln: find(shell, 'ln'), mv: find(shell, 'mv'), rm: find(shell, 'rm') });
+  const text = script(findTools(shell));
   try {
     if (readFileSync(file, 'utf8') === text) return file;
   } catch {

@@ -48,15 +48,18 @@ export async function join(options: JoinOptions): Promise<SkepNode> {
   const token = parseJoinToken(options.token);
   const addresses = addressesOf(options);
   const remotes = remotesOf(options, addresses);
+  // Keys are made while the disk and the network are waited for.
+  const requesting = requestCertificate();
+  requesting.catch(() => {});
   const directory = await StateDirectory.open(options.dir);
   try {
     await makeEmpty(directory);
-    const { issued, privateKey } = await admitted(remotes, token, { options, addresses, host });
+    const issued = await admitted(remotes, token, { options, addresses, host, requesting });
+    const { privateKey } = await requesting;
     const texts = { privateKey, chain: issued.chain, roots: issued.roots };
     const { clusterId, nodeId } = issued;
-    await directory.writeCredentials(texts);
     const managers = issued.managers.length > 0 ? issued.managers : remotes;
-    await directory.writeManagers(managers);
+    await Promise.all([directory.writeCredentials(texts), directory.writeManagers(managers)]);
     const file = { version: 1, clusterId, nodeId, ...addresses } as const;
     await directory.writeNode(file);
     const node = new RunningNode({
@@ -88,21 +91,17 @@ interface Joining {
   readonly options: JoinOptions;
   readonly addresses: Addresses;
   readonly host: NodeHost;
+  readonly requesting: ReturnType<typeof requestCertificate>;
 }
 
 /** Asks one manager after the other; while the managers elect a leader, again. @throws the last one's error. */
-async function admitted(
-  remotes: readonly string[],
-  token: JoinToken,
-  joining: Joining,
-): Promise<{ readonly issued: Issued; readonly privateKey: string }> {
+async function admitted(remotes: readonly string[], token: JoinToken, joining: Joining): Promise<Issued> {
   const { clock } = joining.host;
-  const { privateKey, request } = await requestCertificate();
   const end = clock.monotonic() + ELECTION_MS;
   for (let turn = 0; ; turn++) {
     const remote = remotes[turn % remotes.length] ?? '';
     try {
-      return { issued: await admittedBy(remote, token, request, joining), privateKey };
+      return await admittedBy(remote, token, joining);
     } catch (error) {
       if (!(isNodeError(error) || isSkepError(error)) || !error.retryable) throw error;
       const isElecting = error.code === 'NOT_LEADER' || error.code === 'BUSY';
@@ -116,12 +115,12 @@ async function admitted(
 async function admittedBy(
   remote: string,
   token: JoinToken,
-  request: string,
-  { options, addresses, host }: Joining,
+  { options, addresses, host, requesting }: Joining,
 ): Promise<Issued> {
   const { clock } = host;
   const call = options.signal === undefined ? {} : { signal: options.signal };
   const root = await provenRoot(remote, token, host, call);
+  const { request } = await requesting;
   const channel = new RpcChannel({
     address: remote,
     context: () => strangersContext(root),
