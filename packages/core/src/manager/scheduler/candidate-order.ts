@@ -225,7 +225,6 @@ export class CandidateWalk {
   /** The next node's slot; -1 when there is none. */
   next(): number {
     while (this.#frontKeys.length > 0) {
-      const key = this.#frontKeys[0] as number;
       const place = this.#frontPlaces[0] as number;
       this.#dropFirst();
       if (place < 0) return -1 - place;
@@ -234,16 +233,21 @@ export class CandidateWalk {
       const slot = this.#heap[place] as number;
       const added = this.#added[slot] as number;
       if (added === 0) return slot;
-      this.#push(key + added * TASK, -1 - slot);
+      this.#push(place, added);
     }
     return -1;
   }
 
   #reach(place: number): void {
-    if (place < this.#heap.length) this.#push(this.#keys[this.#heap[place] as number] as number, place);
+    if (place < this.#heap.length) this.#push(place, 0);
   }
 
-  #push(key: number, place: number): void {
+  /** @param added - tasks of the node that its kept key does not tell of. Its key is worked out here: a number that
+   *   is passed on and is not small would be an object. */
+  #push(heapPlace: number, added: number): void {
+    const slot = this.#heap[heapPlace] as number;
+    const key = (this.#keys[slot] as number) + added * TASK;
+    const place = added === 0 ? heapPlace : -1 - slot;
     const keys = this.#frontKeys;
     const places = this.#frontPlaces;
     let at = keys.length;

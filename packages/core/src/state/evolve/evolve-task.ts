@@ -119,12 +119,14 @@ function assigned(
   const status: TaskStatus = { state: 'assigned', at: stamp.at, message: 'scheduler assigned task to node' };
   const decisions = new Decisions(event.choices ?? [], stamp);
   for (const { nodeId, tasks, generic } of event.rows) {
-    let what: TaskRowChange = { status, nodeId, explanation: null };
+    let what: TaskRowChange | undefined;
     for (const id of tasks) {
       const row = draft.taskRow(id);
       const task = draft.taskAt(row);
       const decision = decisions.of(task);
-      if (decision !== what.decision) what = { status, nodeId, explanation: null, decision };
+      if (what === undefined || decision !== what.decision) {
+        what = { status, nodeId, explanation: null, decision };
+      }
       const assignedGeneric = generic?.[id];
       const change = assignedGeneric === undefined ? what : { ...what, assignedGeneric };
       draft.replaceTask(row, task, changedTask(task, change, stamp));
