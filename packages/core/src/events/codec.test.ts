@@ -3,7 +3,8 @@ import { deepStrictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asId, type NodeId } from '../model/ids.ts';
-import { anyEventOf, anyTransaction, EVENT_TYPES, ODD_TEXTS, wellFormed } from '../testing/arbitraries.ts';
+import { anyEventOf, anyTransaction, EVENT_TYPES } from '../testing/arbitraries.ts';
+import { ODD_TEXTS, wellFormed } from '../testing/arbitrary-values.ts';
 import { aDescription } from '../testing/state-builder.ts';
 import {
   decodeTransaction,
