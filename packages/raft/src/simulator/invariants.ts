@@ -202,9 +202,9 @@ export class Invariants {
   }
 
   /**
-   * What a leader commits is on the disks of a quorum of the configuration in force. One event may commit up to the end
-   * of a joint configuration, append the one that leaves it, and commit that too where its voters have it already: each
-   * entry counts under the configuration that was the newest in the log when it was committed.
+   * What a leader commits is on the disks of a quorum of the configuration that was the newest in its log just then. One
+   * event may commit a joint configuration under itself, append the one that leaves it, and commit under that one what
+   * lies between them.
    */
   #checkDurableQuorums(
     status: RaftStatus,
@@ -215,29 +215,35 @@ export class Invariants {
     const term = this.#committed[committed]?.term;
     if (term !== status.term)
       this.#fail(`${id} committed ${committed} of term ${term} in term ${status.term}`);
-    const isUnderNew = configurationIndex !== before.configurationIndex && committed >= configurationIndex;
-    if (isUnderNew) this.#checkDurableQuorum(id, committed, status.configuration, members);
-    const underOld = isUnderNew ? configurationIndex - 1 : committed;
-    if (underOld > before.committed) this.#checkDurableQuorum(id, underOld, before.configuration, members);
+    const check = (index: LogIndex, ...configurations: Configuration[]) => {
+      if (configurations.some((each) => this.#isOnQuorum(index, each, members))) return;
+      this.#fail(`${id} committed ${index}, which is not on the disks of a quorum`);
+    };
+    if (configurationIndex === before.configurationIndex) {
+      check(committed, before.configuration);
+      return;
+    }
+    if (before.configurationIndex > before.committed) {
+      check(Math.min(before.configurationIndex, committed), before.configuration);
+    }
+    if (committed >= configurationIndex) check(committed, status.configuration);
+    else check(committed, before.configuration, status.configuration);
   }
 
   /** This entry is on the disks of a majority, of each half in a joint configuration. */
-  #checkDurableQuorum(
-    id: MemberId,
-    committed: LogIndex,
+  #isOnQuorum(
+    index: LogIndex,
     configuration: Configuration,
     members: ReadonlyMap<MemberId, ObservedMember>,
-  ): void {
-    const term = this.#committed[committed]?.term;
+  ): boolean {
+    const term = this.#committed[index]?.term;
     const holds = (voter: MemberId): boolean => {
-      const entry = members.get(voter)?.disk.entryAt(committed);
+      const entry = members.get(voter)?.disk.entryAt(index);
       return entry === 'snapshot' || (entry !== undefined && entry.term === term);
     };
     // Counted here and not by the core's own arithmetic, which may be what is wrong.
     const halves = [configuration.voters, configuration.outgoing].filter((half) => half.length > 0);
-    if (halves.some((half) => 2 * half.filter(holds).length <= half.length)) {
-      this.#fail(`${id} committed ${committed}, which is not on the disks of a quorum`);
-    }
+    return halves.every((half) => 2 * half.filter(holds).length > half.length);
   }
 
   #checkChange(member: ObservedMember, status: RaftStatus, before: Seen): void {
