@@ -123,6 +123,18 @@ export class CommitQueue {
       if (first === undefined) return;
       if ('run' in first) await this.#runTask(first);
       else if ((await this.#commit(this.#takeGroup())) > 1) await this.#parts.yieldTurn();
+      if (this.#waiting.length === 0) await this.#rest();
+    }
+  }
+
+  /** Nothing waits. Those who were just answered go first: what is noted now helps only against later damage. */
+  async #rest(): Promise<void> {
+    await this.#parts.yieldTurn();
+    if (this.#waiting.length > 0 || this.#failure !== undefined) return;
+    try {
+      await this.#parts.wal.markSynced();
+    } catch (error) {
+      this.fail(asStorageError(error, 'writing failed'));
     }
   }
 

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Disk } from './disk.ts';
 import { LogModel } from './log-model.ts';
-import { below, bytesOf, StorageFixture } from './storage-fixture.ts';
+import { batchOf, below, bytesOf, commands, StorageFixture } from './storage-fixture.ts';
 
 /** More find rarer crashes: `SKEP_CRASH_RUNS=5000 npx vitest run packages/raft/src/adapters/file-storage`. */
 const RUNS = Number(process.env['SKEP_CRASH_RUNS'] ?? 100);
@@ -34,6 +35,17 @@ async function openThroughPowerCuts(fixture: StorageFixture) {
       fixture.disk.boot();
     }
   }
+}
+
+/** The disk, whose power fails as soon as anything was renamed. */
+function dyingAtRename({ audit, disk }: StorageFixture): Disk {
+  return {
+    ...audit.watch(disk),
+    rename: async (from, to) => {
+      await disk.rename(from, to);
+      disk.cutPowerAfter(0);
+    },
+  };
 }
 
 function arm(fixture: StorageFixture, fault: Fault): void {
@@ -85,6 +97,24 @@ describe('a file storage after crashes', { timeout: TIMEOUT }, () => {
     },
     TIMEOUT,
   );
+
+  it('given a process that dies before the name of its segment is synced, when power fails at the same place in the next one, then nothing is missed', async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const fixture = new StorageFixture(seed);
+      const { disk } = fixture;
+      const first = await fixture.opened();
+      await first.persist(batchOf(1, { entries: commands(1, 9) }));
+      disk.kill();
+      for (const end of ['kill', 'crash'] as const) {
+        disk.boot();
+        await expect(fixture.storage({ disk: dyingAtRename(fixture) }).open()).rejects.toThrow();
+        disk[end]();
+      }
+      disk.boot();
+      const { stored } = await fixture.storage().open();
+      expect(stored.entries, `seed ${seed}`).toHaveLength(9);
+    }
+  });
 
   it('given the same seed twice, then the same bytes are on disk', async () => {
     const images: string[] = [];

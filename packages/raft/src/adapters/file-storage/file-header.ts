@@ -14,7 +14,7 @@ import { type DataKeys, deriveFileKey, KEY_BYTES, type WrappedKey } from './keys
 /** Bytes of a header; the first frame follows. */
 export const HEADER_BYTES = 1024;
 
-const VERSION = 1;
+const VERSION = 2;
 const MAGIC = { segment: 'SKEPRWAL', snapshot: 'SKEPRSNP' } as const;
 const AT = {
   version: 8,

@@ -2,13 +2,14 @@
  * A member's disk in a directory: the {@link RaftStorage} that keeps what it acknowledged. It ties the log, the
  * snapshots and the queue together, and answers for their errors; how each works is written where it is done.
  *
- * In the directory: `wal/`, segments of sealed frames; `snapshots/`; and the lock.
+ * In the directory: `wal/`, segments of sealed frames; `snapshots/`; the lock; and `begun`, once there was a log.
  */
 
 import * as path from 'node:path';
 import type { PersistBatch } from '../../core/ready.ts';
 import type { LogIndex, SnapshotDescription } from '../../core/types.ts';
 import type { RaftStorage, RecoveredState, ResumableSnapshotWriter } from '../../storage/storage.ts';
+import { hasBegun, noteBegun } from './begun.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { DiskLock } from './disk.ts';
 import { asStorageError, corrupt, FileStorageError } from './errors.ts';
@@ -214,7 +215,8 @@ export class FileStorage implements RaftStorage {
   }
 
   async #recover(walDirectory: string, snapshotDirectory: string, lock: DiskLock): Promise<RecoveredState> {
-    const { disk, segmentBytes, preallocateBytes, groupBytes, randomBytes, yieldTurn } = this.#settings;
+    const { directory, disk, segmentBytes, preallocateBytes, groupBytes, randomBytes, yieldTurn } =
+      this.#settings;
     const keys = this.#keys;
     const snapshots = new SnapshotStore({
       disk,
@@ -226,12 +228,17 @@ export class FileStorage implements RaftStorage {
     });
     const recovery = await recover({ disk, directory: walDirectory, keys });
     const { place, entries, tornBytes } = recovery;
-    if (recovery.previous === undefined && (await disk.list(snapshotDirectory)).some(isSnapshot)) {
-      throw corrupt(walDirectory, 0, 'there are snapshots and no log');
+    const isAnew = !(await hasBegun(disk, directory));
+    if (recovery.previous === undefined) {
+      if (!isAnew) throw corrupt(walDirectory, 0, 'there was a log, and nothing of it is left');
+      if ((await disk.list(snapshotDirectory)).some(isSnapshot)) {
+        throw corrupt(walDirectory, 0, 'there are snapshots and no log');
+      }
     }
     await snapshots.recover(place.snapshot);
     const wal = new Wal({ disk, directory: walDirectory, keys, segmentBytes, preallocateBytes }, recovery);
     await wal.rotate();
+    if (isAnew) await noteBegun(disk, directory);
     await wal.dropCovered();
     this.#accepted = place;
     const queue = new CommitQueue({

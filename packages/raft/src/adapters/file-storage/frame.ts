@@ -4,6 +4,10 @@
  * has a checksum of its own, so that a damaged length is never followed.
  *
  * Clear part, little endian: marker 4 bytes, length of the contents u32, counter u48, kind u8, zero u8, CRC-32 of these.
+ *
+ * A segment has a mark behind each frame: a clear part alone, with the counter of that frame. It says that the frame is
+ * synced, or also that the log goes on in the next segment. It is written after that sync and waits for none of its own:
+ * the next one takes it along, or the system's writing back.
  */
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
@@ -29,6 +33,12 @@ const CHECKED_BYTES = 16;
 /** What a frame holds. */
 export const FRAME_KIND = { records: 1, description: 2, chunk: 3, trailer: 4 } as const;
 
+/** What a mark says of the frame before it. */
+export const MARK_KIND = { synced: 5, continued: 6 } as const;
+
+/** Bytes of a mark. */
+export const MARK_BYTES = FRAME_HEAD_BYTES;
+
 /** What the clear part of a frame says. */
 export interface FrameHead {
   /** Bytes of contents. */
@@ -49,12 +59,7 @@ export function sealFrame(
   contents: Uint8Array,
   into: Buffer,
 ): number {
-  into.set(FRAME_MARKER, 0);
-  into.writeUInt32LE(contents.length, 4);
-  into.writeUIntLE(counter, 8, 6);
-  into.writeUInt8(kind, 14);
-  into.writeUInt8(0, 15);
-  into.writeUInt32LE(crc32(into.subarray(0, CHECKED_BYTES)), CHECKED_BYTES);
+  writeHead({ length: contents.length, counter, kind }, into);
   const cipher = createCipheriv(CIPHER, key, nonceOf(counter));
   cipher.setAAD(into.subarray(0, FRAME_HEAD_BYTES));
   const sealed = cipher.update(contents);
@@ -64,7 +69,17 @@ export function sealFrame(
   return sealed.length + FRAME_OVERHEAD;
 }
 
-/** The clear part of the frame at `at`, or undefined if none that is intact begins there. */
+/** Writes a mark of the frame with that counter at the start of `into`. */
+export function writeMark(kind: keyof typeof MARK_KIND, counter: number, into: Buffer): void {
+  writeHead({ length: 0, counter, kind: MARK_KIND[kind] }, into);
+}
+
+/** Whether a clear part stands for itself, with no contents behind it. */
+export function isMark({ kind }: FrameHead): boolean {
+  return kind === MARK_KIND.synced || kind === MARK_KIND.continued;
+}
+
+/** The clear part of the frame or the mark at `at`, or undefined if none that is intact begins there. */
 export function readHead(bytes: Buffer, at: number): FrameHead | undefined {
   if (at + FRAME_HEAD_BYTES > bytes.length) return undefined;
   if (bytes.compare(FRAME_MARKER, 0, FRAME_MARKER.length, at, at + FRAME_MARKER.length) !== 0)
@@ -91,6 +106,15 @@ export function openFrame(key: Uint8Array, head: FrameHead, bytes: Buffer, at: n
   } catch {
     return undefined;
   }
+}
+
+function writeHead({ length, counter, kind }: FrameHead, into: Buffer): void {
+  into.set(FRAME_MARKER, 0);
+  into.writeUInt32LE(length, 4);
+  into.writeUIntLE(counter, 8, 6);
+  into.writeUInt8(kind, 14);
+  into.writeUInt8(0, 15);
+  into.writeUInt32LE(crc32(into.subarray(0, CHECKED_BYTES)), CHECKED_BYTES);
 }
 
 /** Counting is enough: a key belongs to one file, and a file is written once, from front to back. */

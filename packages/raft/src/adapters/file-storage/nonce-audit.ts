@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Disk, DiskFile } from './disk.ts';
 import { HEADER_BYTES } from './file-header.ts';
-import { FRAME_OVERHEAD, readHead } from './frame.ts';
+import { FRAME_OVERHEAD, isMark, MARK_BYTES, readHead } from './frame.ts';
 
 /** Watches disks. */
 export class NonceAudit {
@@ -56,6 +56,10 @@ export class NonceAudit {
 
   #note(path: string, salt: string, written: Buffer, from: number): void {
     for (let at = from, head = readHead(written, at); head !== undefined; head = readHead(written, at)) {
+      if (isMark(head)) {
+        at += MARK_BYTES;
+        continue;
+      }
       const frame = written.subarray(at, at + head.length + FRAME_OVERHEAD);
       const name = `${salt}/${head.counter}`;
       const digest = createHash('sha256').update(frame).digest('hex');

@@ -3,8 +3,12 @@
  * by name. What it must never do is go on over a hole.
  *
  * The rule is that of protocol-aware recovery (Alagappan et al., FAST 2018) for a log with one sync outstanding: a bad
- * frame with nothing behind it may be a write that a crash cut short, which nobody was told of; one with an intact
- * frame behind it, or with a later segment that counts it, had been synced, and has rotted since.
+ * frame with nothing behind it may be a write that a crash cut short, which nobody was told of; one with its mark or an
+ * intact frame behind it, or with a later segment that counts it, had been synced, and has rotted since. In the same way
+ * a segment that the one before it is marked to be continued in is missed, and so are all where there were some.
+ *
+ * What can't be told, by anyone, is a last frame that rots between a power cut, if that came before its mark reached the
+ * disk by itself, and the next opening, which seals it under the first record of a new segment.
  */
 
 import * as path from 'node:path';
@@ -41,23 +45,32 @@ interface LastFrame {
 
 /** @throws FileStorageError `corrupt`, `wrong-key`, `key-unavailable`, `unsupported-version`. */
 export async function recover(parts: RecoveryParts): Promise<Recovery> {
+  // A process that was killed may have left names that are not durable, and what follows rests on them.
+  await parts.disk.syncDirectory(parts.directory);
   const { numbers, leftovers } = await listSegments(parts);
   const replay = new Replay();
   let previous: PreviousSegment | undefined;
   let tornBytes = 0;
+  let repair = async () => {};
   for (const [at, number] of numbers.entries()) {
     const isLast = at === numbers.length - 1;
     const read = await readSegment(parts, number, previous, replay);
-    const { last, torn, file } = read;
-    if (torn !== undefined && (!isLast || torn.intactBehind)) {
+    const { last, file, end } = read;
+    const torn = end.kind === 'bad' ? end : undefined;
+    if (torn !== undefined && (!isLast || torn.wasSynced)) {
       throw corrupt(file, torn.offset, 'what was synced there can no longer be read');
     }
+    if (isLast && end.isContinued) {
+      const next = path.join(parts.directory, segmentName(number + 1));
+      throw corrupt(next, 0, 'the log goes on in it, and it is not there');
+    }
     tornBytes = torn?.bytes ?? 0;
-    if (isLast) await mend(parts.disk, file, last);
+    repair = () => mend(parts.disk, file, last);
     previous = { number, frames: last.frames };
   }
   const newest = replay.segments.at(-1)?.path ?? parts.directory;
   const { entries, place } = replay.result(newest);
+  await repair();
   for (const name of leftovers) await removeFile(parts.disk, path.join(parts.directory, name));
   if (leftovers.length > 0) await parts.disk.syncDirectory(parts.directory);
   return { segments: replay.segments, place, previous, entries, tornBytes };
@@ -101,7 +114,7 @@ async function readSegment(
   const stored = await readStart(disk, file, HEADER_BYTES);
   const header = await openHeader({ kind: 'segment', number }, stored, keys, file);
   return withFile(disk, file, 'read', async (opened) => {
-    const reader = new FrameReader(opened, header.fileKey);
+    const reader = new FrameReader(opened, header.fileKey, { hasMarks: true });
     let last: LastFrame | undefined;
     for (;;) {
       const read = await reader.next();
@@ -115,7 +128,7 @@ async function readSegment(
       }
       // A segment gets its name only once its first frame is synced.
       if (last === undefined) throw corrupt(file, read.offset, 'its first frame can no longer be read');
-      return { file, last, torn: read.kind === 'bad' ? read : undefined };
+      return { file, last, end: read };
     }
   });
 }

@@ -6,14 +6,18 @@
  * A segment is made aside, synced with its first frame and then renamed: a file under its final name is whole up to
  * that frame, and damage there can't be the trace of a crash. Space is written as zeroes some way ahead, because a sync
  * into a file that keeps its length is about half the work of one that grows it.
+ *
+ * Behind each frame comes a mark that it is synced, and behind the last one of a segment that has a successor, that it
+ * has. By them a synced frame that rotted is told from one that a crash cut short, and a segment that is gone from one
+ * that never was.
  */
 
 import * as path from 'node:path';
 import type { LogIndex } from '../../core/types.ts';
-import type { Disk, DiskFile } from './disk.ts';
+import { type Disk, type DiskFile, withFile } from './disk.ts';
 import { isOutOfSpace } from './errors.ts';
 import { HEADER_BYTES, makeHeader } from './file-header.ts';
-import { FRAME_KIND, FRAME_OVERHEAD, sealFrame } from './frame.ts';
+import { FRAME_KIND, FRAME_OVERHEAD, MARK_BYTES, sealFrame, writeMark } from './frame.ts';
 import type { DataKeys } from './keys.ts';
 import type { LogPlace, PreviousSegment } from './log-place.ts';
 import { type LaidOut, layOut } from './records.ts';
@@ -72,6 +76,8 @@ export class SegmentWriter {
   readonly #preallocateBytes: number;
   #allocated: number;
   #frames = 1;
+  /** The last frame that a mark on its own was written for. */
+  #marked = 0;
   #plain = Buffer.alloc(0);
   #sealed = Buffer.alloc(0);
 
@@ -134,7 +140,8 @@ export class SegmentWriter {
    * @param fromReserve - the contents may use the space that is kept for compactions.
    */
   async makeRoom(length: number, fromReserve: boolean): Promise<void> {
-    const needed = this.segment.end + length + FRAME_OVERHEAD + (fromReserve ? 0 : RESERVE_BYTES);
+    const needed =
+      this.segment.end + MARK_BYTES + length + FRAME_OVERHEAD + (fromReserve ? 0 : RESERVE_BYTES);
     if (needed <= this.#allocated) return;
     const missing = needed - this.#allocated;
     try {
@@ -145,17 +152,19 @@ export class SegmentWriter {
     }
   }
 
-  /** Writes one frame behind the last. It counts once {@link SegmentWriter.datasync} resolves and `noteFrame` is called. */
+  /** Writes one frame behind the last, and the mark of that one. It counts once {@link SegmentWriter.datasync} resolves and `noteFrame` is called. */
   async write(contents: LaidOut): Promise<void> {
     const { length } = contents;
     if (this.#plain.length < length) {
       const spare = Math.min(length, SPARE_BUFFER_BYTES);
       this.#plain = Buffer.allocUnsafe(length + spare);
-      this.#sealed = Buffer.allocUnsafe(length + spare + FRAME_OVERHEAD);
+      this.#sealed = Buffer.allocUnsafe(MARK_BYTES + length + spare + FRAME_OVERHEAD);
     }
+    writeMark('synced', this.#frames, this.#sealed);
     contents.writeTo(this.#plain);
     const frame = { counter: this.#frames + 1, kind: FRAME_KIND.records };
-    const bytes = sealFrame(this.#key, frame, this.#plain.subarray(0, length), this.#sealed);
+    const into = this.#sealed.subarray(MARK_BYTES);
+    const bytes = MARK_BYTES + sealFrame(this.#key, frame, this.#plain.subarray(0, length), into);
     await this.#file.write(this.#sealed.subarray(0, bytes), this.segment.end);
   }
 
@@ -165,8 +174,17 @@ export class SegmentWriter {
 
   /** The frame that was written, with contents of `length` bytes, is durable. */
   noteFrame(length: number): void {
-    this.segment.end += length + FRAME_OVERHEAD;
+    this.segment.end += MARK_BYTES + length + FRAME_OVERHEAD;
     this.#frames += 1;
+  }
+
+  /** Writes the mark of the last frame now, because nothing comes behind it soon. */
+  async markSynced(): Promise<void> {
+    if (this.#marked === this.#frames) return;
+    this.#marked = this.#frames;
+    const mark = Buffer.alloc(MARK_BYTES);
+    writeMark('synced', this.#frames, mark);
+    await this.#file.write(mark, this.segment.end);
   }
 
   /** Takes back, durably, whatever of a frame was written. No frame may be written here afterwards. */
@@ -178,7 +196,7 @@ export class SegmentWriter {
   /** Gives allocated space back and closes the file. Needs no sync: zeroes behind the end mean nothing. */
   async finish(): Promise<void> {
     try {
-      await this.#file.truncate(this.segment.end);
+      await this.#file.truncate(this.segment.end + MARK_BYTES);
     } finally {
       await this.#file.close();
     }
@@ -193,4 +211,11 @@ export class SegmentWriter {
     await this.#file.write(Buffer.alloc(bytes), this.#allocated);
     this.#allocated += bytes;
   }
+}
+
+/** Writes behind the last frame of a segment, the one with that counter, that the log goes on in another segment. */
+export async function markContinued(disk: Disk, segment: Segment, frames: number): Promise<void> {
+  const mark = Buffer.alloc(MARK_BYTES);
+  writeMark('continued', frames, mark);
+  await withFile(disk, segment.path, 'update', (file) => file.write(mark, segment.end));
 }

@@ -121,6 +121,17 @@ export class SimulatedDisk implements Disk {
     return this.#inode(path).seen.slice();
   }
 
+  /** What is durable of a file; undefined if its name is not. */
+  durableContents(path: string): Uint8Array | undefined {
+    return this.#durableNames.get(path)?.durable.slice();
+  }
+
+  /** The file is gone for good, and no program is told. */
+  lose(path: string): void {
+    this.#names.delete(path);
+    this.#durableNames.delete(path);
+  }
+
   /** Puts these bytes in the place of a file's, durably: how damage is done. */
   replace(path: string, contents: Uint8Array): void {
     this.#inode(path).replace(contents);

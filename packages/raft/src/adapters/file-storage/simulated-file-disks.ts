@@ -7,7 +7,7 @@ import type { DiskPace, MemberDisk, MemberDisks, StreamOf } from '../../simulato
 import type { RandomStream } from '../../simulator/seeded-random.ts';
 import { HEADER_BYTES } from './file-header.ts';
 import { FileStorage } from './file-storage.ts';
-import { FRAME_OVERHEAD, readHead } from './frame.ts';
+import { FRAME_OVERHEAD, isMark, MARK_BYTES, MARK_KIND, readHead } from './frame.ts';
 import { KEY_BYTES, KeyRing } from './keys.ts';
 import { NonceAudit } from './nonce-audit.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
@@ -75,10 +75,15 @@ class SimulatedFileDisk implements MemberDisk {
 
   rot(): string | undefined {
     const paths = this.#disk.paths();
-    const newest = paths.filter((path) => path.endsWith('.wal')).at(-1);
+    const segments = paths.filter((path) => path.endsWith('.wal'));
+    const newest = segments.at(-1);
+    if (newest !== undefined && this.#rotRandom.chance(0.1) && this.#isMissed(newest, segments.at(-2))) {
+      this.#disk.lose(newest);
+      return `${newest}, all of it`;
+    }
     const path = this.#rotRandom.pick(paths.filter((each) => /\.(wal|snapshot)$/.test(each)));
     if (path === undefined) return undefined;
-    const { firm, end } = frameEnds(Buffer.from(this.#disk.contents(path)));
+    const { firm, end } = frameEnds(this.#durable(path), path.endsWith('.wal'));
     // The last frame of the log may be one whose sync never came back: no storage could tell it from one that rotted.
     const bytes = path === newest ? firm : end;
     if (bytes === 0) return undefined;
@@ -93,18 +98,36 @@ class SimulatedFileDisk implements MemberDisk {
     await this.#storage?.rotateKey();
   }
 
+  /** Whether it can be known that the last segment is gone. */
+  #isMissed(newest: string, before: string | undefined): boolean {
+    if (this.#disk.durableContents(newest) === undefined) return false;
+    if (before === undefined) return this.#disk.durableContents(`${DIRECTORY}/begun`) !== undefined;
+    return frameEnds(this.#durable(before), true).isContinued;
+  }
+
+  #durable(path: string): Buffer {
+    return Buffer.from(this.#disk.durableContents(path) ?? []);
+  }
+
   #bytes(length: number): Uint8Array {
     return Uint8Array.from({ length }, () => this.#keyRandom.between(0, 255));
   }
 }
 
-/** Where the last frame of a file begins, and where it ends. */
-function frameEnds(bytes: Buffer): { readonly firm: number; readonly end: number } {
+/** Up to where a file holds what is known to have been synced, where its last frame ends, and what its last mark says. */
+function frameEnds(bytes: Buffer, hasMarks: boolean) {
   let firm = 0;
   let end = Math.min(bytes.length, HEADER_BYTES);
-  for (let head = readHead(bytes, end); head !== undefined; head = readHead(bytes, end)) {
+  let isContinued = false;
+  for (let at = end; ; ) {
+    const mark = hasMarks && at > HEADER_BYTES ? readHead(bytes, at) : undefined;
+    isContinued = mark?.kind === MARK_KIND.continued;
+    if (mark !== undefined) firm = end;
+    if (hasMarks && at > HEADER_BYTES) at += MARK_BYTES;
+    const head = readHead(bytes, at);
+    if (head === undefined || isMark(head)) return { firm, end, isContinued };
     firm = end;
-    end += head.length + FRAME_OVERHEAD;
+    end = at + head.length + FRAME_OVERHEAD;
+    at = end;
   }
-  return { firm, end };
 }

@@ -135,7 +135,7 @@ export class StorageFixture {
   /** Makes a file one of a newer version, by its header. */
   makeNewer(path: string): void {
     const newer = Buffer.from(this.disk.contents(path));
-    newer.writeUInt16LE(2, 8);
+    newer.writeUInt16LE(newer.readUInt16LE(8) + 1, 8);
     newer.writeUInt32LE(crc32(newer.subarray(0, 1020)), 1020);
     this.disk.replace(path, newer);
   }

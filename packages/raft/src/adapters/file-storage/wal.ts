@@ -8,7 +8,7 @@ import { asStorageError, FileStorageError, isOutOfSpace, systemCode } from './er
 import type { DataKeys } from './keys.ts';
 import type { LogPlace, LogRecord, PreviousSegment } from './log-place.ts';
 import { layOut } from './records.ts';
-import { type Segment, type SegmentPlace, SegmentWriter } from './segment.ts';
+import { markContinued, type Segment, type SegmentPlace, SegmentWriter } from './segment.ts';
 
 /** What the log is built of. */
 export interface WalParts {
@@ -64,12 +64,16 @@ export class Wal {
     const old = this.#writer;
     const previous = old === undefined ? this.#previous : { number: old.segment.number, frames: old.frames };
     const where: SegmentPlace = { disk, directory, keys, preallocateBytes };
+    const before = this.#segments.at(-1);
     const number = (previous?.number ?? 0) + 1;
     this.#writer = await SegmentWriter.create(where, { number, place: this.#durable, previous });
     this.#previous = previous;
     this.#segments.push(this.#writer.segment);
-    // All of it is synced; that its spare space could not be given back harms nothing.
+    // All of it is synced; that its spare space could not be given back harms nothing, nor that it can't be marked.
     await old?.finish().catch(() => {});
+    if (before !== undefined && previous !== undefined) {
+      await markContinued(disk, before, previous.frames).catch(() => {});
+    }
   }
 
   /**
@@ -103,6 +107,19 @@ export class Wal {
     this.#noteRecords(writer.segment, records);
   }
 
+  /**
+   * Notes that what was committed last is synced, when nothing comes behind it soon. Needs no sync of its own.
+   *
+   * @throws FileStorageError `failed`.
+   */
+  async markSynced(): Promise<void> {
+    try {
+      await this.#writer?.markSynced();
+    } catch (error) {
+      if (!isOutOfSpace(error)) throw asStorageError(error, 'a mark could not be written');
+    }
+  }
+
   /** Removes the segments at the front that hold nothing which is still needed. */
   async dropCovered(): Promise<void> {
     const { disk, directory } = this.#parts;
@@ -132,6 +149,7 @@ export class Wal {
       await writer.write(contents);
       await writer.datasync(false);
       writer.noteFrame(contents.length);
+      await writer.markSynced();
     } catch (error) {
       await writer.abandon();
       throw asStorageError(error, `${writer.segment.path} could not be closed in order`);

@@ -16,6 +16,7 @@ const SEEDS: readonly (readonly [seed: number, why: string])[] = [
   [579, 'a shipping of a snapshot that was superseded ended the one that took its place'],
   [885, 'a receiver that began its life anew wanted bytes that the sender had let go, for ever'],
   [1277, 'a doubled proposal was taken, and then refused for want of room'],
+  [1595, 'a process was killed before the name of its segment was synced, and the next one relied on it'],
   [400576, 'a compaction that found no room made the storage forget which batch had to come again'],
 ];
 
