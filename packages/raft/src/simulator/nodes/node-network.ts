@@ -3,6 +3,7 @@
 import type { InstallSnapshot } from '../../core/message.ts';
 import type { MemberId, Random } from '../../core/types.ts';
 import type { RaftClock } from '../../node/ports.ts';
+import { TransportError, type TransportErrorCode } from '../../transport/errors.ts';
 import { decodeFrame, encodeFrame, type Frame, isSnapshotFrame } from '../../transport/frame.ts';
 import { FrameEndpoint } from '../../transport/frame-endpoint.ts';
 import type { PeerMessage } from '../../transport/peer-message.ts';
@@ -31,6 +32,8 @@ export interface NodeTransportParts {
   /** A frame of the shipping of a snapshot leaves. */
   readonly onShipping: (to: MemberId, frame: Frame) => void;
   readonly onShipped: (outcome: 'delivered' | 'interrupted') => void;
+  /** A frame was refused for what it is, and the connection that it came on is over. */
+  readonly onRefused: (from: MemberId, reason: TransportErrorCode) => void;
 }
 
 /** One process's end of the network. */
@@ -78,7 +81,12 @@ export class NodeTransport implements RaftTransport {
   }
 
   arrived(from: MemberId, bytes: Uint8Array): void {
-    this.#endpoint?.receive(from, decodeFrame(bytes, FRAME_BYTES_MAX));
+    try {
+      this.#endpoint?.receive(from, decodeFrame(bytes, FRAME_BYTES_MAX));
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      this.#parts.onRefused(from, error.code);
+    }
   }
 
   /** Nobody was there to take what was sent. */

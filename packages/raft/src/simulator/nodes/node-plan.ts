@@ -52,6 +52,8 @@ export interface NodePlan extends ClusterPlan {
   /** The chance that a call of the disk other than a sync takes time, and how much on average. */
   readonly slowCallChance: number;
   readonly slowCallMean: number;
+  /** The chance that a frame is damaged on the wire. */
+  readonly damageChance: number;
 }
 
 /** The plan of a seed. */
@@ -105,5 +107,6 @@ export function nodePlanOf(seed: number): NodePlan {
       'bit-rots': weight(0.25, 4),
       'key-rotates': weight(0.2, 2),
     },
+    damageChance: sometimes(0.3, 0.03),
   };
 }

@@ -20,6 +20,7 @@ import { randomStream } from '../seeded-random.ts';
 import { Tally } from '../tally.ts';
 import { Violation } from '../violation.ts';
 import { AppliedLedger } from './applied-ledger.ts';
+import { DiskTimes } from './disk-times.ts';
 import type { DiskCall, MemberDisks } from './member-disk.ts';
 import type { CarriedFrame } from './node-network.ts';
 import { NodeTransport } from './node-network.ts';
@@ -30,6 +31,7 @@ import { RegisterMachine } from './register-machine.ts';
 import type { Arrival } from './simulated-node.ts';
 import { SimulatedNode } from './simulated-node.ts';
 import { WatchedStorage } from './watched-storage.ts';
+import { WireDamage } from './wire-damage.ts';
 
 /** A call that never comes back: its process is dead. */
 const NEVER = new Promise<never>(() => {});
@@ -61,7 +63,8 @@ export class NodeWorld {
   readonly #trace: ((line: string) => void) | undefined;
   readonly #watch: NodeWatch;
   readonly #transports = new Map<MemberId, NodeTransport>();
-  readonly #paceRandom: RandomStream;
+  readonly #damage: WireDamage;
+  readonly #times: DiskTimes;
   readonly #wakeRandom: RandomStream;
   readonly #bootstrap: Configuration;
   /** While the first members are made, nothing takes time. */
@@ -73,7 +76,8 @@ export class NodeWorld {
     this.disks = disks;
     this.#seed = seed;
     this.#trace = trace;
-    this.#paceRandom = randomStream(seed, 'disk times');
+    this.#damage = new WireDamage(randomStream(seed, 'wire damage'), plan.damageChance, this.tally);
+    this.#times = new DiskTimes(plan, randomStream(seed, 'disk times'), this.tally);
     this.#wakeRandom = randomStream(seed, 'wake');
     this.#watch = new NodeWatch(this);
     const ids = Array.from({ length: plan.voters + plan.learners }, (_, at) => `n${at + 1}`);
@@ -139,10 +143,15 @@ export class NodeWorld {
       onShipped: (outcome) => {
         if (isPresent() && outcome === 'interrupted') this.tally.add('snapshots interrupted');
       },
+      onRefused: (from, reason) => {
+        this.tally.add(`frames refused: ${reason}`);
+        this.#undelivered(from, id);
+      },
     });
     const storage = new WatchedStorage(member.machineDisk.boot(), image, {
       durable: (entries) => this.#durable(member, entries),
       diskFull: () => this.tally.add('writes refused by a full disk'),
+      resumed: (begun) => this.tally.add(`snapshots gone on with that had begun ${begun}`),
     });
     const machine = new RegisterMachine(
       {
@@ -323,24 +332,9 @@ export class NodeWorld {
       return NEVER;
     }
     if (this.#isFounding) return undefined;
-    const takes = this.#timeOf(call);
+    const takes = this.#times.of(call, this.areFaultsOver);
     if (takes === undefined) return undefined;
     return new Promise((resolve) => this.planFor(member, takes, 'io', resolve));
-  }
-
-  #timeOf(call: DiskCall): number | undefined {
-    const { writeMean, stallChance, slowCallChance, slowCallMean } = this.plan;
-    const random = this.#paceRandom;
-    if (call !== 'sync') {
-      if (this.areFaultsOver || !random.chance(slowCallChance)) return undefined;
-      return random.exponential(slowCallMean);
-    }
-    if (this.areFaultsOver) return 0;
-    if (random.chance(stallChance)) {
-      this.tally.add('disk stalls');
-      return random.between(50, 2000);
-    }
-    return random.exponential(writeMean);
   }
 
   #durable(member: SimulatedNode, entries: readonly Entry[]): void {
@@ -354,23 +348,29 @@ export class NodeWorld {
   }
 
   #deliver(frame: CarriedFrame): void {
-    const { from, to, bytes } = frame;
+    const { from, to } = frame;
     const receiver = this.members.get(to);
     const transport = this.#transports.get(to);
-    if (receiver === undefined || transport === undefined || !transport.isOpen) {
-      const sender = this.members.get(from);
-      if (sender !== undefined) {
-        this.planFor(sender, 1, 'io', () => this.#transports.get(from)?.undelivered(to));
-      }
+    const bytes = this.areFaultsOver ? frame.bytes : this.#damage.pass(frame.bytes);
+    if (receiver === undefined || transport === undefined || !transport.isOpen || bytes === undefined) {
+      this.#undelivered(from, to);
       return;
     }
     this.planFor(receiver, 0, 'io', () => {
       this.trace(() => {
+        if (bytes !== frame.bytes) return `${from} > ${to} a damaged ${frame.type}`;
         const read = decodeFrame(bytes) as Message;
         return describe({ ...read, from, to });
       });
       transport.arrived(from, bytes);
     });
+  }
+
+  /** The sender notices that its connection is no more. */
+  #undelivered(from: MemberId, to: MemberId): void {
+    const sender = this.members.get(from);
+    if (sender === undefined) return;
+    this.planFor(sender, 1, 'io', () => this.#transports.get(from)?.undelivered(to));
   }
 
   #loggerOf({ id }: SimulatedNode): RaftLogger {

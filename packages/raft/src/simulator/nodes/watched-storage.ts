@@ -5,7 +5,12 @@
 
 import type { PersistBatch } from '../../core/ready.ts';
 import type { Entry, LogIndex, SnapshotDescription, StoredState } from '../../core/types.ts';
-import type { RaftStorage, RecoveredState, SnapshotWriter } from '../../storage/storage.ts';
+import type {
+  RaftStorage,
+  RecoveredState,
+  ResumableSnapshotWriter,
+  SnapshotWriter,
+} from '../../storage/storage.ts';
 import { AbstractDisk } from '../abstract-disk.ts';
 import { entryText } from '../observed-member.ts';
 import { hashText } from '../seeded-random.ts';
@@ -20,6 +25,8 @@ export interface StorageEvents {
   readonly durable: (entries: readonly Entry[]) => void;
   /** A write was refused for lack of room. */
   readonly diskFull: () => void;
+  /** A snapshot is gone on with that was begun in this life, or in an earlier one. */
+  readonly resumed: (begun: 'in this life' | 'before a restart') => void;
 }
 
 /** What one member's storage has promised, over all processes. */
@@ -64,11 +71,18 @@ export class WatchedStorage implements RaftStorage {
   readonly #storage: RaftStorage;
   readonly #image: DurableImage;
   readonly #events: StorageEvents;
+  /** Snapshots that were received in this life, in part at least. */
+  readonly #received = new Set<string>();
+  readonly resumeSnapshot?: NonNullable<RaftStorage['resumeSnapshot']>;
 
   constructor(storage: RaftStorage, image: DurableImage, events: StorageEvents) {
     this.#storage = storage;
     this.#image = image;
     this.#events = events;
+    const resume = storage.resumeSnapshot?.bind(storage);
+    if (resume === undefined) return;
+    this.resumeSnapshot = async (snapshot, source) =>
+      this.#noted(snapshot, source, await resume(snapshot, source));
   }
 
   async open(): Promise<RecoveredState> {
@@ -109,6 +123,19 @@ export class WatchedStorage implements RaftStorage {
 
   close(): Promise<void> {
     return this.#storage.close();
+  }
+
+  #noted(
+    { index, term }: SnapshotDescription,
+    source: string,
+    writer: ResumableSnapshotWriter,
+  ): ResumableSnapshotWriter {
+    const name = `${index}/${term} of ${source}`;
+    if (writer.received > 0) {
+      this.#events.resumed(this.#received.has(name) ? 'in this life' : 'before a restart');
+    }
+    this.#received.add(name);
+    return writer;
   }
 
   async #watch(change: Pending, work: () => Promise<void>, entries: readonly Entry[]): Promise<void> {
