@@ -26,6 +26,7 @@ import { becomeFollower } from './roles.ts';
 import type { RaftStatus } from './status.ts';
 import { statusOf } from './status.ts';
 import { receive } from './step.ts';
+import { isFromStranger } from './strangers.ts';
 import type { TransferResult } from './transfer.ts';
 import { startTransfer } from './transfer.ts';
 import type { Entry, LogIndex, MemberId, Random, SnapshotDescription, StoredState, Term } from './types.ts';
@@ -95,10 +96,11 @@ export class RaftCore {
     if (member.electionElapsed >= member.electionTimeout && member.isPromotable) startPreVote(member);
   }
 
-  /** A message has arrived. One that is not addressed to this member is ignored; the result says so. */
+  /** A message has arrived. One that is not addressed to this member, or comes from a stranger, is not taken. */
   step(message: Message): boolean {
     const member = this.#member;
     if (message.to !== member.id || message.from === member.id || member.fault !== undefined) return false;
+    if (isFromStranger(member, message)) return false;
     receive(member, message);
     return true;
   }

@@ -92,6 +92,33 @@ describe('bad input', () => {
     await cluster.close();
   });
 
+  it.each([
+    { type: 'append-accepted', index: 1000 },
+    { type: 'append-rejected', index: 1, hintIndex: 0, hintTerm: 0 },
+    { type: 'heartbeat-response', round: 1000, sent: 1000 },
+    { type: 'vote-response', granted: true },
+    { type: 'pre-vote-response', granted: true },
+    { type: 'transfer-refused' },
+    { type: 'read-request', attempt: { incarnation: 1, number: 1 }, lease: false },
+    { type: 'read-response', attempt: { incarnation: 1, number: 1 }, index: 1000 },
+    { type: 'read-refused', attempt: { incarnation: 1, number: 1 } },
+  ] as const)(
+    'given a $type of a later term from a stranger, then it is refused and counted, and nothing is changed',
+    async (message) => {
+      const cluster = await NodeCluster.started(37, ['a', 'b', 'c']);
+      const leader = await cluster.serving();
+      const before = standing(leader);
+      const stranger = cluster.network.join('z');
+      await stranger.start({ message: () => {}, snapshot: async () => {}, unreachable: () => {} });
+      stranger.send({ ...message, from: 'z', to: leader.id, term: before.term + 5 });
+      await cluster.clock.advance(1000);
+      expect(cluster.metrics.counts.get('raft_messages_refused_total stranger')).toBe(1);
+      expect(leader.node.coreStatus.role).toBe('leader');
+      expect(standing(leader)).toEqual(before);
+      await cluster.close();
+    },
+  );
+
   it('given proposals in flight, when the leadership is lost, then each outcome says whether it may still commit', async () => {
     const cluster = await NodeCluster.started(33, ['a', 'b', 'c']);
     const leader = await cluster.serving();

@@ -6,7 +6,6 @@
  * A disk or a state machine that fails stops it for good: going on would promise what can't be kept.
  */
 
-import { membersOf } from '../core/membership.ts';
 import type { Message } from '../core/message.ts';
 import { RaftCore } from '../core/raft.ts';
 import type { PersistBatch, Ready, RoleChange, TransferFailure } from '../core/ready.ts';
@@ -18,6 +17,7 @@ import { Applier } from './applier.ts';
 import { BatchWriter } from './batch-writer.ts';
 import type { ProposalIdentity } from './command-envelope.ts';
 import { RaftNodeError } from './errors.ts';
+import { Incoming } from './incoming.ts';
 import { Listeners } from './listeners.ts';
 import { MemberAddresses } from './member-addresses.ts';
 import type { NodeLeadership } from './node-status.ts';
@@ -57,6 +57,7 @@ export class Driver {
   readonly onStop: Listeners<void>;
   readonly #settings: RaftNodeSettings;
   readonly #accepted: AcceptedProposals;
+  readonly #incoming: Incoming;
   readonly #applier: Applier;
   readonly #writer: BatchWriter;
   readonly #onFailure: (error: RaftNodeError) => void;
@@ -94,6 +95,14 @@ export class Driver {
       now: () => clock.monotonic(),
       applied: () => this.applied.index,
       metrics: settings.metrics,
+    });
+    this.#incoming = new Incoming({
+      settings,
+      core: this.core,
+      accepted: this.#accepted,
+      proposals: this.proposals,
+      configuration: () => this.#configuration,
+      isDiskFull: () => this.isDiskFull,
     });
     const { sessions } = this;
     this.snapshots = new Snapshots(
@@ -178,25 +187,7 @@ export class Driver {
   /** A message has arrived from the member that it names. */
   receive(message: PeerMessage): void {
     if (this.#isStopped) return;
-    const { transport, metrics, id } = this.#settings;
-    if (message.to !== id) {
-      metrics.count('raft_messages_refused_total', 1, { reason: 'wrong-receiver' });
-      return;
-    }
-    if (message.type === 'proposal-refused') {
-      this.proposals.refused(message.attempt, message.reason);
-      return;
-    }
-    if (message.type === 'proposal') {
-      const { from, attempt, command } = message;
-      if (!membersOf(this.#configuration).includes(from)) {
-        metrics.count('raft_messages_refused_total', 1, { reason: 'stranger' });
-        return;
-      }
-      const reason = this.#accepted.acceptFrom(from, attempt, command, this.#writer.isFull);
-      if (reason !== undefined)
-        transport.send({ type: 'proposal-refused', from: id, to: from, attempt, reason });
-    } else this.#guarded(() => this.core.step(message));
+    this.#guarded(() => this.#incoming.take(message));
     this.input();
   }
 

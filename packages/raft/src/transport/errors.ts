@@ -12,6 +12,10 @@ export type TransportErrorCode =
   | 'wrong-cluster'
   /** The other side speaks another version of the protocol. */
   | 'unsupported-version'
+  /** The other side said nothing for too long. */
+  | 'silent'
+  /** More connections of others that are not known yet are open than are taken at once. */
+  | 'busy'
   /** The other side did not answer in time, or gave up. */
   | 'undelivered'
   /** An option breaks a rule that the message names. */

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { CancelTimer, RaftClock } from '../../node/ports.ts';
+import { TransportError } from '../../transport/errors.ts';
 import { FrameReader, framed } from '../../transport/framing.ts';
 
 /** What a framed socket tells. */
@@ -61,7 +62,9 @@ export class FramedSocket {
   /** Ends the connection after so long, unless this or {@link expectNothing} is called before. */
   expectWithin(ms: number): void {
     this.#cancelSilence();
-    this.#cancelSilence = this.#clock.setTimer(ms, () => this.destroy(new Error('the other side is silent')));
+    this.#cancelSilence = this.#clock.setTimer(ms, () =>
+      this.destroy(new TransportError('silent', `the other side said nothing for ${ms} ms`)),
+    );
   }
 
   /** Stops waiting for a sign of life. */

@@ -25,7 +25,7 @@ export interface Greeting {
 }
 
 const MAGIC = 'skep-raft';
-const refusal = oneOf(['stranger', 'wrong-cluster', 'unsupported-version', 'garbled-frame']);
+const refusal = oneOf(['stranger', 'wrong-cluster', 'unsupported-version', 'garbled-frame', 'busy']);
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false });
 

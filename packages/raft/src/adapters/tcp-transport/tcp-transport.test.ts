@@ -24,21 +24,26 @@ afterEach(async () => {
 /** Counts, and lets a test wait for a count. */
 class AwaitedMetrics implements RaftMetrics {
   readonly counts = new Map<string, number>();
-  readonly #waiting = new Map<string, () => void>();
+  readonly #waiting = new Map<string, (count: number) => void>();
 
   count(name: string, by: number, labels: RaftMetricLabels = {}): void {
     const key = [name, ...Object.values(labels)].join(' ');
-    this.counts.set(key, (this.counts.get(key) ?? 0) + by);
-    this.#waiting.get(key)?.();
+    const count = (this.counts.get(key) ?? 0) + by;
+    this.counts.set(key, count);
+    this.#waiting.get(key)?.(count);
   }
 
   gauge(): void {}
 
   observe(): void {}
 
-  async counted(key: string): Promise<void> {
-    if (this.counts.has(key)) return;
-    await new Promise<void>((resolve) => this.#waiting.set(key, resolve));
+  async counted(key: string, least = 1): Promise<void> {
+    if ((this.counts.get(key) ?? 0) >= least) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.set(key, (count) => {
+        if (count >= least) resolve();
+      });
+    });
   }
 }
 
@@ -290,6 +295,50 @@ describe('what is no member', () => {
     const b = await member('b');
     await raw(b.address, ...frames);
     await b.metrics.counted(`raft_messages_refused_total ${code}`);
+  });
+
+  it('given a connection that says nothing, then it is refused in time and counted', async () => {
+    const b = await member('b', { greetingTimeoutMs: 20 });
+    await raw(b.address);
+    await b.metrics.counted('raft_messages_refused_total silent');
+  });
+
+  it('given any number of strangers, then a bounded number is taken, nobody is dialled whose connection is over, and a member still gets in', async () => {
+    const b = await member('b');
+    const strangers = Array.from({ length: 100 }, (_, at) => {
+      const socket = connect(parseAddress(b.address), () => {
+        const hello = encodeGreeting({ cluster: 'test', from: `z${at}`, to: 'b', address: '127.0.0.1:1' });
+        socket.write(framed([hello]));
+      });
+      socket.on('error', () => {});
+      socket.resume();
+      return socket;
+    });
+    await b.metrics.counted('raft_messages_refused_total busy', 36);
+    const a = await member('a');
+    b.transport.setAddress('a', a.address);
+    a.transport.setAddress('b', b.address);
+    a.transport.send(heartbeat('a', 'b'));
+    expect(await b.inbox.take()).toEqual(heartbeat('a', 'b'));
+    for (const socket of strangers) socket.destroy();
+    const c = await member('c');
+    c.transport.setAddress('b', b.address);
+    await c.metrics.counted('raft_connections_total made');
+    for (let at = 0; at < strangers.length; ) {
+      const before = b.metrics.counts.get('raft_messages_dropped_total no-address') ?? 0;
+      b.transport.send(heartbeat('b', `z${at}`));
+      const after = b.metrics.counts.get('raft_messages_dropped_total no-address') ?? 0;
+      if (after > before) at++;
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+
+  it('given a member that was removed, when it comes back, then it is refused as a stranger', async () => {
+    const b = await member('b');
+    b.transport.setAddress('z', '127.0.0.1:1');
+    b.transport.setAddress('z', undefined);
+    await raw(b.address, greeting);
+    await b.metrics.counted('raft_messages_refused_total stranger');
   });
 
   it('given connections that never begin a handshake, then they are refused in time, and hold up no close', async () => {

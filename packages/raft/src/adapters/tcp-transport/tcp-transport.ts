@@ -30,11 +30,18 @@ const PULSE = new Uint8Array(0);
 /** Strangers that may be connected at once, before they have greeted, and before the handshake of TLS. */
 const UNGREETED_MAX = 256;
 
+/** Others that may be connected at once without being known from the configuration: it may be yet to come. */
+const GUESTS_MAX = 64;
+
 /** A {@link RaftTransport} over TCP. */
 export class TcpTransport implements RaftTransport {
   readonly #settings: TcpTransportSettings;
   readonly #links = new Map<MemberId, PeerLink>();
   readonly #accepted = new Map<MemberId, FramedSocket>();
+  /** Those whose address is known from their own greeting alone. They are dialled for as long as they are connected. */
+  readonly #guests = new Set<MemberId>();
+  /** Those who are never to be spoken to again, unless they are given an address once more. */
+  readonly #forgotten = new Set<MemberId>();
   readonly #ungreeted = new Set<FramedSocket>();
   /** All connections to this server, from before their handshake on. */
   readonly #connections = new Set<Socket>();
@@ -76,12 +83,18 @@ export class TcpTransport implements RaftTransport {
 
   setAddress(member: MemberId, address: string | undefined): void {
     if (this.#isClosed || member === this.#settings.id) return;
+    this.#guests.delete(member);
     if (address === undefined) {
-      this.#links.get(member)?.close();
-      this.#links.delete(member);
+      this.#forgotten.add(member);
+      this.#unlink(member);
       this.#accepted.get(member)?.destroy();
       return;
     }
+    this.#forgotten.delete(member);
+    this.#linkTo(member, address);
+  }
+
+  #linkTo(member: MemberId, address: string): void {
     let link = this.#links.get(member);
     if (link === undefined) {
       link = new PeerLink({
@@ -93,6 +106,11 @@ export class TcpTransport implements RaftTransport {
       this.#links.set(member, link);
     }
     link.setAddress(address);
+  }
+
+  #unlink(member: MemberId): void {
+    this.#links.get(member)?.close();
+    this.#links.delete(member);
   }
 
   async close(): Promise<void> {
@@ -156,8 +174,10 @@ export class TcpTransport implements RaftTransport {
 
   /** Whoever never ends the handshake of TLS must hold up neither the others nor the close. */
   #connected(socket: Socket): void {
-    if (this.#isClosed || this.#connections.size >= this.#accepted.size + UNGREETED_MAX) {
+    const isFull = this.#connections.size >= this.#accepted.size + UNGREETED_MAX;
+    if (this.#isClosed || isFull) {
       socket.destroy();
+      if (!this.#isClosed) this.#refused('busy', tooMany());
       return;
     }
     this.#connections.add(socket);
@@ -178,12 +198,12 @@ export class TcpTransport implements RaftTransport {
       },
       closed: (error) => {
         this.#ungreeted.delete(framed);
-        if (from !== undefined && this.#accepted.get(from) === framed) this.#accepted.delete(from);
+        if (from !== undefined && this.#accepted.get(from) === framed) this.#left(from);
         if (error instanceof TransportError) this.#refused(error.code, error);
       },
     });
     if (this.#isClosed || this.#ungreeted.size >= UNGREETED_MAX) {
-      framed.destroy();
+      framed.destroy(this.#isClosed ? undefined : tooMany());
       return;
     }
     this.#ungreeted.add(framed);
@@ -202,7 +222,8 @@ export class TcpTransport implements RaftTransport {
       this.#accepted.set(from, framed);
       // A member that joins knows nobody yet: it answers where it was spoken to from. One that has moved says where
       // to, and if its certificate proves that it is the one, that is as good as the news in the log to come.
-      if (!this.#links.has(from) || this.#settings.tls !== undefined) this.setAddress(from, address);
+      if (!this.#links.has(from)) this.#guests.add(from);
+      if (this.#guests.has(from) || this.#settings.tls !== undefined) this.#linkTo(from, address);
       return from;
     } catch (error) {
       const code = error instanceof TransportError ? error.code : 'garbled-frame';
@@ -211,6 +232,12 @@ export class TcpTransport implements RaftTransport {
       framed.end();
       return undefined;
     }
+  }
+
+  /** A connection of a member is over. One that is known from nowhere else is known no more. */
+  #left(from: MemberId): void {
+    this.#accepted.delete(from);
+    if (this.#guests.delete(from)) this.#unlink(from);
   }
 
   #verified(socket: Socket, frame: Uint8Array): { readonly from: MemberId; readonly address: string } {
@@ -227,6 +254,10 @@ export class TcpTransport implements RaftTransport {
         socket instanceof TLSSocket && tls.isMember(greeting.from, socket.getPeerCertificate());
       if (!isTheirs) throw new TransportError('stranger', `the certificate is not that of ${greeting.from}`);
     }
+    if (this.#forgotten.has(greeting.from)) {
+      throw new TransportError('stranger', `${greeting.from} was removed`);
+    }
+    if (!this.#links.has(greeting.from) && this.#guests.size >= GUESTS_MAX) throw tooMany();
     return greeting;
   }
 
@@ -258,4 +289,8 @@ export class TcpTransport implements RaftTransport {
     metrics.count('raft_messages_refused_total', 1, { reason });
     logger.warn({ err: error, reason }, 'a connection was refused');
   }
+}
+
+function tooMany(): TransportError {
+  return new TransportError('busy', 'so many connections of others are open that no more is taken');
 }
