@@ -4,6 +4,7 @@
  * certificate is verified.
  */
 
+import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock, Logger } from '@skep/core';
 import { silentLogger } from '@skep/core/member';
@@ -21,10 +22,14 @@ export interface ListenerParts {
   readonly credentials: Credentials;
   readonly clock: Clock;
   readonly logger?: Logger;
+  /** A handshake has so long, in ms. Default 5000. */
+  readonly handshakeMs?: number;
 }
 
-/** A handshake has so long, in ms. */
 const HANDSHAKE_MS = 5_000;
+
+/** Connections that may be within their handshake at once. */
+const HANDSHAKES_MAX = 256;
 
 /** Listens on one port for all that a manager answers. */
 export class Listener {
@@ -32,21 +37,28 @@ export class Listener {
   readonly #server: Server;
   readonly #acceptors = new Map<string, Acceptor>();
   readonly #sockets = new Set<TLSSocket>();
+  /** All connections, from before their handshake on. */
+  readonly #connections = new Set<Socket>();
   readonly #stopFollowing: () => void;
   #address = '';
 
   private constructor(parts: ListenerParts) {
-    const { credentials, logger = silentLogger } = parts;
+    const { credentials, logger = silentLogger, handshakeMs = HANDSHAKE_MS } = parts;
     this.#parts = parts;
     this.#server = createServer({
       ...tlsOptionsOf(credentials.texts),
       ALPNProtocols: [PROTOCOL.rpc, PROTOCOL.raft],
       requestCert: true,
       rejectUnauthorized: false,
-      handshakeTimeout: HANDSHAKE_MS,
+      handshakeTimeout: handshakeMs,
     });
+    this.#server.on('connection', (socket: Socket) => this.#connected(socket));
     this.#server.on('secureConnection', (socket) => this.#accept(socket));
-    this.#server.on('tlsClientError', (error) => logger.debug({ err: error }, 'a handshake failed'));
+    this.#server.on('tlsClientError', (error, socket) => {
+      // A handshake that takes too long is told, and not ended.
+      socket.destroy();
+      logger.debug({ err: error }, 'a handshake failed');
+    });
     this.#stopFollowing = credentials.onChange(() => {
       this.#server.setSecureContext(tlsOptionsOf(credentials.texts));
     });
@@ -76,8 +88,20 @@ export class Listener {
   async close(): Promise<void> {
     this.#stopFollowing();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of [...this.#sockets, ...this.#connections]) socket.destroy();
     await closed;
+  }
+
+  /** Whoever never ends the handshake of TLS must hold up neither the others nor the close. */
+  #connected(socket: Socket): void {
+    if (this.#connections.size >= this.#sockets.size + HANDSHAKES_MAX) {
+      const { logger = silentLogger } = this.#parts;
+      logger.debug({}, 'a connection was refused: too many are within their handshake');
+      socket.destroy();
+      return;
+    }
+    this.#connections.add(socket);
+    socket.once('close', () => this.#connections.delete(socket));
   }
 
   #accept(socket: TLSSocket): void {
