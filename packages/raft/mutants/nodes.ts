@@ -8,9 +8,9 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'a driver sends before it has written',
     item: 1,
     file: 'node/driver.ts',
-    find: '    if (persist !== undefined) this.#persist(persist);\n',
+    find: '    const isDiskFirst = persist',
     replace:
-      '    for (const message of persist?.messages ?? []) this.#send(message);\n    if (persist !== undefined) this.#persist(persist);\n',
+      '    for (const message of persist?.messages ?? []) this.#outbox.put(message);\n    const isDiskFirst = persist',
     layer: 'node',
     seed: 1,
   },

@@ -6,9 +6,8 @@
  * A disk or a state machine that fails stops it for good: going on would promise what can't be kept.
  */
 
-import type { Message } from '../core/message.ts';
 import { RaftCore } from '../core/raft.ts';
-import type { PersistBatch, Ready, RoleChange, TransferFailure } from '../core/ready.ts';
+import type { PersistBatch, Ready, TransferFailure } from '../core/ready.ts';
 import type { Configuration, Entry, LogIndex, MemberId, StoredState, Term } from '../core/types.ts';
 import type { PeerMessage } from '../transport/peer-message.ts';
 import { AcceptedProposals } from './accepted-proposals.ts';
@@ -22,6 +21,8 @@ import { Listeners } from './listeners.ts';
 import { MemberAddresses } from './member-addresses.ts';
 import type { NodeLeadership } from './node-status.ts';
 import type { RaftNodeSettings } from './options.ts';
+import { Outbox } from './outbox.ts';
+import { OwnPart } from './own-part.ts';
 import type { Admission } from './proposal-sessions.ts';
 import { ProposalSessions } from './proposal-sessions.ts';
 import { type Attempt, Proposals } from './proposals.ts';
@@ -39,7 +40,8 @@ const TICKS_AT_ONCE_MAX = 5;
 /** Ticks between two looks at what has waited too long. */
 const SLOW_TICKS = 10;
 
-const NOT_LEADING: NodeLeadership = { role: 'follower', term: 0, isServing: false };
+/** So few entries that sealing them takes less time than sending them. */
+const FEW_ENTRIES = 16;
 
 /** A core at work. Made for one life of a node. */
 export class Driver {
@@ -60,12 +62,13 @@ export class Driver {
   readonly #incoming: Incoming;
   readonly #applier: Applier;
   readonly #writer: BatchWriter;
+  readonly #outbox: Outbox;
   readonly #onFailure: (error: RaftNodeError) => void;
   readonly #addresses: MemberAddresses;
   readonly #schedule: SnapshotSchedule;
   readonly #ticker: Ticker;
   readonly #turns = new Turns(() => this.#pump());
-  #leadership = NOT_LEADING;
+  readonly #part: OwnPart;
   #configuration: Configuration;
   #handedOut: LogIndex;
   #isStopped = false;
@@ -96,6 +99,16 @@ export class Driver {
       applied: () => this.applied.index,
       metrics: settings.metrics,
     });
+    this.#part = new OwnPart({
+      listeners: this.onLeadership,
+      logger,
+      metrics,
+      onTermLost: () => {
+        this.waiters.lost(this.#handedOut);
+        this.#accepted.termEnded();
+      },
+      onNewLeader: () => this.proposals.leaderChanged(),
+    });
     this.#incoming = new Incoming({
       settings,
       core: this.core,
@@ -120,6 +133,11 @@ export class Driver {
       },
       stored.snapshot,
     );
+    this.#outbox = new Outbox({
+      clock,
+      send: (message) => transport.send(message),
+      ship: (message) => void this.snapshots.ship(message),
+    });
     this.#addresses = new MemberAddresses(settings);
     this.#schedule = new SnapshotSchedule({
       settings,
@@ -147,7 +165,7 @@ export class Driver {
   }
 
   get leadership(): NodeLeadership {
-    return this.#leadership;
+    return this.#part.current;
   }
 
   get configuration(): Configuration {
@@ -221,7 +239,8 @@ export class Driver {
     this.#ticker.stop();
     this.#applier.stop();
     this.#writer.stop();
-    this.#lead({ ...NOT_LEADING, term: this.#leadership.term });
+    this.#outbox.close();
+    this.#part.ended();
     this.waiters.closed();
     this.proposals.close(reason.message);
     this.reads.fail(reason);
@@ -256,13 +275,23 @@ export class Driver {
     }
     const handedOut = apply.at(-1)?.index ?? restore?.index;
     if (handedOut !== undefined) this.#handedOut = handedOut;
-    if (roleChange !== undefined) this.#roleChanged(roleChange);
-    for (const message of messages) this.#send(message);
-    if (persist !== undefined) this.#persist(persist);
+    if (roleChange !== undefined) this.#part.changed(roleChange);
+    const isDiskFirst = persist !== undefined && this.#isDiskFirst(persist);
+    if (isDiskFirst) this.#persist(persist);
+    for (const message of messages) this.#outbox.put(message);
+    if (persist !== undefined && !isDiskFirst) this.#persist(persist);
     if (restore !== undefined) this.waiters.skipped(restore.index);
     if (restore !== undefined || apply.length > 0) this.#applier.add(restore, apply);
     for (const result of reads) this.reads.ended(result, this.applied.index);
     if (transferFailure !== undefined) this.onTransferFailure.tell(transferFailure);
+  }
+
+  /**
+   * A leader's sync is what takes longest of a few entries, and the writing before it no time. Many take a while to seal,
+   * and the others may read them meanwhile.
+   */
+  #isDiskFirst({ entries, messages }: PersistBatch): boolean {
+    return this.ledTerm !== undefined && messages.length === 0 && entries.length <= FEW_ENTRIES;
   }
 
   #persist(batch: PersistBatch): void {
@@ -273,14 +302,9 @@ export class Driver {
 
   #durable(batch: PersistBatch, tookMs: number | undefined): void {
     if (tookMs !== undefined) this.#settings.metrics.observe('raft_wal_fsync_duration_ms', tookMs);
-    for (const message of batch.messages) this.#send(message);
+    for (const message of batch.messages) this.#outbox.put(message);
     this.#guarded(() => this.core.persisted(batch.sequence));
     this.input();
-  }
-
-  #send(message: Message): void {
-    if (message.type === 'install-snapshot') void this.snapshots.ship(message);
-    else this.#settings.transport.send(message);
   }
 
   #submit(attempt: number, command: Uint8Array, identity: ProposalIdentity): Attempt {
@@ -291,36 +315,10 @@ export class Driver {
       this.input();
       return refusal ?? 'appended';
     }
-    const { leader } = this.#leadership;
+    const { leader } = this.#part.current;
     if (leader === undefined || leader === id) return 'no-leader';
     transport.send({ type: 'proposal', from: id, to: leader, attempt, command });
     return 'sent';
-  }
-
-  #roleChanged({ role, term, leader }: RoleChange): void {
-    const before = this.#leadership;
-    const leads = role === 'leader';
-    const isSameTerm = leads && before.role === 'leader' && before.term === term;
-    if (before.role === 'leader' && !isSameTerm) {
-      this.waiters.lost(this.#handedOut);
-      this.#accepted.termEnded();
-    }
-    if (leader !== undefined && leader !== before.leader) {
-      this.#settings.metrics.count('raft_leader_changes_total', 1);
-      this.#settings.logger.info({ leader, term }, 'a leader is known');
-    }
-    const isServing = isSameTerm && before.isServing;
-    this.#lead({ role, term, isServing, ...(leader === undefined ? {} : { leader }) });
-    if (leader !== undefined && (leader !== before.leader || term !== before.term)) {
-      this.proposals.leaderChanged();
-    }
-  }
-
-  #lead(next: NodeLeadership): void {
-    this.#leadership = next;
-    this.#settings.metrics.gauge('raft_term', next.term);
-    this.#settings.metrics.gauge('raft_is_leader', next.role === 'leader' ? 1 : 0);
-    this.onLeadership.tell(next);
   }
 
   #appliedEntry(entry: Entry, identity?: ProposalIdentity, admission?: Admission): void {
@@ -331,9 +329,9 @@ export class Driver {
       this.#accepted.applied(identity);
       this.proposals.applied(identity, admission, index);
     } else if (entry.kind === 'configuration') this.#reconfigured();
-    else if (entry.kind === 'empty' && this.ledTerm === term && this.#leadership.term === term) {
+    else if (entry.kind === 'empty' && this.ledTerm === term) {
       this.applied.advance(index);
-      this.#lead({ ...this.#leadership, isServing: true });
+      this.#part.serves(term);
     }
   }
 
