@@ -74,15 +74,26 @@ export function unwrap(wrapped: Uint8Array): OpenedCommand {
   if (wrapped[0] !== IDENTIFIED || sessionBytes === undefined) {
     throw new RaftNodeError('failed', 'an entry of the log has a layout that this version does not know');
   }
-  const view = new DataView(wrapped.buffer, wrapped.byteOffset, wrapped.byteLength);
   const payloadAt = FIXED_BYTES + sessionBytes;
+  if (payloadAt > wrapped.length) {
+    throw new RaftNodeError('failed', 'an entry of the log ends within the name of its session');
+  }
   return {
     identity: {
-      session: decodeSessionName(wrapped.subarray(FIXED_BYTES, payloadAt)),
-      number: view.getFloat64(1),
-      settled: view.getFloat64(9),
-      base: view.getFloat64(17),
+      session: decodeSessionName(wrapped, FIXED_BYTES, payloadAt),
+      number: doubleAt(wrapped, 1),
+      settled: doubleAt(wrapped, 9),
+      base: doubleAt(wrapped, 17),
     },
     payload: wrapped.subarray(payloadAt),
   };
+}
+
+/** A view of its own for each entry would cost more than the copy: a restart opens all of a log. */
+const scratch = new Uint8Array(8);
+const scratchView = new DataView(scratch.buffer);
+
+function doubleAt(bytes: Uint8Array, start: number): number {
+  for (let at = 0; at < 8; at++) scratch[at] = bytes[start + at] ?? 0;
+  return scratchView.getFloat64(0);
 }

@@ -19,20 +19,20 @@ export function encodeSessionName(name: string): Uint8Array {
   return last.bytes;
 }
 
-/** The name that these bytes are. */
-export function decodeSessionName(bytes: Uint8Array): string {
+/** The name that the bytes are from `start` up to `end`. */
+export function decodeSessionName(bytes: Uint8Array, start: number, end: number): string {
   let hash = 0;
-  for (const byte of bytes) hash = (Math.imul(hash, 31) + byte) | 0;
+  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0;
   const place = hash & (KEPT - 1);
   const known = met[place];
-  if (known !== undefined && isSame(known.bytes, bytes)) return known.name;
-  const name = decoder.decode(bytes);
-  met[place] = { name, bytes: bytes.slice() };
+  if (known !== undefined && isThere(known.bytes, bytes, start, end)) return known.name;
+  const name = decoder.decode(bytes.subarray(start, end));
+  met[place] = { name, bytes: bytes.slice(start, end) };
   return name;
 }
 
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false;
-  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+function isThere(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (known.length !== end - start) return false;
+  for (let at = 0; at < known.length; at++) if (known[at] !== bytes[start + at]) return false;
   return true;
 }

@@ -10,8 +10,12 @@ export type OpenMode = 'create' | 'read' | 'update';
 export interface DiskFile {
   /** Fills `into` from `offset` on, with less only where the file ends. Resolves to the number of bytes. */
   read(into: Uint8Array, offset: number): Promise<number>;
-  /** Writes all of `bytes`. When it rejects, any part of them may have been written. The bytes may be used again after. */
-  write(bytes: Uint8Array, offset: number): Promise<void>;
+  /**
+   * Writes all of `bytes`. When it rejects, any part of them may have been written. The bytes may be used again after.
+   *
+   * @param isUrgent - somebody waits for this one: a little may be written without a hop to another thread.
+   */
+  write(bytes: Uint8Array, offset: number, isUrgent?: boolean): Promise<void>;
   /**
    * Makes durable what was written, and the length of the file (fdatasync).
    *

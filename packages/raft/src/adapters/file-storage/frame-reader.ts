@@ -49,6 +49,9 @@ export class FrameReader {
   readonly #file: DiskFile;
   readonly #key: Uint8Array;
   readonly #hasMarks: boolean;
+  readonly #readsAhead: boolean;
+  #ahead: { readonly from: number; readonly read: Promise<Uint8Array> } | undefined;
+  #spare = Buffer.alloc(0);
   #isContinued = false;
   #memory = Buffer.alloc(0);
   /** The part of the memory that was read and not yet given away, from `#at` on. */
@@ -57,11 +60,25 @@ export class FrameReader {
   #offset = HEADER_BYTES;
   #counter = 1;
 
-  /** @param options.hasMarks - there is a mark, or room for one, behind each frame. Default false. */
-  constructor(file: DiskFile, key: Uint8Array, options: { readonly hasMarks?: boolean } = {}) {
+  /**
+   * @param options.hasMarks - there is a mark, or room for one, behind each frame. Default false.
+   * @param options.readsAhead - what comes next is read while frames are opened. {@link FrameReader.settled} has to be
+   * waited for, then, before the file is closed. Default false.
+   */
+  constructor(
+    file: DiskFile,
+    key: Uint8Array,
+    options: { readonly hasMarks?: boolean; readonly readsAhead?: boolean } = {},
+  ) {
     this.#file = file;
     this.#key = key;
     this.#hasMarks = options.hasMarks ?? false;
+    this.#readsAhead = options.readsAhead ?? false;
+  }
+
+  /** Resolves when nothing is being read. */
+  async settled(): Promise<void> {
+    await this.#ahead?.read.catch(() => {});
   }
 
   /** The next frame. `skip` is asked with its length, and spares opening it: its contents are then not checked. */
@@ -104,13 +121,33 @@ export class FrameReader {
   /** Reads on, into the same memory as long as it is large enough: what was handed out is a copy. */
   async #fill(bytes: number): Promise<void> {
     const kept = this.#buffer.subarray(Math.min(this.#at, this.#buffer.length));
-    const target =
-      this.#memory.length < bytes ? Buffer.allocUnsafe(Math.max(READ_BYTES, bytes)) : this.#memory;
+    const from = this.#offset + kept.length;
+    const ahead = this.#ahead?.from === from ? await this.#ahead.read : undefined;
+    const length = Math.max(bytes, kept.length + READ_BYTES);
+    const target = this.#memory.length < length ? Buffer.allocUnsafe(length) : this.#memory;
     target.set(kept, 0);
     this.#memory = target;
-    const count = await this.#file.read(target.subarray(kept.length), this.#offset + kept.length);
-    this.#buffer = target.subarray(0, kept.length + count);
+    let end = kept.length;
+    if (ahead !== undefined) {
+      target.set(ahead, end);
+      end += ahead.length;
+    }
+    if (end < bytes || ahead === undefined) {
+      end += await this.#file.read(target.subarray(end, length), this.#offset + end);
+    }
+    this.#buffer = target.subarray(0, end);
     this.#at = 0;
+    this.#ahead = undefined;
+    if (this.#readsAhead && end - kept.length >= READ_BYTES) this.#readAhead(this.#offset + end);
+  }
+
+  #readAhead(from: number): void {
+    if (this.#spare.length === 0) this.#spare = Buffer.allocUnsafe(READ_BYTES);
+    const spare = this.#spare;
+    const read = this.#file.read(spare, from).then((count) => spare.subarray(0, count));
+    // Whoever needs it is told; nobody may.
+    read.catch(() => {});
+    this.#ahead = { from, read };
   }
 
   async #inspect(): Promise<FrameRead> {

@@ -4,7 +4,10 @@ import * as fs from 'node:fs';
 import type { Disk, DiskFile, OpenMode } from './disk.ts';
 import { lockDirectory } from './process-lock.ts';
 
-/** Copied into the page cache at once, on the event loop: the hop to another thread would take longer. */
+/**
+ * So much is copied into the page cache on the event loop if somebody waits for it: the hop to another thread would take
+ * longer. What nobody waits for is not, since a file that grows may have to wait for the file system's journal.
+ */
 const INLINE_BYTES = 128 * 1024;
 
 /**
@@ -49,12 +52,12 @@ class DescriptorFile implements DiskFile {
     return at;
   }
 
-  async write(bytes: Uint8Array, offset: number): Promise<void> {
+  async write(bytes: Uint8Array, offset: number, isUrgent = false): Promise<void> {
     let at = 0;
     while (at < bytes.length) {
       const start = at;
       const rest = bytes.length - start;
-      if (bytes.length <= INLINE_BYTES) {
+      if (isUrgent && bytes.length <= INLINE_BYTES) {
         at += fs.writeSync(this.#descriptor, bytes, start, rest, offset + start);
       } else {
         at += await called<number>((done) =>

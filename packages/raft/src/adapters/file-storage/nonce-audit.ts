@@ -40,7 +40,7 @@ export class NonceAudit {
     let salt: string | undefined;
     return {
       ...bound(file),
-      write: async (bytes, offset) => {
+      write: async (bytes, offset, isUrgent) => {
         const written = Buffer.from(bytes);
         if (offset === 0) salt = written.toString('hex', 32, 64);
         else if (salt === undefined) {
@@ -49,7 +49,7 @@ export class NonceAudit {
           salt = header.toString('hex', 32, 64);
         }
         this.#note(path, salt ?? '', written, offset === 0 ? HEADER_BYTES : 0);
-        await file.write(bytes, offset);
+        await file.write(bytes, offset, isUrgent);
       },
     };
   }
@@ -74,8 +74,8 @@ export class NonceAudit {
 function bound(file: DiskFile): DiskFile {
   return {
     read: (into, offset) => file.read(into, offset),
-    write: (bytes, offset) => file.write(bytes, offset),
-    datasync: () => file.datasync(),
+    write: (bytes, offset, isUrgent) => file.write(bytes, offset, isUrgent),
+    datasync: (isUrgent) => file.datasync(isUrgent),
     sync: () => file.sync(),
     truncate: (length) => file.truncate(length),
     size: () => file.size(),

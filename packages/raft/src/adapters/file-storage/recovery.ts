@@ -114,21 +114,25 @@ async function readSegment(
   const stored = await readStart(disk, file, HEADER_BYTES);
   const header = await openHeader({ kind: 'segment', number }, stored, keys, file);
   return withFile(disk, file, 'read', async (opened) => {
-    const reader = new FrameReader(opened, header.fileKey, { hasMarks: true });
+    const reader = new FrameReader(opened, header.fileKey, { hasMarks: true, readsAhead: true });
     let last: LastFrame | undefined;
-    for (;;) {
-      const read = await reader.next();
-      if (read.kind === 'frame') {
-        const records = read.contents === undefined ? [] : recordsOf(read.contents, file, read.offset);
-        if (last === undefined) replay.begin(file, header, records[0], previous);
-        else for (const record of records) replay.take(record, file, read.offset);
-        last = { offset: read.offset, end: read.end, frames: read.counter };
-        replay.noteEnd(read.end);
-        continue;
+    try {
+      for (;;) {
+        const read = await reader.next();
+        if (read.kind === 'frame') {
+          const records = read.contents === undefined ? [] : recordsOf(read.contents, file, read.offset);
+          if (last === undefined) replay.begin(file, header, records[0], previous);
+          else for (const record of records) replay.take(record, file, read.offset);
+          last = { offset: read.offset, end: read.end, frames: read.counter };
+          replay.noteEnd(read.end);
+          continue;
+        }
+        // A segment gets its name only once its first frame is synced.
+        if (last === undefined) throw corrupt(file, read.offset, 'its first frame can no longer be read');
+        return { file, last, end: read };
       }
-      // A segment gets its name only once its first frame is synced.
-      if (last === undefined) throw corrupt(file, read.offset, 'its first frame can no longer be read');
-      return { file, last, end: read };
+    } finally {
+      await reader.settled();
     }
   });
 }

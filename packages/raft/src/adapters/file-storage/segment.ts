@@ -165,7 +165,7 @@ export class SegmentWriter {
     const frame = { counter: this.#frames + 1, kind: FRAME_KIND.records };
     const into = this.#sealed.subarray(MARK_BYTES);
     const bytes = MARK_BYTES + sealFrame(this.#key, frame, this.#plain.subarray(0, length), into);
-    await this.#file.write(this.#sealed.subarray(0, bytes), this.segment.end);
+    await this.#file.write(this.#sealed.subarray(0, bytes), this.segment.end, true);
   }
 
   datasync(isUrgent: boolean): Promise<void> {
@@ -184,7 +184,7 @@ export class SegmentWriter {
     this.#marked = this.#frames;
     const mark = Buffer.alloc(MARK_BYTES);
     writeMark('synced', this.#frames, mark);
-    await this.#file.write(mark, this.segment.end);
+    await this.#file.write(mark, this.segment.end, true);
   }
 
   /** Takes back, durably, whatever of a frame was written. No frame may be written here afterwards. */
