@@ -11,7 +11,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     find: '      await writer.datasync(isUrgent);\n',
     replace: '      void isUrgent;\n',
     layer: 'node',
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'a failed sync is tried again',
@@ -20,7 +20,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     find: '      await writer.datasync(isUrgent);\n',
     replace: '      await writer.datasync(isUrgent).catch(() => writer.datasync(isUrgent));\n',
     layer: 'node',
-    seed: 39,
+    seed: 101,
   },
   {
     name: 'the name of a segment is not synced',
@@ -65,7 +65,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     find: '      if (isOutOfSpace(error)) await this.#takeBack(writer);\n',
     replace: '',
     layer: 'node',
-    seed: 57,
+    seed: 81,
   },
   {
     name: 'a torn tail is taken for damage',
@@ -83,7 +83,25 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     find: 'if (torn !== undefined && (!isLast || torn.wasSynced)) {',
     replace: 'if (torn !== undefined && !isLast) {',
     layer: 'node',
-    seed: 150,
+    seed: 60,
+  },
+  {
+    name: 'a mark behind a frame is not looked at',
+    item: 33,
+    file: 'adapters/file-storage/frame-reader.ts',
+    find: '      if (isMark(head)) return true;\n',
+    replace: '      if (isMark(head)) continue;\n',
+    layer: 'node',
+    seed: 1,
+  },
+  {
+    name: 'a lost segment is not missed',
+    item: 33,
+    file: 'adapters/file-storage/recovery.ts',
+    find: '    if (isLast && end.isContinued) {\n',
+    replace: '    if (isLast && end.isContinued && number < 0) {\n',
+    layer: 'node',
+    seed: 1,
   },
   {
     name: 'the seal of a frame is not looked at',
