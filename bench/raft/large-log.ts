@@ -8,7 +8,9 @@ export interface LargeLogResult {
   readonly entries: number;
   /** From the start of a node on its directory until it takes part, its log recovered. */
   readonly recoveredMs: number;
-  /** From the fork of its process until it takes part: the start of Node and of the program included. */
+  /** From there until it has applied all of its log, too: the restart, in a process that is there already. */
+  readonly restartedMs: number;
+  /** From the fork of its process until it takes part: the start of Node, and the compiling of the program, included. */
   readonly processStartedMs: number;
   /** From the fork until it has applied all of its log, too. */
   readonly appliedMs: number;
@@ -36,7 +38,7 @@ export async function largeLog(directory: string, entries: number): Promise<Larg
     const began = performance.now();
     const again = await cluster.start(restarted.id);
     const processStartedMs = performance.now() - began;
-    await caughtUp(cluster, again);
+    const restartedMs = await caughtUp(cluster, again);
     const appliedMs = performance.now() - began;
     const recoveredMs = await again.call<number>('startedMs');
 
@@ -57,6 +59,7 @@ export async function largeLog(directory: string, entries: number): Promise<Larg
     return {
       entries,
       recoveredMs,
+      restartedMs,
       processStartedMs,
       appliedMs,
       snapshotMs,

@@ -71,11 +71,15 @@ export async function hiccups(cluster: ProcessCluster): Promise<number> {
   return term - before;
 }
 
-/** Waits until the member has applied what the leader has committed by now. */
-export async function caughtUp(cluster: ProcessCluster, member: MemberProcess): Promise<void> {
+/**
+ * Waits until the member has applied what the leader has committed by now.
+ *
+ * @returns how long after its node was made.
+ */
+export async function caughtUp(cluster: ProcessCluster, member: MemberProcess): Promise<number> {
   const leader = await cluster.serving();
   const { committed } = await leader.call<{ readonly committed: number }>('status');
-  await member.call('applied', committed);
+  return member.call<number>('applied', committed);
 }
 
 function firstWrite(members: readonly MemberProcess[], since: number): Promise<number> {

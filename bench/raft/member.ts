@@ -18,6 +18,7 @@ const keys = Number(process.env['SKEP_BENCH_KEYS'] ?? 1000);
 serveMember(
   () => new BlockStore(keys, VALUE_BYTES),
   ({ node, machine, metrics, storage, config }) => {
+    const madeAt = performance.now();
     const value = randomBytes(VALUE_BYTES);
     const delay = monitorEventLoopDelay({ resolution: 1 });
     let prober: Prober | undefined;
@@ -68,7 +69,11 @@ serveMember(
         delay.disable();
         return delay.max / 1e6;
       },
-      applied: (index: number) => node.waitApplied(index),
+      /** Waits until the entry is applied. @returns how long after the node was made. */
+      applied: async (index: number) => {
+        await node.waitApplied(index);
+        return performance.now() - madeAt;
+      },
       largest: () => metrics.largest,
       storage: () => storage.status,
       memory: () => process.memoryUsage(),

@@ -30,7 +30,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     find: '    sessions.decode(table);\n',
     replace: '    void table;\n    void sessions;\n',
     layer: 'node',
-    seed: 10,
+    seed: 13,
   },
   {
     name: 'a proposal that was taken is refused when it comes twice',
@@ -39,7 +39,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     find: '    if (this.#attempts.has(name)) return this.#attempts.get(name);\n',
     replace: '',
     layer: 'node',
-    seed: 1277,
+    seed: 2175,
   },
   {
     name: 'a time-out is called a rejection',
@@ -57,7 +57,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     find: '    if (this.reads.isAsked) this.#ticker.catchUp();\n',
     replace: '',
     layer: 'node',
-    seed: 60,
+    seed: 727,
   },
   {
     name: 'a pause counts as one tick',
@@ -66,7 +66,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     find: 'if (elapsed > TICKS_AT_ONCE_MAX) this.core.tick(elapsed);',
     replace: 'if (elapsed > TICKS_AT_ONCE_MAX) this.core.tick();',
     layer: 'node',
-    seed: 60,
+    seed: 727,
   },
   {
     name: 'a storage that failed under a snapshot goes unnoticed',
@@ -75,7 +75,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     find: '      if (isFinal(error)) this.#parts.onStorageFailure(error);\n',
     replace: '      void isFinal;\n',
     layer: 'node',
-    seed: 203,
+    seed: 1143,
   },
   {
     name: 'a receiver that began anew is waited for',
@@ -84,7 +84,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     find: 'if (this.#setBack === SET_BACKS_MAX) {',
     replace: 'if (this.#setBack < SET_BACKS_MAX - SET_BACKS_MAX) {',
     layer: 'node',
-    seed: 885,
+    seed: 3381,
   },
   {
     name: 'a snapshot is given to the core before it is complete',
@@ -93,7 +93,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     find: '      await this.#stored(writer.complete());\n      if (receiving',
     replace: '      if (receiving',
     layer: 'node',
-    seed: 2,
+    seed: 9,
   },
   {
     name: 'a gap in a snapshot goes unnoticed',
@@ -111,6 +111,6 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     find: '    else if (offset !== this.#arrived) this.#want();',
     replace: '    else if (offset < 0) this.#want();',
     layer: 'node',
-    seed: 2,
+    seed: 9,
   },
 ];

@@ -83,7 +83,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     find: 'if (torn !== undefined && (!isLast || torn.wasSynced)) {',
     replace: 'if (torn !== undefined && !isLast) {',
     layer: 'node',
-    seed: 60,
+    seed: 73,
   },
   {
     name: 'a mark behind a frame is not looked at',
@@ -92,7 +92,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     find: '      if (isMark(head)) return true;\n',
     replace: '      if (isMark(head)) continue;\n',
     layer: 'node',
-    seed: 1,
+    seed: 621,
   },
   {
     name: 'a lost segment is not missed',
@@ -101,7 +101,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     find: '    if (isLast && end.isContinued) {\n',
     replace: '    if (isLast && end.isContinued && number < 0) {\n',
     layer: 'node',
-    seed: 1,
+    seed: 391,
   },
   {
     name: 'the seal of a frame is not looked at',
@@ -143,8 +143,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     name: 'the last frame of a log that was recovered may be in the cache alone',
     item: 31,
     file: 'adapters/file-storage/recovery.ts',
-    find: '    if (isLast) await mend(parts.disk, file, last);\n',
-    replace: '',
+    find: '  await repair();\n',
+    replace: '  void repair;\n',
     layer: 'node',
     seed: 10,
   },

@@ -126,6 +126,13 @@ export class SimulatedDisk implements Disk {
     return this.#durableNames.get(path)?.durable.slice();
   }
 
+  /** The system writes back by itself what nobody has synced, as it does in time. */
+  writeBack(): void {
+    for (const inode of new Set(this.#names.values())) inode.sync();
+    for (const naming of this.#namings) naming.apply(this.#durableNames);
+    this.#namings = [];
+  }
+
   /** The file is gone for good, and no program is told. */
   lose(path: string): void {
     this.#names.delete(path);

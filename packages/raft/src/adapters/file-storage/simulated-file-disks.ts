@@ -73,23 +73,27 @@ class SimulatedFileDisk implements MemberDisk {
     this.#disk.capacity = bytes === undefined ? Number.POSITIVE_INFINITY : this.#disk.used + bytes;
   }
 
-  rot(): string | undefined {
+  rot(): ReturnType<MemberDisk['rot']> {
+    this.#disk.writeBack();
     const paths = this.#disk.paths();
     const segments = paths.filter((path) => path.endsWith('.wal'));
     const newest = segments.at(-1);
-    if (newest !== undefined && this.#rotRandom.chance(0.1) && this.#isMissed(newest, segments.at(-2))) {
+    if (newest !== undefined && this.#rotRandom.chance(0.4) && this.#isMissed(newest, segments.at(-2))) {
       this.#disk.lose(newest);
-      return `${newest}, all of it`;
+      return { kind: 'files that were lost', where: newest };
     }
-    const path = this.#rotRandom.pick(paths.filter((each) => /\.(wal|snapshot)$/.test(each)));
+    const isAtEnd = this.#rotRandom.chance(0.3);
+    const path = isAtEnd
+      ? newest
+      : this.#rotRandom.pick(paths.filter((each) => /\.(wal|snapshot)$/.test(each)));
     if (path === undefined) return undefined;
-    const { firm, end } = frameEnds(this.#durable(path), path.endsWith('.wal'));
+    const { firm, end, last } = frameEnds(this.#durable(path), path.endsWith('.wal'));
     // The last frame of the log may be one whose sync never came back: no storage could tell it from one that rotted.
     const bytes = path === newest ? firm : end;
     if (bytes === 0) return undefined;
-    const offset = this.#rotRandom.between(0, bytes - 1);
+    const offset = this.#rotRandom.between(isAtEnd && firm === end ? last : 0, bytes - 1);
     this.#disk.flipBit(path, offset, this.#rotRandom.between(0, 7));
-    return `${path} at ${offset} of ${bytes}`;
+    return { kind: 'bits that flipped', where: `${path} at ${offset} of ${bytes}` };
   }
 
   async rotateKey(): Promise<void> {
@@ -114,9 +118,13 @@ class SimulatedFileDisk implements MemberDisk {
   }
 }
 
-/** Up to where a file holds what is known to have been synced, where its last frame ends, and what its last mark says. */
+/**
+ * Up to where a file holds what is known to have been synced, where its last frame begins and ends, and whether its last
+ * mark says that the log goes on.
+ */
 function frameEnds(bytes: Buffer, hasMarks: boolean) {
   let firm = 0;
+  let last = 0;
   let end = Math.min(bytes.length, HEADER_BYTES);
   let isContinued = false;
   for (let at = end; ; ) {
@@ -125,8 +133,9 @@ function frameEnds(bytes: Buffer, hasMarks: boolean) {
     if (mark !== undefined) firm = end;
     if (hasMarks && at > HEADER_BYTES) at += MARK_BYTES;
     const head = readHead(bytes, at);
-    if (head === undefined || isMark(head)) return { firm, end, isContinued };
+    if (head === undefined || isMark(head)) return { firm, end, last, isContinued };
     firm = end;
+    last = at;
     end = at + head.length + FRAME_OVERHEAD;
     at = end;
   }

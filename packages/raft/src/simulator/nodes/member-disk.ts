@@ -26,11 +26,11 @@ export interface MemberDisk {
   /** From now on there is room for so many bytes more; undefined for any number. */
   leaveRoom(bytes: number | undefined): void;
   /**
-   * A bit flips in what had been durable for long, where a good storage notices.
+   * A bit flips in what had been durable for long, or a file of it is gone, where a good storage notices.
    *
-   * @returns where; undefined if there is nothing to rot.
+   * @returns what and where; undefined if there is nothing to rot.
    */
-  rot(): string | undefined;
+  rot(): { readonly kind: 'bits that flipped' | 'files that were lost'; readonly where: string } | undefined;
   /** Goes over to a new key for what is sealed, if anything is. */
   rotateKey?(): Promise<void>;
 }

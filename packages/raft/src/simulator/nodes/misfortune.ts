@@ -207,11 +207,11 @@ export class Misfortune {
     const victim = this.#random.pick([...this.#world.members.values()]);
     if (victim === undefined || victim.state === 'damaged' || !this.#operator.mayRot(victim)) return;
     if (victim.state !== 'down') this.#world.crash(victim, 'power');
-    const where = victim.machineDisk.rot();
-    if (where === undefined) return;
+    const damage = victim.machineDisk.rot();
+    if (damage === undefined) return;
     victim.isRotten = true;
-    this.#world.tally.add('bits that flipped');
-    this.#world.trace(() => `a bit flips on the disk of ${victim.id}: ${where}`);
+    this.#world.tally.add(damage.kind);
+    this.#world.trace(() => `the disk of ${victim.id} rots, ${damage.kind}: ${damage.where}`);
     this.#world.start(victim);
   }
 

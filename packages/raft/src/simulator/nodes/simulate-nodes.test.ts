@@ -6,16 +6,19 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const simulate = (seed: number, steps: number, trace: 'none' | 'hash' | 'keep' = 'none') =>
   simulateNodes({ seed, steps, trace, turn, disks: new SimulatedFileDisks() });
 
-/** Seeds that once broke a rule, and by what; and the first ones. */
+/**
+ * Seeds that once broke a rule, and by what; and the first ones. A change of what is simulated moves what a seed does: of
+ * those whose bug is planted (`mutants/`), it is a seed that the bug dies by now.
+ */
 const SEEDS: readonly (readonly [seed: number, why: string])[] = [
   [1, 'one of the first'],
   [2, 'one of the first'],
-  [60, 'a lease was believed in after a pause, before the timer had fired'],
+  [727, 'a lease was believed in after a pause, before the timer had fired'],
   [75, 'votes of three terms became durable with one sync'],
-  [203, 'a snapshot could not be written, and its node lived on with a storage that took nothing more'],
+  [1143, 'a snapshot could not be written, and its node lived on with a storage that took nothing more'],
   [579, 'a shipping of a snapshot that was superseded ended the one that took its place'],
-  [885, 'a receiver that began its life anew wanted bytes that the sender had let go, for ever'],
-  [1277, 'a doubled proposal was taken, and then refused for want of room'],
+  [3381, 'a receiver that began its life anew wanted bytes that the sender had let go, for ever'],
+  [2175, 'a doubled proposal was taken, and then refused for want of room'],
   [1595, 'a process was killed before the name of its segment was synced, and the next one relied on it'],
   [400576, 'a compaction that found no room made the storage forget which batch had to come again'],
 ];
