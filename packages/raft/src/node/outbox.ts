@@ -36,10 +36,10 @@ export class Outbox {
     }
   }
 
-  /** What waits is not sent any more. */
+  /** Sends what waits: a leader that goes may have nobody else to tell what it has committed last. */
   close(): void {
+    this.#tell();
     this.#isClosed = true;
-    this.#news.clear();
   }
 
   #hold(message: Message): void {
