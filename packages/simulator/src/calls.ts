@@ -80,7 +80,8 @@ export class Calls {
       const fail = (code: ConnectionError['code'], why: string) =>
         settle(() => reject(new ConnectionError(code, `${to} ${why}`)));
       const lost = (code: ConnectionError['code']) => {
-        stops.push(this.#clock.setTimer(LOST_AFTER_MS, () => fail(code, 'does not answer')));
+        const notice = () => this.#links.entered(caller.name, () => fail(code, 'does not answer'));
+        stops.push(this.#clock.setTimer(LOST_AFTER_MS, notice));
       };
       const back = (answer: () => void) =>
         this.#links.carry(
@@ -137,9 +138,8 @@ export class Calls {
     const breakOff = (why: string) => {
       isOver = true;
       for (const stop of stops.splice(0)) stop();
-      this.#clock.setTimer(LOST_AFTER_MS, () =>
-        inbox.end(new ConnectionError('lost', `the connection to ${teller.name} was lost: it ${why}`)),
-      );
+      const error = new ConnectionError('lost', `the connection to ${teller.name} was lost: it ${why}`);
+      this.#clock.setTimer(LOST_AFTER_MS, () => this.#links.entered(reader.name, () => inbox.end(error)));
     };
     const deliver = (arrived: () => void) => {
       const lost = () => {
@@ -150,7 +150,7 @@ export class Calls {
       this.#clock.setTimer(lastArrival - this.#clock.monotonic(), () => {
         if (isOver) return;
         if (this.#links.isCut(teller.name, reader.name)) lost();
-        else arrived();
+        else this.#links.entered(reader.name, arrived);
       });
     };
     const tell = async () => {

@@ -7,9 +7,11 @@
 
 export { Calls, ConnectionError, Endpoint } from './calls.ts';
 export { CommittedLog, type TransactionListener } from './committed-log.ts';
+export { Gates } from './gate.ts';
 export { type LatencyRange, Links } from './links.ts';
+export type { SimulatedClusterOptions } from './options.ts';
 export type { DispatcherWrapper, ForwarderWrapper, LogWrapper } from './routes.ts';
-export { SimulatedCluster, type SimulatedClusterOptions, type TimeLimit } from './simulated-cluster.ts';
+export { SimulatedCluster, type TimeLimit } from './simulated-cluster.ts';
 export type { WorkerOptions } from './simulated-worker.ts';
 export { PLANTED_BUGS, type PlantedBug } from './simulation/planted-bugs.ts';
 export { type Simulation, type SimulationRequest, simulate } from './simulation/simulate.ts';

@@ -2,6 +2,7 @@
 
 import type { Clock } from '@skep/core';
 import type { RandomStream } from '@skep/raft/simulator';
+import type { Gates } from './gate.ts';
 
 /** The least and the most that a message is under way, in milliseconds. */
 export type LatencyRange = readonly [leastMs: number, mostMs: number];
@@ -11,6 +12,7 @@ export class Links {
   readonly #clock: Clock;
   readonly #random: RandomStream;
   readonly #latency: LatencyRange;
+  readonly #gates: Gates;
   readonly #cut = new Set<string>();
   #slowness = 1;
 
@@ -18,10 +20,12 @@ export class Links {
     readonly clock: Clock;
     readonly random: RandomStream;
     readonly latency: LatencyRange;
+    readonly gates: Gates;
   }) {
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#latency = parts.latency;
+    this.#gates = parts.gates;
   }
 
   /** How long the next message is under way, in milliseconds. */
@@ -55,6 +59,14 @@ export class Links {
       lost();
       return;
     }
-    this.#clock.setTimer(this.latencyMs, () => (this.isCut(from, to) ? lost() : arrived()));
+    this.#clock.setTimer(this.latencyMs, () => {
+      if (this.isCut(from, to)) lost();
+      else this.entered(to, arrived);
+    });
+  }
+
+  /** Has something happen at a process: now, or when it goes on, if it stands still. */
+  entered(at: string, happen: () => void): void {
+    this.#gates.of(at).pass(happen);
   }
 }

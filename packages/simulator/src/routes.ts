@@ -70,7 +70,7 @@ export function commandRoute(
 export class AgentRoute implements DispatcherPort {
   readonly #calls: Calls;
   readonly #from: Endpoint;
-  readonly #managers: readonly ManagerDoor[];
+  readonly #managers: () => readonly ManagerDoor[];
   readonly #wrap: (port: DispatcherPort) => DispatcherPort;
   #at: number;
   /** Where the sessions are. */
@@ -79,7 +79,8 @@ export class AgentRoute implements DispatcherPort {
   constructor(parts: {
     readonly calls: Calls;
     readonly from: Endpoint;
-    readonly managers: readonly ManagerDoor[];
+    /** Those there are now. */
+    readonly managers: () => readonly ManagerDoor[];
     readonly firstAsked: number;
     readonly wrap: (port: DispatcherPort) => DispatcherPort;
   }) {
@@ -92,8 +93,9 @@ export class AgentRoute implements DispatcherPort {
 
   async openSession(request: SessionRequest, signal: AbortSignal): Promise<Session> {
     let refusal: unknown;
-    for (let tries = 0; tries < this.#managers.length; tries++) {
-      const door = this.#managers[this.#at % this.#managers.length];
+    const managers = this.#managers();
+    for (let tries = 0; tries < managers.length; tries++) {
+      const door = managers[this.#at % managers.length];
       if (door === undefined) break;
       try {
         return await this.#openAt(door, request, signal);

@@ -1,6 +1,7 @@
 import { TimeoutError } from '@skep/core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { SimulatedCluster, type SimulatedClusterOptions } from './simulated-cluster.ts';
+import type { SimulatedClusterOptions } from './options.ts';
+import { SimulatedCluster } from './simulated-cluster.ts';
 
 let sim: SimulatedCluster;
 
@@ -110,6 +111,56 @@ describe('given three managers and four workers', () => {
     await sim.restart('worker-1');
     await sim.until(() => sim.cluster.nodes.list({ state: 'ready' }).length === 4);
     expect(sim.nodeOf('worker-1')).not.toBe(before);
+  });
+
+  it('when the leader stands still, then another one leads, and it follows when it goes on', async () => {
+    await open();
+    const before = sim.leader ?? '';
+    sim.pause(before);
+    await sim.until(() => sim.leader !== undefined && sim.leader !== before);
+    await sim.run(sim.cluster.services.create({ name: 'web', task: { image: 'web' }, replicas: 4 }));
+    sim.resume(before);
+    await sim.until(() => sim.manager(before)?.leading === false);
+    await sim.until(() => sim.manager(before)?.services.list().length === 1);
+    await sim.until(isRunning('web'));
+  });
+
+  it('when an agent stands still, then its node is down, and its tasks run on until it hears that they are replaced', async () => {
+    await open();
+    await sim.run(sim.cluster.services.create({ name: 'web', task: { image: 'web' }, replicas: 4 }));
+    await sim.until(isRunning('web'));
+    sim.pause('worker-2');
+    await sim.until(() => sim.cluster.nodes.inspect('worker-2').status.state === 'down');
+    await sim.until(() => runningTasks() === 5);
+    expect(runningOn('worker-2')).toBe(1);
+    sim.resume('worker-2');
+    await sim.until(() => runningTasks() === 4);
+    await sim.until(() => sim.cluster.nodes.inspect('worker-2').status.state === 'ready');
+  });
+
+  it('when disks have no room, then a follower that has none is done without, and a cluster goes on when it has', async () => {
+    await open();
+    const follower = sim.managers.find((name) => name !== sim.leader) ?? '';
+    sim.fillDisk(follower);
+    await sim.run(sim.cluster.services.create({ name: 'web', task: { image: 'web' }, replicas: 2 }));
+    for (const name of sim.managers) sim.fillDisk(name);
+    const asked = sim.cluster.services.scale('web', 3, { timeout: 5_000 });
+    await expect(sim.run(asked)).rejects.toMatchObject({ code: expect.stringMatching(/./) });
+    for (const name of sim.managers) sim.freeDisk(name);
+    await sim.advance(5_000);
+    await sim.run(sim.cluster.services.scale('web', 4));
+    await sim.until(isRunning('web'));
+  });
+
+  it('when managers are added and taken out, then those that are there then lead, and know all', async () => {
+    await open({ managers: 1 });
+    await sim.run(sim.cluster.services.create({ name: 'web', task: { image: 'web' }, replicas: 2 }));
+    expect(await sim.run(sim.addManager())).toBe('manager-2');
+    await sim.run(sim.removeManager('manager-1'));
+    expect([sim.managers, sim.leader]).toEqual([['manager-2'], 'manager-2']);
+    await sim.run(sim.cluster.services.scale('web', 3));
+    await sim.until(isRunning('web'));
+    await expect(sim.removeManager('manager-2')).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' });
   });
 
   it('when a condition is never met, then the wait ends with an error at its limit', async () => {

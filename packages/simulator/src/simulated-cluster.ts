@@ -5,52 +5,26 @@
 
 import {
   type Cluster,
-  type ClusterSpecInput,
   InvalidSpecError,
   NotFoundError,
+  PreconditionError,
   UnavailableError,
 } from '@skep/core';
-import {
-  type ClusterState,
-  type SimulatedBehaviour,
-  SimulatedClock,
-  type SimulatedHost,
-} from '@skep/core/testing';
+import { type ClusterState, SimulatedClock, type SimulatedHost } from '@skep/core/testing';
 import { MemoryNetwork } from '@skep/raft';
 import { randomStream } from '@skep/raft/simulator';
 import { Calls } from './calls.ts';
 import { CommittedLog, type TransactionListener } from './committed-log.ts';
-import { type LatencyRange, Links } from './links.ts';
-import type { DispatcherWrapper, ForwarderWrapper, LogWrapper } from './routes.ts';
-import { SimulatedManager } from './simulated-manager.ts';
+import { Links } from './links.ts';
+import { Membership } from './membership.ts';
+import { checkOptions, type SimulatedClusterOptions } from './options.ts';
+import { type ManagerParts, SimulatedManager } from './simulated-manager.ts';
 import { SimulatedWorker, type WorkerOptions } from './simulated-worker.ts';
 import { tell } from './tell.ts';
-import { type LogLine, World } from './world.ts';
+import { World } from './world.ts';
 
-/** Options of {@link SimulatedCluster.open}. */
-export interface SimulatedClusterOptions {
-  /** What everything random comes of. Default 1. */
-  readonly seed?: number;
-  /** How many managers, named `manager-1`, `manager-2`… Default 1. */
-  readonly managers?: number;
-  /** How many workers, or each by itself. Default 3. */
-  readonly workers?: number | readonly WorkerOptions[];
-  /** How tasks behave, by image; an image that is not named runs until it is stopped. */
-  readonly images?: Readonly<Record<string, SimulatedBehaviour>>;
-  /** Settings of the cluster. */
-  readonly spec?: ClusterSpecInput;
-  /** How long a message is under way, in ms, drawn for each. Default from 0.5 to 2. */
-  readonly latencyMs?: LatencyRange;
-  /** Log entries after which a manager takes a snapshot. Default 10,000. */
-  readonly snapshotEntries?: number;
-  /** Hears each line that managers and agents log. */
-  readonly onLog?: LogLine;
-  /** Changes what passes between managers and agents, to plant a bug or to look on. */
-  readonly wrapDispatcher?: DispatcherWrapper;
-  /** The same for what passes between a manager and its log, and between managers. */
-  readonly wrapLog?: LogWrapper;
-  readonly wrapForwarder?: ForwarderWrapper;
-}
+/** A manager that was taken out goes on for so long, as if it had not heard of it; in ms. */
+const LINGERS_MS = 5_000;
 
 /** How far {@link SimulatedCluster.until} and {@link SimulatedCluster.run} let time go. */
 export interface TimeLimit {
@@ -64,10 +38,16 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly #world: World;
   readonly #links: Links;
   readonly #committed: CommittedLog;
-  readonly #managers: readonly SimulatedManager[];
+  readonly #membership: Membership;
+  readonly #managerParts: ManagerParts;
+  #managers: readonly SimulatedManager[];
+  /** Managers that are being taken out. */
+  readonly #leaving = new Set<SimulatedManager>();
+  /** Managers that were taken out, and whose processes may not know it yet. */
+  readonly #gone: SimulatedManager[] = [];
+  #managersMade: number;
   readonly #workers: readonly SimulatedWorker[];
-  readonly #raftCuts: (from: string, to: string) => void;
-  readonly #raftHeal: () => void;
+  readonly #network: MemoryNetwork;
 
   private constructor(
     options: Required<Omit<SimulatedClusterOptions, 'onLog'>> & Pick<SimulatedClusterOptions, 'onLog'>,
@@ -76,7 +56,8 @@ export class SimulatedCluster implements AsyncDisposable {
     this.clock = new SimulatedClock();
     const { clock } = this;
     this.#world = new World(seed, clock, options.onLog);
-    const links = new Links({ clock, random: randomStream(seed, 'links'), latency: latencyMs });
+    const { gates } = this.#world;
+    const links = new Links({ clock, random: randomStream(seed, 'links'), latency: latencyMs, gates });
     this.#links = links;
     this.#committed = new CommittedLog();
     this.#committed.onTransaction((changes) => {
@@ -89,24 +70,22 @@ export class SimulatedCluster implements AsyncDisposable {
         return links.latencyMs;
       },
     });
-    this.#raftCuts = (from, to) => network.cut(from, to);
-    this.#raftHeal = () => network.heal();
+    this.#network = network;
     const calls = new Calls({ clock, links });
     const names = Array.from({ length: managers }, (_, at) => `manager-${at + 1}`);
     const leader = () => this.#leading();
-    const shared = { world: this.#world, calls, network, committed: this.#committed, names, leader };
     const { wrapLog, wrapForwarder } = options;
-    const parts = { ...shared, options: { spec }, snapshotEntries, wrapLog, wrapForwarder };
-    this.#managers = names.map((name) => new SimulatedManager(name, parts));
+    this.#managerParts = {
+      ...{ world: this.#world, calls, network, committed: this.#committed, names, leader },
+      ...{ options: { spec }, snapshotEntries, wrapLog, wrapForwarder },
+    };
+    this.#managers = names.map((name) => new SimulatedManager(name, this.#managerParts, { isFounder: true }));
+    this.#managersMade = managers;
+    this.#membership = new Membership(this.#world, leader);
     const each = typeof workers === 'number' ? Array.from({ length: workers }, () => ({})) : workers;
     this.#workers = each.map((worker: WorkerOptions, at) => {
-      const own = {
-        world: this.#world,
-        calls,
-        managers: this.#managers,
-        images,
-        wrap: options.wrapDispatcher,
-      };
+      const parts = { world: this.#world, calls, images, wrap: options.wrapDispatcher };
+      const own = { ...parts, managers: () => this.#managers };
       return new SimulatedWorker(worker.name ?? `worker-${at + 1}`, at + 1, worker, own);
     });
     const all = [...names, ...this.#workers.map(({ name }) => name)];
@@ -122,16 +101,7 @@ export class SimulatedCluster implements AsyncDisposable {
    */
   static async open(options: SimulatedClusterOptions = {}): Promise<SimulatedCluster> {
     const { managers = 1, workers = 3, seed = 1 } = options;
-    const issues = [
-      ...(Number.isSafeInteger(managers) && managers >= 1
-        ? []
-        : [{ field: 'managers', rule: 'must be a whole number of at least 1' }]),
-      ...(Number.isSafeInteger(seed) ? [] : [{ field: 'seed', rule: 'must be a whole number' }]),
-      ...(typeof workers !== 'number' || (Number.isSafeInteger(workers) && workers >= 0)
-        ? []
-        : [{ field: 'workers', rule: 'must be a whole number of at least 0, or a list' }]),
-    ];
-    if (issues.length > 0) throw new InvalidSpecError(issues);
+    checkOptions({ managers, workers, seed });
     const simulated = new SimulatedCluster({
       images: {},
       spec: {},
@@ -220,6 +190,16 @@ export class SimulatedCluster implements AsyncDisposable {
     return this.#process(name).isUp;
   }
 
+  /** Whether the process of this name stands still. @throws NotFoundError */
+  isPaused(name: string): boolean {
+    return this.#process(name).isPaused;
+  }
+
+  /** Why a manager's process could not go on by itself, if so. @throws NotFoundError */
+  failureOf(manager: string): unknown {
+    return find(this.#managers, 'manager', manager).failure;
+  }
+
   /** Lets time pass until the promise settles, and gives what it gives. */
   run<T>(work: Promise<T>, limit: TimeLimit = {}): Promise<T> {
     return this.clock.run(work, limit);
@@ -272,6 +252,71 @@ export class SimulatedCluster implements AsyncDisposable {
     process.start(cluster);
   }
 
+  /**
+   * A new manager, with an empty disk. It is there at once, and takes part when the promise resolves to its name: that
+   * takes a leader, and time, so hand it to {@link run}, or go on meanwhile.
+   */
+  async addManager(): Promise<string> {
+    this.#managersMade += 1;
+    const name = `manager-${this.#managersMade}`;
+    const manager = new SimulatedManager(name, this.#managerParts, { isFounder: false });
+    this.#managers = [...this.#managers, manager];
+    this.note(`${name} is new, and wants to be a manager`);
+    manager.start();
+    await this.#membership.add(name);
+    this.note(`${name} is a manager`);
+    return name;
+  }
+
+  /**
+   * Takes a manager out for good, as {@link addManager} adds it. Its process goes on for a while.
+   *
+   * @throws NotFoundError; PreconditionError for the last one.
+   */
+  async removeManager(name: string): Promise<void> {
+    const manager = find(this.#managers, 'manager', name);
+    if (this.#managers.length - this.#leaving.size <= 1 || this.#leaving.has(manager)) {
+      throw new PreconditionError('the last manager can not be taken out, nor one that is on its way out');
+    }
+    this.#leaving.add(manager);
+    this.note(`${name} is to be a manager no more`);
+    await this.#membership.remove(name);
+    this.note(`${name} is no manager any more`);
+    this.#managers = this.#managers.filter((each) => each !== manager);
+    this.#leaving.delete(manager);
+    this.#gone.push(manager);
+    this.clock.setTimer(LINGERS_MS, () => manager.crash());
+  }
+
+  /**
+   * The process stands still until {@link resume}: time goes on, and nothing is lost that is sent to it. Of a worker, the
+   * agent alone; its tasks run on.
+   *
+   * @throws NotFoundError
+   */
+  pause(name: string): void {
+    this.note(`${name} stands still`);
+    this.#process(name).pause();
+  }
+
+  /** @throws NotFoundError */
+  resume(name: string): void {
+    this.note(`${name} goes on`);
+    this.#process(name).resume();
+  }
+
+  /** A manager's disk has no room until {@link freeDisk}. @throws NotFoundError */
+  fillDisk(manager: string): void {
+    this.note(`${manager} has no room on its disk`);
+    find(this.#managers, 'manager', manager).fillDisk();
+  }
+
+  /** @throws NotFoundError */
+  freeDisk(manager: string): void {
+    this.note(`${manager} has room on its disk`);
+    find(this.#managers, 'manager', manager).freeDisk();
+  }
+
   /** Nothing passes between those named and the others, either way, until {@link heal}. @throws NotFoundError */
   partition(some: readonly string[], others?: readonly string[]): void {
     for (const name of [...some, ...(others ?? [])]) this.#process(name);
@@ -297,7 +342,7 @@ export class SimulatedCluster implements AsyncDisposable {
   heal(): void {
     this.note('the network heals');
     this.#links.heal();
-    this.#raftHeal();
+    this.#network.heal();
     this.#links.slowDown(1);
   }
 
@@ -319,7 +364,7 @@ export class SimulatedCluster implements AsyncDisposable {
 
   /** Ends all processes. Nothing of the cluster is left. */
   async close(): Promise<void> {
-    for (const each of [...this.#workers, ...this.#managers]) each.crash();
+    for (const each of [...this.#workers, ...this.#managers, ...this.#gone]) each.crash();
     await this.clock.advance(60_000);
   }
 
@@ -329,7 +374,7 @@ export class SimulatedCluster implements AsyncDisposable {
 
   #cut(from: string, to: string): void {
     this.#links.cut(from, to);
-    this.#raftCuts(from, to);
+    this.#network.cut(from, to);
   }
 
   /** Of two that both think so, as in a partition, the one of the newer term. */

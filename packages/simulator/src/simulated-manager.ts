@@ -1,6 +1,6 @@
 /** One manager: a disk that outlives its processes, and the process that runs on it, if one does. */
 
-import { Cluster, type ClusterOptions, seededRandom } from '@skep/core';
+import { Cluster, type ClusterOptions, seededRandom, UnavailableError } from '@skep/core';
 import {
   configurationOf,
   MemoryDisk,
@@ -12,6 +12,7 @@ import { RaftEventLog } from '@skep/raft/event-log';
 import { hashText } from '@skep/raft/simulator';
 import { type Calls, Endpoint } from './calls.ts';
 import type { CommittedLog } from './committed-log.ts';
+import type { Gate } from './gate.ts';
 import { commandRoute, type ForwarderWrapper, type LogWrapper, type ManagerDoor } from './routes.ts';
 import type { World } from './world.ts';
 
@@ -34,6 +35,7 @@ export interface ManagerParts {
   readonly calls: Calls;
   readonly network: MemoryNetwork;
   readonly committed: CommittedLog;
+  /** Those that found the cluster. */
   readonly names: readonly string[];
   readonly leader: () => ManagerDoor | undefined;
   readonly options: Pick<ClusterOptions, 'spec'>;
@@ -47,6 +49,8 @@ export class SimulatedManager implements ManagerDoor {
   readonly name: string;
   readonly #parts: ManagerParts;
   readonly #disk = new MemoryDisk();
+  readonly #gate: Gate;
+  readonly #isFounder: boolean;
   #life = 0;
   #endpoint: Endpoint | undefined;
   #cluster: Cluster | undefined;
@@ -54,10 +58,15 @@ export class SimulatedManager implements ManagerDoor {
   #transport: MemoryTransport | undefined;
   #opening = new AbortController();
   #failure: unknown;
+  #free: (() => void) | undefined;
+  #goOn: (() => void) | undefined;
 
-  constructor(name: string, parts: ManagerParts) {
+  /** @param options.isFounder - it is one of the first; others wait until they are taken in. */
+  constructor(name: string, parts: ManagerParts, options: { readonly isFounder: boolean }) {
     this.name = name;
     this.#parts = parts;
+    this.#gate = parts.world.gates.of(name);
+    this.#isFounder = options.isFounder;
   }
 
   get endpoint(): Endpoint | undefined {
@@ -72,9 +81,19 @@ export class SimulatedManager implements ManagerDoor {
     return this.#endpoint !== undefined;
   }
 
+  /** Whether it stands still. */
+  get isPaused(): boolean {
+    return this.#gate.isShut;
+  }
+
+  /** Its member of Raft, while its process runs. */
+  get raft(): RaftEventLog['node'] | undefined {
+    return this.#log?.node;
+  }
+
   /** Why its process could not go on by itself, if so. */
   get failure(): unknown {
-    return this.#failure;
+    return this.#failure ?? this.raft?.failure;
   }
 
   /** Its term, while it leads. */
@@ -96,9 +115,9 @@ export class SimulatedManager implements ManagerDoor {
       id: this.name,
       storage: this.#disk.open(),
       transport: this.#transport,
-      clock: world.clock,
+      clock: this.#gate,
       random: seededRandom(seed),
-      bootstrap: configurationOf(names),
+      ...(this.#isFounder ? { bootstrap: configurationOf(names) } : {}),
       tickMs: TICK_MS,
       raft: RAFT,
       snapshotEntries: this.#parts.snapshotEntries,
@@ -108,7 +127,7 @@ export class SimulatedManager implements ManagerDoor {
       ...options,
       log: wrapLog(committed.watched(this.name, this.#log), this.name),
       forwarder: wrapForwarder(commandRoute(calls, this.#endpoint, leader), this.name),
-      clock: world.clock,
+      clock: this.#gate,
       random: seededRandom(seed + 1),
       logger: world.loggerOf(this.name),
       history: false,
@@ -119,7 +138,13 @@ export class SimulatedManager implements ManagerDoor {
         else void cluster.close({ tasks: 'leave' }).catch(() => {});
       },
       (error: unknown) => {
-        if (!signal.aborted) this.#failure = error;
+        if (signal.aborted) return;
+        if (!isForWantOfRoom(error)) {
+          this.#failure = error;
+          return;
+        }
+        world.note(`${this.name} ends: it can't open the cluster without room on its disk`);
+        this.crash();
       },
     );
   }
@@ -136,5 +161,35 @@ export class SimulatedManager implements ManagerDoor {
     this.#opening.abort(new Error(`${this.name} has crashed`));
     void this.#cluster?.close({ tasks: 'leave' }).catch(() => {});
     this.#cluster = undefined;
+    this.#log = undefined;
+    this.resume();
   }
+
+  /** It stands still: nothing happens in it until {@link resume}, and nothing it is sent is lost. */
+  pause(): void {
+    if (!this.isUp || this.isPaused) return;
+    this.#gate.shut();
+    this.#goOn = this.#parts.network.hold(this.name);
+  }
+
+  resume(): void {
+    this.#gate.open();
+    this.#goOn?.();
+    this.#goOn = undefined;
+  }
+
+  /** Its disk has no room until {@link freeDisk}, also for the processes that come after this one. */
+  fillDisk(): void {
+    this.#free ??= this.#disk.fill();
+  }
+
+  freeDisk(): void {
+    this.#free?.();
+    this.#free = undefined;
+  }
+}
+
+/** A program that finds no room when it starts is told so, and ends; it is started again later. */
+function isForWantOfRoom(error: unknown): boolean {
+  return error instanceof UnavailableError && error.reason === 'disk-full';
 }

@@ -8,6 +8,7 @@ import { Agent, type ProbeNetwork } from '@skep/core/member';
 import { type SimulatedBehaviour, SimulatedDriver, SimulatedHost } from '@skep/core/testing';
 import { hashText } from '@skep/raft/simulator';
 import { type Calls, Endpoint } from './calls.ts';
+import type { Gate } from './gate.ts';
 import { AgentRoute, type DispatcherWrapper, type ManagerDoor } from './routes.ts';
 import type { World } from './world.ts';
 
@@ -26,7 +27,7 @@ export interface WorkerOptions {
 export interface WorkerParts {
   readonly world: World;
   readonly calls: Calls;
-  readonly managers: readonly ManagerDoor[];
+  readonly managers: () => readonly ManagerDoor[];
   readonly images: Readonly<Record<string, SimulatedBehaviour>>;
   readonly wrap: DispatcherWrapper;
 }
@@ -41,6 +42,7 @@ export class SimulatedWorker {
   readonly #options: WorkerOptions;
   readonly #parts: WorkerParts;
   readonly #number: number;
+  readonly #gate: Gate;
   #life = 0;
   #nodeId: NodeId | undefined;
   #endpoint: Endpoint | undefined;
@@ -55,12 +57,18 @@ export class SimulatedWorker {
     this.#number = number;
     this.#options = options;
     this.#parts = parts;
+    this.#gate = world.gates.of(name);
     const random = seededRandom(hashText(`host of ${name}`, world.seed));
     this.host = new SimulatedHost({ clock: world.clock, random, images });
   }
 
   get isUp(): boolean {
     return this.#agent !== undefined;
+  }
+
+  /** Whether its agent stands still. */
+  get isPaused(): boolean {
+    return this.#gate.isShut;
   }
 
   /** The node that it is, or was last. Undefined before it has joined. */
@@ -107,9 +115,9 @@ export class SimulatedWorker {
       nodeId,
       hostname: this.name,
       address: this.address,
-      driver: this.#driver,
+      driver: behindGate(this.#driver, this.#gate),
       dispatcher,
-      clock: world.clock,
+      clock: this.#gate,
       random: seededRandom(hashText(`${this.name} ${life}`, world.seed)),
       logger: world.loggerOf(this.name),
       probeNetwork: probesOf(this.host),
@@ -129,12 +137,37 @@ export class SimulatedWorker {
     void this.#agent?.close();
     this.#agent = undefined;
     if (options.machine) this.host.reboot();
+    this.resume();
+  }
+
+  /** The agent stands still until {@link resume}; what runs on its machine runs on. */
+  pause(): void {
+    if (this.isUp) this.#gate.shut();
+  }
+
+  resume(): void {
+    this.#gate.open();
   }
 
   #description(): Partial<NodeDescription> {
     const { cpus = 8, memoryBytes = 16 * GIB } = this.#options;
     return { resources: { cpus, memoryBytes, generic: {} } };
   }
+}
+
+/** A driver whose answers reach the agent only when that does not stand still. */
+function behindGate<T extends object>(answering: T, gate: Gate): T {
+  return new Proxy(answering, {
+    get(target, name) {
+      const member = Reflect.get(target, name, target) as unknown;
+      if (typeof member !== 'function') return member;
+      return (...given: unknown[]) => {
+        const answer: unknown = member.apply(target, given);
+        if (answer instanceof Promise) return gate.result(answer);
+        return name === 'runtime' ? behindGate(answer as object, gate) : answer;
+      };
+    },
+  });
 }
 
 /** Probes find a port open while a task that has it runs, and healthy as its script says. */

@@ -1,8 +1,9 @@
-/** What all parts of a simulated cluster share: the clock, the seed, and the trace. */
+/** What all parts of a simulated cluster share: the clock, the doors of the processes, the seed, and the trace. */
 
 import type { Logger } from '@skep/core';
 import { type SimulatedClock, silentLogger } from '@skep/core/testing';
 import { hashText } from '@skep/raft/simulator';
+import { Gates } from './gate.ts';
 
 /** Hears of lines that managers and agents log. */
 export type LogLine = (source: string, level: string, fields: object, message: string) => void;
@@ -11,6 +12,7 @@ export type LogLine = (source: string, level: string, fields: object, message: s
 export class World {
   readonly seed: number;
   readonly clock: SimulatedClock;
+  readonly gates: Gates;
   readonly #onLog: LogLine | undefined;
   readonly #lines: string[] = [];
   #hash = hashText('');
@@ -18,6 +20,7 @@ export class World {
   constructor(seed: number, clock: SimulatedClock, onLog?: LogLine) {
     this.seed = seed;
     this.clock = clock;
+    this.gates = new Gates(clock);
     this.#onLog = onLog;
   }
 

@@ -37,6 +37,8 @@ export class MemoryNetwork {
   readonly #options: MemoryNetworkOptions;
   readonly #transports = new Map<MemberId, MemoryTransport>();
   readonly #cut = new Set<string>();
+  /** What has arrived at members that stand still. */
+  readonly #held = new Map<MemberId, (() => void)[]>();
   #loss: number;
 
   constructor(options: MemoryNetworkOptions) {
@@ -70,6 +72,16 @@ export class MemoryNetwork {
     this.#cut.clear();
   }
 
+  /** The member stands still, and what arrives waits for it, until the returned function is called. */
+  hold(member: MemberId): () => void {
+    const held: (() => void)[] = [];
+    this.#held.set(member, held);
+    return () => {
+      if (this.#held.get(member) === held) this.#held.delete(member);
+      for (const arrive of held.splice(0)) this.#options.clock.setTimer(0, arrive);
+    };
+  }
+
   /** From now on this share of the frames is lost. */
   lose(share: number): void {
     this.#loss = share;
@@ -87,11 +99,19 @@ export class MemoryNetwork {
     const { clock, random, latencyMs = 1, jitterMs = 0 } = this.#options;
     const delay = latencyMs + (jitterMs > 0 ? random.next() * jitterMs : 0);
     clock.setTimer(delay, () => {
-      if (this.#cut.has(`${from} ${to}`)) return;
-      const receiver = this.#transports.get(to);
-      if (receiver?.isOpen) receiver.arrived(from, encoded);
-      else this.#transports.get(from)?.undelivered(to);
+      if (!this.#cut.has(`${from} ${to}`)) this.#deliver(from, to, encoded);
     });
+  }
+
+  #deliver(from: MemberId, to: MemberId, encoded: Uint8Array): void {
+    const held = this.#held.get(to);
+    if (held !== undefined) {
+      held.push(() => this.#deliver(from, to, encoded));
+      return;
+    }
+    const receiver = this.#transports.get(to);
+    if (receiver?.isOpen) receiver.arrived(from, encoded);
+    else this.#transports.get(from)?.undelivered(to);
   }
 }
 

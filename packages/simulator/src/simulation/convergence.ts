@@ -4,7 +4,7 @@ import { TimeoutError } from '@skep/core';
 import { isMeantToRun, meetsConstraints } from '@skep/core/testing';
 import { Violation } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
-import type { Expected } from './users.ts';
+import type { Expected } from './user.ts';
 
 /** So much virtual time may pass until all is as asked for: ten minutes. */
 const CONVERGED_WITHIN_MS = 600_000;
@@ -27,7 +27,10 @@ export async function checkConvergence(sim: SimulatedCluster, expected: readonly
       `not as asked for ${CONVERGED_WITHIN_MS / 1000} s after faults stopped: ${standsInTheWay}`,
     );
   }
-  for (const each of expected) checkExpected(sim, each);
+  for (const each of expected) {
+    checkExpected(sim, each);
+    checkContents(sim, each);
+  }
   await checkMembers(sim);
 }
 
@@ -77,6 +80,20 @@ function checkExpected(sim: SimulatedCluster, { name, spec }: Expected): void {
     throw new Violation(
       `service ${name} has ${replicas} replicas of change ${task.env['CHANGE']}; ${spec.replicas} of ${spec.change} were acknowledged`,
     );
+  }
+}
+
+/** Whatever of the user's runs has read what its secret and its config were rotated to last. */
+function checkContents(sim: SimulatedCluster, { name, contents }: Expected): void {
+  const service = sim.state.serviceByName(name);
+  for (const worker of sim.workers) {
+    for (const { task } of sim.host(worker).running()) {
+      if (task.serviceId !== service?.id) continue;
+      for (const { kind, name: file, data } of task.files) {
+        if (new TextDecoder().decode(data) === contents[kind]) continue;
+        throw new Violation(`task ${task.id} on ${worker} has an older revision of ${kind} ${file}`);
+      }
+    }
   }
 }
 

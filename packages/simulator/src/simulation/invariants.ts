@@ -15,6 +15,7 @@ import {
 } from '@skep/core/testing';
 import { type Tally, Violation } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
+import { SECRET_MARK } from './user.ts';
 
 /** Rounding of sums of processors. */
 const EPSILON = 1e-9;
@@ -26,6 +27,7 @@ export function checkTransaction({ changes }: ChangeSet, state: ClusterState, ta
     if (change.kind !== 'task') continue;
     const { before, after } = change;
     if (!after) continue;
+    checkWords(after);
     if (before) {
       checkTask(before, after);
       checkStop(before, after, state);
@@ -39,6 +41,16 @@ export function checkTransaction({ changes }: ChangeSet, state: ClusterState, ta
     if (isMeantToRun(after.desiredState)) slots.set(`${after.serviceId} ${state.slotKey(after)}`, after);
   }
   for (const task of slots.values()) checkSlot(task, state);
+}
+
+/** No manager may have come to an end by itself, whatever befell it. @throws Violation */
+export function checkManagers(sim: SimulatedCluster): void {
+  for (const manager of sim.managers) {
+    const failure = sim.failureOf(manager);
+    if (failure === undefined) continue;
+    const why = failure instanceof Error ? failure.message : String(failure);
+    throw new Violation(`${manager} could not go on: ${why}`);
+  }
 }
 
 /** Looks at what really runs, on every machine. @throws Violation */
@@ -56,6 +68,12 @@ export function checkMachines(sim: SimulatedCluster): void {
         throw new Violation(`task ${id} got secret ${secret.name}, for which it did not ask`);
     }
   }
+}
+
+/** What a task's node says of it is read by everybody. */
+function checkWords({ id, status }: Task): void {
+  if (!`${status.message} ${status.error ?? ''}`.includes(SECRET_MARK)) return;
+  throw new Violation(`the status of task ${id} tells a secret`);
 }
 
 function checkTask(before: Task, after: Task): void {

@@ -1,4 +1,7 @@
-/** What goes wrong: processes and machines that die, wires that are cut or slow, tasks that are killed. */
+/**
+ * What goes wrong: processes and machines that die or stand still, wires that are cut or slow, disks without room, tasks
+ * that are killed.
+ */
 
 import { type RandomStream, randomStream, type Tally } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
@@ -9,6 +12,8 @@ export class Misfortune {
   readonly #sim: SimulatedCluster;
   readonly #tally: Tally;
   readonly #random: RandomStream;
+  /** Managers whose disks have no room. */
+  readonly #full = new Set<string>();
 
   constructor(seed: number, sim: SimulatedCluster, tally: Tally) {
     this.#sim = sim;
@@ -17,7 +22,7 @@ export class Misfortune {
   }
 
   /** Takes one action, if there is something that it can be taken on. */
-  async take(action: Exclude<ActionName, 'command'>): Promise<void> {
+  async take(action: Exclude<ActionName, 'command' | 'change-managers'>): Promise<void> {
     const sim = this.#sim;
     const isUp = (name: string) => sim.isUp(name);
     switch (action) {
@@ -62,6 +67,21 @@ export class Misfortune {
             host.kill(task.id);
           },
         );
+      case 'pause':
+      case 'pause-leader': {
+        const all = action === 'pause' ? [...sim.managers, ...sim.workers] : [sim.leader ?? ''];
+        const going = all.filter((name) => name !== '' && isUp(name) && !sim.isPaused(name));
+        return this.#on(action, going, (name) => sim.pause(name));
+      }
+      case 'resume':
+        return this.#resume(this.#random.pick(this.#paused));
+      case 'fill-disk':
+        return this.#on(action, sim.managers, (name) => {
+          this.#full.add(name);
+          sim.fillDisk(name);
+        });
+      case 'free-disk':
+        return this.#freeDisk(this.#random.pick([...this.#full]));
     }
   }
 
@@ -70,19 +90,40 @@ export class Misfortune {
     const sim = this.#sim;
     sim.note('faults stop');
     sim.heal();
+    for (const name of this.#paused) this.#resume(name);
+    for (const name of [...this.#full]) this.#freeDisk(name);
     for (const worker of sim.workers) {
       for (const image of images) sim.host(worker).setBehaviour(image, {});
     }
-    for (const name of sim.managers) if (!sim.isUp(name)) await sim.restart(name);
-    await sim.until(() => sim.leader !== undefined && sim.managers.every((name) => sim.manager(name)), {
-      limitMs: 60_000,
-    });
+    await sim.until(() => this.#areManagersBack(), { limitMs: 60_000 });
     for (const name of sim.workers) await sim.restart(name);
+  }
+
+  /** Starts what is down, again and again: one that found no room on its disk a moment ago has ended since. */
+  #areManagersBack(): boolean {
+    const sim = this.#sim;
+    for (const name of sim.managers) if (!sim.isUp(name)) void sim.restart(name);
+    return sim.leader !== undefined && sim.managers.every((name) => sim.manager(name));
   }
 
   /** Workers that were taken out of the cluster join anew. */
   async bringBack(): Promise<void> {
     for (const name of this.#sim.workers) if (isOut(this.#sim, name)) await this.#sim.restart(name);
+  }
+
+  get #paused(): readonly string[] {
+    return [...this.#sim.managers, ...this.#sim.workers].filter((name) => this.#sim.isPaused(name));
+  }
+
+  #resume(name: string | undefined): void {
+    if (name !== undefined) this.#sim.resume(name);
+  }
+
+  #freeDisk(name: string | undefined): void {
+    if (name === undefined) return;
+    this.#full.delete(name);
+    // It may have been taken out meanwhile.
+    if (this.#sim.managers.includes(name)) this.#sim.freeDisk(name);
   }
 
   async #restart(): Promise<void> {

@@ -18,10 +18,19 @@ export const ACTIONS = [
   'slow',
   'heal',
   'kill-task',
+  'pause',
+  'pause-leader',
+  'resume',
+  'fill-disk',
+  'free-disk',
+  'change-managers',
 ] as const;
 
 /** One of them. */
 export type ActionName = (typeof ACTIONS)[number];
+
+/** What takes misfortunes back. */
+const REMEDIES: readonly ActionName[] = ['restart', 'heal', 'resume', 'free-disk'];
 
 /** The plan of one seed. */
 export interface SimulationPlan {
@@ -60,8 +69,8 @@ export function planOf(seed: number): SimulationPlan {
   const kindsOff = new Set(ACTIONS.filter((name) => name !== 'command' && random.chance(0.3)));
   const weights = new Map<ActionName, number>();
   for (const name of ACTIONS) weights.set(name, kindsOff.has(name) ? 0 : weightOf(name, random));
-  // What is down must be able to come back, and what is cut to heal.
-  for (const name of ['restart', 'heal'] as const) weights.set(name, random.between(2, 5));
+  // What is down must be able to come back, what is cut to heal, and so on.
+  for (const name of REMEDIES) weights.set(name, random.between(2, 5));
   return {
     managers: random.pick([1, 3, 3, 3, 5]) ?? 3,
     workers: Array.from({ length: random.between(3, 6) }, (_, at) => ({ labels: { zone: zoneOf(at) } })),

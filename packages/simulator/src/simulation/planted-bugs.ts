@@ -2,7 +2,7 @@
 
 import { OutcomeUnknownError } from '@skep/core';
 import type { EventLog, LogStateMachine } from '@skep/core/log';
-import type { AssignmentsMessage, DispatcherPort } from '@skep/core/member';
+import type { AssignedFile, AssignedTask, AssignmentsMessage, DispatcherPort } from '@skep/core/member';
 import { decodeTransaction, encodeTransaction } from '@skep/core/testing';
 import type { SimulationRequest } from './simulate.ts';
 
@@ -71,7 +71,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'the dispatcher sends secrets that no task there refers to',
     plant: () => {
-      const files = new Map<string, Extract<AssignmentsMessage, { kind: 'complete' }>['files'][number]>();
+      const files = new Map<string, AssignedFile>();
       return {
         wrapDispatcher: (port) =>
           withMessages(port, (message) => {
@@ -107,18 +107,114 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       wrapDispatcher: (port) => ({ ...bound(port), reportStatus: () => Promise.resolve() }),
     }),
   },
+  {
+    name: 'the dispatcher takes a report that comes late for the newest',
+    plant: () => {
+      const told = new Map<string, Extract<Event, { type: 'task.status' }>['rows'][number][]>();
+      return rewriting((event) => {
+        if (event.type !== 'task.status') return event;
+        const rows = event.rows.map((row) => {
+          const before = told.get(row.id) ?? [];
+          told.set(row.id, [...before, row]);
+          return (before.length === 2 ? before[0] : undefined) ?? row;
+        });
+        return { ...event, rows };
+      });
+    },
+  },
+  {
+    name: 'the dispatcher gives a task to a second node as well',
+    plant: () => {
+      const given = new Map<string, AssignedTask>();
+      return {
+        wrapDispatcher: (port) =>
+          withMessages(port, (message) => {
+            const others = [...given.values()].slice(0, 1);
+            const own = message.kind === 'complete' ? message.tasks : message.update;
+            for (const each of own) given.set(each.task.id, each);
+            return message.kind === 'complete'
+              ? { ...message, tasks: [...message.tasks, ...others] }
+              : { ...message, update: [...message.update, ...others] };
+          }),
+      };
+    },
+  },
+  {
+    name: 'the dispatcher sends the first value of a secret whatever became of it',
+    plant: () => {
+      const first = new Map<string, Uint8Array>();
+      const old = (each: AssignedFile): AssignedFile => {
+        const { name, data } = each.file;
+        first.set(name, first.get(name) ?? data);
+        return { ...each, file: { ...each.file, data: first.get(name) ?? data } };
+      };
+      return {
+        wrapDispatcher: (port) =>
+          withMessages(port, (message) =>
+            message.kind === 'complete'
+              ? { ...message, files: message.files.map(old) }
+              : { ...message, updateFiles: message.updateFiles.map(old) },
+          ),
+      };
+    },
+  },
+  {
+    name: 'agents tell the secrets of their tasks in what they report',
+    plant: () => {
+      let secret = '';
+      return {
+        wrapDispatcher: (port) => ({
+          ...withMessages(port, (message) => {
+            const files = message.kind === 'complete' ? message.files : message.updateFiles;
+            const found = files.find(({ file }) => file.kind === 'secret');
+            if (found) secret = new TextDecoder().decode(found.file.data);
+            return message;
+          }),
+          reportStatus: (node, session, reports) => {
+            const told = reports.map((each) => ({ ...each, status: { ...each.status, message: secret } }));
+            return port.reportStatus(node, session, told);
+          },
+        }),
+      };
+    },
+  },
+  {
+    name: 'a command is kept under the id of the one before it',
+    plant: () => {
+      let last: Transaction['commandId'];
+      return {
+        wrapLog: (log) =>
+          rewritingAll(log, (transaction) => {
+            const { commandId } = transaction;
+            if (commandId === undefined) return transaction;
+            const changed = last === undefined ? transaction : { ...transaction, commandId: last };
+            last = commandId;
+            return changed;
+          }),
+      };
+    },
+  },
+  {
+    name: 'a manager comes to an end over a transaction',
+    plant: () => ({
+      wrapLog: (log, manager) => (manager === 'manager-1' ? opening(log, (machine) => ending(machine)) : log),
+    }),
+  },
 ];
 
 /** A log to which each event is appended as the bug has it. */
 function rewriting(change: (event: Event) => Event): NonNullable<SimulationRequest['bug']> {
   return {
     wrapLog: (log) =>
-      replacing(log, 'append', (append) => {
-        const transaction = decodeTransaction(append.payload);
-        const payload = encodeTransaction({ ...transaction, events: transaction.events.map(change) });
-        return log.append({ ...append, payload });
-      }),
+      rewritingAll(log, (transaction) => ({ ...transaction, events: transaction.events.map(change) })),
   };
+}
+
+function rewritingAll(log: EventLog, change: (transaction: Transaction) => Transaction): EventLog {
+  return replacing(log, 'append', (append) => {
+    const payload = encodeTransaction(change(decodeTransaction(append.payload)));
+    return log.append({ ...append, payload });
+  });
 }
 
 function opening(log: EventLog, wrap: (machine: LogStateMachine) => LogStateMachine): EventLog {
@@ -127,11 +223,23 @@ function opening(log: EventLog, wrap: (machine: LogStateMachine) => LogStateMach
 
 /** Leaves out the thirtieth entry that it is given. */
 function skipping(machine: LogStateMachine): LogStateMachine {
+  return atThirtieth(machine, () => {});
+}
+
+/** Fails at the thirtieth. */
+function ending(machine: LogStateMachine): LogStateMachine {
+  return atThirtieth(machine, () => {
+    throw new Error('it does not know what to make of this');
+  });
+}
+
+function atThirtieth(machine: LogStateMachine, happen: () => void): LogStateMachine {
   let count = 0;
   return {
     apply: (entry) => {
       count += 1;
-      if (count !== 30) machine.apply(entry);
+      if (count === 30) happen();
+      else machine.apply(entry);
     },
     capture: () => machine.capture(),
     restore: (position, chunks) => machine.restore(position, chunks),

@@ -4,13 +4,16 @@
  */
 
 import { randomStream, Tally, Violation } from '@skep/raft/simulator';
-import { SimulatedCluster, type SimulatedClusterOptions } from '../simulated-cluster.ts';
+import type { SimulatedClusterOptions } from '../options.ts';
+import { SimulatedCluster } from '../simulated-cluster.ts';
 import { checkConvergence } from './convergence.ts';
-import { checkMachines, checkTransaction } from './invariants.ts';
+import { checkMachines, checkManagers, checkTransaction } from './invariants.ts';
+import { ManagerChanges } from './manager-changes.ts';
 import { Misfortune } from './misfortune.ts';
 import { ACTIONS, type ActionName, planOf, type SimulationPlan } from './plan.ts';
 import { watchSecrets } from './secret-watch.ts';
-import { SECRET_MARK, Users } from './users.ts';
+import { SECRET_MARK } from './user.ts';
+import { Users } from './users.ts';
 
 /** What to simulate. */
 export interface SimulationRequest {
@@ -87,20 +90,24 @@ async function play(parts: {
   const random = randomStream(seed, 'steps');
   const users = new Users(seed, parts);
   const misfortune = new Misfortune(seed, sim, tally);
+  const managers = new ManagerChanges(seed, { sim, users, tally });
   const check = () => {
     if (sim.committed.violation !== undefined) throw sim.committed.violation;
+    checkManagers(sim);
     checkMachines(sim);
   };
   const actions = weighted(plan);
   for (let step = 0; step < steps; step++) {
     const action = random.pick(actions) ?? 'command';
     if (action === 'command') users.act();
+    else if (action === 'change-managers') managers.take();
     else await misfortune.take(action);
     await sim.advance(random.exponential(plan.stepMs));
     check();
   }
   await misfortune.end(Object.keys(plan.images));
   await sim.run(users.settled());
+  await sim.run(managers.settled());
   // A removal that was on its way may have been carried out only now.
   await misfortune.bringBack();
   await users.restoreNodes();

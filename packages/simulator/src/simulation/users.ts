@@ -3,33 +3,15 @@
  * what must have come of it is known: a command is asked for again, under its id, until somebody tells how it ended.
  */
 
-import type { Cluster, ServiceSpecInput } from '@skep/core';
 import { isSkepError } from '@skep/core';
 import { sleep } from '@skep/core/member';
 import { type RandomStream, randomStream, type Tally, Violation } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
-import { IMAGE_NAMES, type SimulationPlan, zoneOf } from './plan.ts';
+import { type SimulationPlan, zoneOf } from './plan.ts';
+import { type Command, type Expected, User } from './user.ts';
 
 /** Codes of errors that leave it open whether the command was carried out, or say that it can be asked for again. */
 const OPEN: ReadonlySet<string> = new Set(['UNAVAILABLE', 'OUTCOME_UNKNOWN', 'CLOSED', 'TIMEOUT', 'ABORTED']);
-
-/** No secret value is without it, so that a trace or a log line can be searched for it. */
-export const SECRET_MARK = 'not-for-your-eyes';
-
-/** What a user was told of its service last. */
-export interface Expected {
-  readonly name: string;
-  /** Undefined: it must not be there. */
-  readonly spec: { readonly replicas: number | undefined; readonly change: string } | undefined;
-}
-
-interface Answer {
-  /** The command changed nothing, so the log has no word of it. */
-  readonly unchanged: boolean;
-}
-
-type Options = { readonly commandId: string; readonly timeout: number };
-type Command = (cluster: Cluster, options: Options) => Promise<Answer>;
 
 /** All users of one simulation. */
 export class Users {
@@ -40,8 +22,6 @@ export class Users {
   readonly #busyNodes = new Set<string>();
   readonly #running = new Set<Promise<void>>();
   #commands = 0;
-  /** Once set, refusals are final: the users go home. */
-  #isOver = false;
 
   constructor(
     seed: number,
@@ -102,11 +82,6 @@ export class Users {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  /** From now on a command that nobody takes is given up. */
-  stop(): void {
-    this.#isOver = true;
-  }
-
   #changeNode(at: number): void {
     const { sim, tally } = this.#parts;
     const worker = sim.workers[at] ?? '';
@@ -143,7 +118,7 @@ export class Users {
   }
 
   #spawn(what: string, command: Command, onEnd: (isDone: boolean) => void = () => {}): void {
-    const running = this.#ask(what, command).then(onEnd, (error: unknown) => {
+    const running = this.ask(what, command).then(onEnd, (error: unknown) => {
       this.#parts.sim.committed.fail(error);
       onEnd(false);
     });
@@ -151,15 +126,16 @@ export class Users {
     void running.then(() => this.#running.delete(running));
   }
 
-  /** True once it is carried out, false when it is refused for good. */
-  async #ask(what: string, command: Command): Promise<boolean> {
+  /** Asks until somebody tells how it ended. True once it is carried out, false when it is refused for good. */
+  async ask(what: string, command: Command): Promise<boolean> {
     const { sim, tally } = this.#parts;
     const commandId = `${this.#seed}-${++this.#commands}`;
     for (;;) {
       const manager = this.#random.pick(sim.managers) ?? '';
       const cluster = sim.manager(manager);
       try {
-        if (cluster !== undefined) {
+        // Who stands still hears nobody.
+        if (cluster !== undefined && !sim.isPaused(manager)) {
           const { unchanged } = await command(cluster, { commandId, timeout: 15_000 });
           if (!unchanged && sim.committed.positionOf(commandId) === undefined) {
             throw new Violation(`'${what}' was acknowledged by ${manager}, and the log does not have it`);
@@ -171,139 +147,8 @@ export class Users {
         if (!isSkepError(error)) throw error;
         tally.add(`commands answered ${error.code}`);
         if (!OPEN.has(error.code)) return false;
-        if (this.#isOver) return false;
       }
       await sleep(sim.clock, 200);
     }
-  }
-}
-
-/** One user, with its service and its secret. */
-class User {
-  readonly name: string;
-  isBusy = false;
-  expected: Expected;
-  readonly #random: RandomStream;
-  readonly #isGlobal: boolean;
-  #hasSecret = false;
-  #usesSecret = false;
-  #changes = 0;
-
-  constructor(at: number, random: RandomStream) {
-    this.name = `web-${at}`;
-    this.#random = random;
-    this.#isGlobal = at === 1;
-    this.expected = { name: this.name, spec: undefined };
-  }
-
-  next(): { readonly what: string; readonly command: Command; readonly onDone: () => void } {
-    const secret = `${this.name}-key`;
-    if (!this.#hasSecret) {
-      const data = this.#value();
-      return {
-        what: `create secret ${secret}`,
-        command: async (cluster, options) => {
-          await cluster.secrets.create({ name: secret }, data, options);
-          return { unchanged: false };
-        },
-        onDone: () => {
-          this.#hasSecret = true;
-        },
-      };
-    }
-    const { spec } = this.expected;
-    if (spec === undefined) return this.#apply('create');
-    const dice = this.#random.next();
-    if (dice < 0.12) {
-      const { name } = this;
-      return {
-        what: `remove service ${name}`,
-        command: async (cluster, options) => {
-          await cluster.services.remove(name, options);
-          return { unchanged: false };
-        },
-        onDone: () => {
-          this.expected = { name, spec: undefined };
-        },
-      };
-    }
-    if (dice < 0.35 && !this.#isGlobal) return this.#scale(spec.change);
-    if (dice < 0.55) {
-      const data = this.#value();
-      return {
-        what: `rotate secret ${secret}`,
-        command: async (cluster, options) => {
-          await cluster.secrets.rotate(secret, data, options);
-          return { unchanged: false };
-        },
-        onDone: () => {},
-      };
-    }
-    return this.#apply('update');
-  }
-
-  #scale(change: string) {
-    const { name } = this;
-    const replicas = this.#random.between(0, 6);
-    return {
-      what: `scale ${name} to ${replicas}`,
-      command: async (cluster: Cluster, options: Options): Promise<Answer> => {
-        const { action } = await cluster.services.scale(name, replicas, options);
-        return { unchanged: action === 'unchanged' };
-      },
-      onDone: () => {
-        this.expected = { name, spec: { replicas, change } };
-      },
-    };
-  }
-
-  #apply(how: 'create' | 'update') {
-    const { name } = this;
-    const spec = this.#spec();
-    const expected = { replicas: spec.replicas, change: String(this.#changes) };
-    return {
-      what: `${how} service ${name} with ${spec.task.image}, ${spec.replicas ?? 'one on each node'}`,
-      command: async (cluster: Cluster, options: Options): Promise<Answer> => {
-        const { action } =
-          how === 'create'
-            ? await cluster.services.create(spec, options)
-            : await cluster.services.update(name, spec, options);
-        return { unchanged: action === 'unchanged' };
-      },
-      onDone: () => {
-        this.expected = { name, spec: expected };
-      },
-    };
-  }
-
-  #spec(): ServiceSpecInput {
-    const random = this.#random;
-    this.#changes += 1;
-    if (random.chance(0.3)) this.#usesSecret = !this.#usesSecret;
-    const replicas = random.between(1, 6);
-    const isPlaced = random.chance(0.4);
-    const maxReplicasPerNode = !isPlaced && random.chance(0.4) ? 2 : 0;
-    return {
-      name: this.name,
-      ...(this.#isGlobal ? { mode: 'global' } : { replicas }),
-      update: { parallelism: random.between(0, 2) },
-      task: {
-        image: random.pick(IMAGE_NAMES) ?? 'steady',
-        env: { CHANGE: String(this.#changes) },
-        stopGraceMs: 2_000,
-        secrets: this.#usesSecret ? [{ name: `${this.name}-key` }] : [],
-        restart: { delayMs: random.pick([0, 500, 5_000]) ?? 500, maxDelayMs: 20_000 },
-        resources: { reservations: { cpus: random.pick([0.1, 0.25]) ?? 0.1 } },
-        placement: {
-          constraints: isPlaced ? ['node.labels.zone==a'] : [],
-          maxReplicasPerNode,
-        },
-      },
-    };
-  }
-
-  #value(): Uint8Array {
-    this.#changes += 1;
-    return new TextEncoder().encode(`${SECRET_MARK} ${this.name} ${this.#changes}`);
   }
 }
