@@ -28,6 +28,8 @@ export type NodeErrorCode =
   | 'WRONG_NODE'
   /** The certificate request is malformed, or of a kind of key that is not taken. */
   | 'REQUEST_REFUSED'
+  /** The root that was given for the CA, or its key, breaks a rule that the message names. */
+  | 'CA_REFUSED'
   /** The clocks of the two machines are too far apart for certificates to work. */
   | 'CLOCK_SKEW'
   /** Nobody answers at the address. */

@@ -13,3 +13,4 @@ export type { NodeCondition, TasksAtClose } from './node/running-node.ts';
 export { type JoinTokens, SkepNode } from './node/skep-node.ts';
 export { forget, type StartOptions, start } from './node/start.ts';
 export type { NodeIdentity, NodeRole } from './security/identity.ts';
+export type { OwnAuthority } from './security/own-authority.ts';

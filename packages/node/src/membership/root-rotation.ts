@@ -9,19 +9,35 @@ import { NodeError } from '../errors.ts';
 import { createRootAuthority, crossSign } from '../security/certificate-authority.ts';
 import { identityOf, parseSubject } from '../security/identity.ts';
 import { newTokenSecret } from '../security/join-token.ts';
+import { checkAuthority, type OwnAuthority } from '../security/own-authority.ts';
 import { leafOf } from '../security/pem.ts';
 import { beginRotation, endRotation } from '../security/trust-record.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { TrustKeeper } from './trust-keeper.ts';
 
-/** Begins a rotation of the root; one that is under way is replaced. */
+/**
+ * Begins a rotation of the root; one that is under way is replaced.
+ *
+ * @param given - the root to go over to. Default: a new one of our own.
+ * @throws NodeError `CA_REFUSED` if it breaks a rule, or has the key of the root that is there.
+ */
 export async function beginRootRotation(
   trust: TrustKeeper,
   clusterId: ClusterId,
   now: number,
+  given?: OwnAuthority,
 ): Promise<void> {
-  const next = await createRootAuthority(clusterId, now);
-  await trust.update(async (record) => beginRotation(record, next, await crossSign(record.root, next, now)));
+  const next = given === undefined ? await createRootAuthority(clusterId, now) : checkAuthority(given, now);
+  await trust.update(async (record) => {
+    if (isSameKey(record.root.certificate, next.certificate)) {
+      throw new NodeError('CA_REFUSED', 'ca.privateKey must be another than that of the present root');
+    }
+    return beginRotation(record, next, await crossSign(record.root, next, now));
+  });
+}
+
+function isSameKey(one: string, other: string): boolean {
+  return leafOf(one).publicKey.equals(leafOf(other).publicKey);
 }
 
 /** Sees a rotation through. */

@@ -7,14 +7,12 @@ import { fetchRoots, type Issued, joinCluster } from '../membership/methods.ts';
 import { formatAddress, parseAddress } from '../rpc/address.ts';
 import { RpcChannel } from '../rpc/channel.ts';
 import { requestCertificate } from '../security/certificate-authority.ts';
-import { Credentials, strangersContext } from '../security/credentials.ts';
+import { strangersContext } from '../security/credentials.ts';
 import { type JoinToken, parseJoinToken, rootDigestOf } from '../security/join-token.ts';
 import { certificatesOf, leafOf } from '../security/pem.ts';
-import { StateDirectory } from '../state-directory/state-directory.ts';
-import { makeEmpty } from './init.ts';
+import { newNode } from './new-node.ts';
 import { type Addresses, addressesOf, hostOf, type NodeHost, type NodeOptions } from './options.ts';
-import { RunningNode } from './running-node.ts';
-import { SkepNode } from './skep-node.ts';
+import type { SkepNode } from './skep-node.ts';
 
 /** Options of {@link join}. */
 export interface JoinOptions extends NodeOptions {
@@ -51,40 +49,21 @@ export async function join(options: JoinOptions): Promise<SkepNode> {
   // Keys are made while the disk and the network are waited for.
   const requesting = requestCertificate();
   requesting.catch(() => {});
-  const directory = await StateDirectory.open(options.dir);
-  try {
-    await makeEmpty(directory);
+  return newNode(options, async (directory) => {
     const issued = await admitted(remotes, token, { options, addresses, host, requesting });
     const { privateKey } = await requesting;
-    const texts = { privateKey, chain: issued.chain, roots: issued.roots };
-    const { clusterId, nodeId } = issued;
+    const { clusterId, nodeId, chain, roots } = issued;
     const managers = issued.managers.length > 0 ? issued.managers : remotes;
-    await Promise.all([directory.writeCredentials(texts), directory.writeManagers(managers)]);
     const file = { version: 1, clusterId, nodeId, ...addresses } as const;
-    await directory.writeNode(file);
-    const node = new RunningNode({
-      ...{
-        directory,
-        credentials: new Credentials(texts),
-        host,
-        unlockKey: undefined,
-        driver: options.driver,
-        history: options.history,
+    return {
+      ...{ file, managers, texts: { privateKey, chain, roots } },
+      keep: () => directory.writeManagers(managers),
+      become: async (node) => {
+        await directory.writeNode(file);
+        await node.open(options.signal === undefined ? {} : { signal: options.signal });
       },
-      ...{ file, managers },
-    });
-    try {
-      await node.open(options.signal === undefined ? {} : { signal: options.signal });
-      await node.establish();
-      return new SkepNode(node);
-    } catch (error) {
-      await node.abandon();
-      throw error;
-    }
-  } catch (error) {
-    await directory.close();
-    throw error;
-  }
+    };
+  });
 }
 
 interface Joining {

@@ -12,6 +12,7 @@ import type { ManagerLink } from '../rpc/manager-link.ts';
 import { NODE_VALIDITY_MS_MIN } from '../security/certificate-authority.ts';
 import type { NodeRole } from '../security/identity.ts';
 import { newTokenSecret } from '../security/join-token.ts';
+import type { OwnAuthority } from '../security/own-authority.ts';
 import { joinTokenFor } from '../security/trust-record.ts';
 import { formatUnlockKey, newUnlockKey, parseUnlockKey } from '../security/unlock-key.ts';
 import { HAND_OVER_MS } from './leaving.ts';
@@ -91,9 +92,15 @@ export class SkepNode implements AsyncDisposable {
     return joinTokenFor(record, role);
   }
 
-  /** Begins to replace the CA's root and key, without a pause; ends by itself once every node has gone over. */
-  rotateRoot(): Promise<void> {
-    return beginRootRotation(this.manager.trust, this.clusterId, this.#node.host.clock.now());
+  /**
+   * Begins to replace the CA's root and key, without a pause; ends by itself once every node has gone over. Join tokens
+   * are others then.
+   *
+   * @param options.ca - the root to go over to. Default: a new one.
+   * @throws NodeError `CA_REFUSED`
+   */
+  rotateRoot({ ca }: { readonly ca?: OwnAuthority } = {}): Promise<void> {
+    return beginRootRotation(this.manager.trust, this.clusterId, this.#node.host.clock.now(), ca);
   }
 
   /** Whether a rotation of the root is under way. */

@@ -1,7 +1,7 @@
 /**
  * The cluster's certificate authority: makes roots, signs certificates of nodes, and vouches for a new root with the
  * old key while a root rotation lasts. Pure apart from the random numbers of keys: times are given, nothing is stored.
- * ECDSA on P-256 throughout. X.509 itself (RFC 5280) and certificate requests (RFC 2986) are `@peculiar/x509`'s.
+ * Nodes' keys and roots of our own are ECDSA on P-256. X.509 itself (RFC 5280) and certificate requests (RFC 2986) are `@peculiar/x509`'s.
  */
 
 import 'reflect-metadata';
@@ -25,7 +25,10 @@ export const NODE_VALIDITY_MS_MIN = HOUR_MS;
 export const BACKDATE_MS = HOUR_MS;
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-/** Subject of every root, and a name that managers answer to. */
+/** Kinds of keys that a root may have, in words. */
+export const SIGNING_KEYS = 'ECDSA on P-256 or P-384, RSA of 2,048 bits or more';
+
+/** Subject of every root of our own, and a name that managers answer to. */
 const AUTHORITY_NAME = 'swarm-ca';
 /** Longest certificate request, in bytes of PEM. */
 export const REQUEST_BYTES_MAX = 8192;
@@ -64,7 +67,7 @@ export async function createRootAuthority(clusterId: ClusterId, now: number): Pr
 /** The new root's certificate as the old root signs it: who trusts only the old one trusts what the new one signs. */
 export async function crossSign(older: RootAuthority, newer: RootAuthority, now: number): Promise<string> {
   const root = new x509.X509Certificate(newer.certificate);
-  const { signingKey, name } = await issuerOf(older);
+  const { signingKey, signingAlgorithm, name } = await issuerOf(older);
   const certificate = await x509.X509CertificateGenerator.create({
     publicKey: root.publicKey,
     signingKey,
@@ -73,7 +76,7 @@ export async function crossSign(older: RootAuthority, newer: RootAuthority, now:
     serialNumber: serialNumber(),
     notBefore: new Date(now - BACKDATE_MS),
     notAfter: new Date(Math.min(root.notAfter.getTime(), now + ROOT_VALIDITY_MS)),
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm,
     extensions: await authorityExtensions(root.publicKey, older.certificate),
   });
   return joinPem(certificate.toString('pem'));
@@ -103,7 +106,7 @@ export async function issueCertificate(
   { key, identity, now, validityMs }: IssueRequest,
 ): Promise<string> {
   const { nodeId, role, clusterId } = identity;
-  const { signingKey, name, keyIdentifier } = await issuerOf(authority);
+  const { signingKey, signingAlgorithm, name, keyIdentifier, notAfter } = await issuerOf(authority);
   const names = role === 'manager' ? [nodeId, AUTHORITY_NAME] : [nodeId];
   const certificate = await x509.X509CertificateGenerator.create({
     publicKey: key,
@@ -112,8 +115,9 @@ export async function issueCertificate(
     issuer: name,
     serialNumber: serialNumber(),
     notBefore: new Date(now - BACKDATE_MS),
-    notAfter: new Date(now + validityMs),
-    signingAlgorithm: ALGORITHM,
+    // What a root has signed is worth nothing beyond the root's own end.
+    notAfter: new Date(Math.min(notAfter, now + validityMs)),
+    signingAlgorithm,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
@@ -188,14 +192,43 @@ async function authorityExtensions(
   ];
 }
 
-function exportKey(key: KeyObject): string {
+/** A private key as it is kept: PKCS #8, PEM. */
+export function exportKey(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+/** How many authorities may stand below this one; undefined: any number. */
+export function pathLengthOf(certificate: string): number | undefined {
+  const root = new x509.X509Certificate(certificate);
+  return root.getExtension(x509.BasicConstraintsExtension)?.pathLength;
+}
+
+/** Whether a root may have a key of this kind. */
+export function signsWith(key: KeyObject): boolean {
+  return algorithmOf(key) !== undefined;
+}
+
+interface SigningAlgorithm {
+  readonly name: string;
+  readonly namedCurve?: string;
+  readonly hash: string;
+}
+
+function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): SigningAlgorithm | undefined {
+  const { namedCurve, modulusLength = 0 } = asymmetricKeyDetails ?? {};
+  if (namedCurve === 'prime256v1') return ALGORITHM;
+  if (namedCurve === 'secp384r1') return { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' };
+  if (asymmetricKeyType !== 'rsa' || modulusLength < 2048) return undefined;
+  return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
 }
 
 interface Issuer {
   readonly signingKey: CryptoKey;
+  readonly signingAlgorithm: SigningAlgorithm;
   readonly name: x509.JsonName;
   readonly keyIdentifier: x509.Extension;
+  /** Milliseconds since 1970. */
+  readonly notAfter: number;
 }
 
 /** To read a root and its key again takes longer than to sign with it, and a thousand nodes may join at once. */
@@ -208,11 +241,17 @@ function issuerOf(authority: RootAuthority): Promise<Issuer> {
 }
 
 async function readIssuer({ certificate, privateKey }: RootAuthority): Promise<Issuer> {
-  const { subjectName, publicKey } = new x509.X509Certificate(certificate);
-  const der = createPrivateKey(privateKey).export({ type: 'pkcs8', format: 'der' });
+  const { subjectName, publicKey, notAfter } = new x509.X509Certificate(certificate);
+  const key = createPrivateKey(privateKey);
+  const signingAlgorithm = algorithmOf(key);
+  if (signingAlgorithm === undefined)
+    throw new NodeError('CA_REFUSED', `the CA's key is none of: ${SIGNING_KEYS}`);
+  const der = key.export({ type: 'pkcs8', format: 'der' });
   return {
-    signingKey: await crypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']),
+    signingKey: await crypto.subtle.importKey('pkcs8', der, signingAlgorithm, false, ['sign']),
+    signingAlgorithm,
     name: subjectName.toJSON(),
+    notAfter: notAfter.getTime(),
     keyIdentifier: await x509.AuthorityKeyIdentifierExtension.create(publicKey),
   };
 }
