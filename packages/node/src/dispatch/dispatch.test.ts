@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { SimulatedDriver, type SimulatedHostOptions } from '@skep/core/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SkepNode } from '../node/skep-node.ts';
+import { Cable } from '../test-support/cable.ts';
 import { Machines, simulatedDriver, until } from '../test-support/machines.ts';
 import { codeOf } from '../test-support/test-cluster.ts';
 import { runCommand, type ToCommand } from './agent-forwarding.ts';
@@ -78,79 +78,31 @@ describe('given three managers and two workers on loopback', () => {
   });
 });
 
-/** A way to a manager that can be cut. */
-class Cable {
-  readonly #sockets = new Set<Socket>();
-  readonly #server = createServer((near) => this.#join(near));
-  target = { host: '', port: 0 };
-  isCut = false;
-
-  async open(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    const bound = this.#server.address();
-    return `127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`;
-  }
-
-  cut(): void {
-    this.isCut = true;
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  close(): void {
-    this.cut();
-    this.#server.close();
-  }
-
-  #join(near: Socket): void {
-    if (this.isCut) {
-      near.destroy();
-      return;
-    }
-    const far = connect(this.target);
-    for (const socket of [near, far]) {
-      this.#sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        near.destroy();
-        far.destroy();
-      });
-    }
-    near.pipe(far);
-    far.pipe(near);
-  }
-}
-
 describe('given a worker whose way to the managers is cut', () => {
   it('when it is back soon, then its tasks ran on, and nothing was evicted', async () => {
-    const cable = new Cable();
-    try {
-      const one = await machines.init('one', { advertise: await cable.open() });
-      const [host = '', port] = one.manager.listen.split(':');
-      cable.target = { host, port: Number(port) };
-      const driver = simulatedDriver();
-      const worker = await machines.join('worker', 'worker', one, { driver });
-      await one.cluster.services.create(web(2));
-      await one.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
-      const states: string[] = [];
-      const watching = one.cluster.watch({ kind: 'node' }).subscribe((event) => {
-        if ('object' in event) states.push(event.object.status.state);
-      });
-      const before = worker.agent?.sessionId;
-      cable.cut();
-      await until(() => worker.agent?.sessionId === undefined);
-      expect(driver.host.running()).toHaveLength(2);
-      cable.isCut = false;
-      await until(() => worker.agent?.sessionId !== undefined);
-      expect(worker.agent?.sessionId).not.toBe(before);
-      const status = await one.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
-      watching.unsubscribe();
-      expect(status.running).toBe(2);
-      expect(states).not.toContain('down');
-      expect(driver.runtimes().map(({ starts }) => starts)).toEqual([1, 1]);
-    } finally {
-      cable.close();
-    }
+    using cable = new Cable();
+    const one = await machines.init('one', { advertise: await cable.open() });
+    cable.leadTo(one.manager.listen);
+    const driver = simulatedDriver();
+    const worker = await machines.join('worker', 'worker', one, { driver });
+    await one.cluster.services.create(web(2));
+    await one.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+    const states: string[] = [];
+    const watching = one.cluster.watch({ kind: 'node' }).subscribe((event) => {
+      if ('object' in event) states.push(event.object.status.state);
+    });
+    const before = worker.agent?.sessionId;
+    cable.cut();
+    await until(() => worker.agent?.sessionId === undefined);
+    expect(driver.host.running()).toHaveLength(2);
+    cable.heal();
+    await until(() => worker.agent?.sessionId !== undefined);
+    expect(worker.agent?.sessionId).not.toBe(before);
+    const status = await one.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+    watching.unsubscribe();
+    expect(status.running).toBe(2);
+    expect(states).not.toContain('down');
+    expect(driver.runtimes().map(({ starts }) => starts)).toEqual([1, 1]);
   });
 });
 

@@ -123,6 +123,19 @@ describe('given a cluster with certificates', () => {
     expect((await machines.join('worker', 'worker', later, { clock })).role).toBe('worker');
   });
 
+  it('when a worker starts after its certificate has ended, or with a clock before its beginning, then it is told', async () => {
+    const one = await machines.init('one');
+    await (await machines.join('worker', 'worker', one)).close();
+    const startAt = (offsetMs: number) => {
+      const clock = { ...systemClock, now: () => Date.now() + offsetMs };
+      return codeOf(machines.start('worker', { clock }));
+    };
+    expect(await startAt(100 * 24 * HOUR_MS)).toBe('CERTIFICATE_EXPIRED');
+    expect(await startAt(-2 * HOUR_MS)).toBe('CERTIFICATE_NOT_YET_VALID');
+    const again = await machines.start('worker');
+    await again.renewCertificate();
+  });
+
   it('when everything on the disk is read, then no token, secret or key of the CA is found in clear', async () => {
     const one = await machines.init('one');
     await machines.join('two', 'manager', one);

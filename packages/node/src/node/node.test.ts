@@ -83,7 +83,14 @@ describe('given a cluster and machines that join', () => {
   it('when a manager that follows is given commands, then the leader carries them out, and the follower knows', async () => {
     const one = await machines.init('one');
     const two = await machines.join('two', 'manager', one);
+    const actors: unknown[] = [];
+    const watching = one.cluster.watch({ kind: 'service' }).subscribe((event) => {
+      if ('actor' in event) actors.push(event.actor);
+    });
     await two.cluster.services.create(service, { user: 'ann' });
+    await until(() => actors.length > 0);
+    watching.unsubscribe();
+    expect(actors[0]).toEqual({ kind: 'user', name: 'ann' });
     expect(two.cluster.services.inspect('web').spec.replicas).toBe(1);
     await two.cluster.services.update('web', (spec) => ({ ...spec, replicas: 4 }) as typeof spec);
     expect(two.cluster.services.inspect('web').spec.replicas).toBe(4);

@@ -1,6 +1,7 @@
 /** A node that was here before, taken up again. */
 
 import { isNodeError, NodeError } from '../errors.ts';
+import { checkValidity } from '../rpc/caller.ts';
 import { Credentials } from '../security/credentials.ts';
 import { parseUnlockKey } from '../security/unlock-key.ts';
 import { type NodeFile, StateDirectory } from '../state-directory/state-directory.ts';
@@ -24,7 +25,7 @@ export interface StartOptions extends NodeOptions {
  * are told.
  *
  * @throws NodeError `NOT_A_NODE` if the directory holds none; `LOCKED` if it needs the unlock key; `UNLOCK_KEY_REFUSED`,
- *   `STATE_LOCKED`, `STATE_UNREADABLE`, `NODE_REMOVED`, `CERTIFICATE_EXPIRED`
+ *   `STATE_LOCKED`, `STATE_UNREADABLE`, `NODE_REMOVED`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_NOT_YET_VALID`
  */
 export async function start(options: StartOptions): Promise<SkepNode> {
   const host = hostOf(options);
@@ -43,6 +44,8 @@ export async function start(options: StartOptions): Promise<SkepNode> {
       const message = `the certificate of node ${file.nodeId} has expired: forget it, and join again`;
       throw new NodeError('CERTIFICATE_EXPIRED', message);
     }
+    // It is not valid yet either where this machine's clock is far behind.
+    if (identity.role === 'worker') checkValidity(validity, host.clock.now());
     const addresses = addressesOf(addressOptions(file, options));
     const node = new RunningNode({
       ...{ directory, credentials, host, unlockKey, driver: options.driver, history: options.history },

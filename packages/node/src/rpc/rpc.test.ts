@@ -1,6 +1,7 @@
 import { connect } from 'node:tls';
 import { PreconditionError, VersionConflictError } from '@skep/core';
 import { systemClock } from '@skep/core/member';
+import { SimulatedClock } from '@skep/core/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { formatJoinToken } from '../security/join-token.ts';
@@ -8,7 +9,8 @@ import { until } from '../test-support/machines.ts';
 import { codeOf, TestCluster } from '../test-support/test-cluster.ts';
 import { parseAddress } from './address.ts';
 import type { RpcChannel } from './channel.ts';
-import { decodedBy, type Method } from './method.ts';
+import { FRAME } from './frame.ts';
+import { decodedBy, type Method, UNARY_DEADLINE_MS } from './method.ts';
 import type { NodeCall } from './server.ts';
 
 const text = decodedBy(z.string());
@@ -45,6 +47,12 @@ const answer = async (request: string) => `${request}!`;
 
 async function* numbersTo(end: number): AsyncGenerator<number> {
   for (let at = 1; at <= end; at++) yield at;
+}
+
+async function bytesOf(stream: AsyncIterable<unknown>): Promise<string> {
+  const bytes: Buffer[] = [];
+  for await (const chunk of stream) bytes.push(chunk as Buffer);
+  return Buffer.concat(bytes).toString();
 }
 
 async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
@@ -102,6 +110,55 @@ describe('given a manager and a node of its cluster', () => {
     await channel.unary({ ...echo, name: 'test.absent' }, '').catch(() => {});
     expect(written).toBeLessThan(100);
     await stream.return();
+  });
+
+  it('when the one who answers is slow to read, then the one who asks waits', async () => {
+    let said = 0;
+    const large = 'x'.repeat(100_000);
+    const many: Method<'duplex', string, number> = { ...sum, name: 'test.upload', request: text };
+    const { address } = await cluster.serve([
+      [
+        many,
+        async function* (given: AsyncIterable<string>, { signal }: NodeCall) {
+          for await (const { length } of given) {
+            yield length;
+            await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          }
+        },
+      ],
+    ]);
+    const channel = cluster.channel(address, await cluster.credentialsOf());
+    const answers = channel.duplex(
+      many,
+      (async function* () {
+        for (; said < 1000; said++) yield large;
+      })(),
+    );
+    expect((await answers.next()).value).toBe(100_000);
+    await channel.unary({ ...echo, name: 'test.absent' }, '').catch(() => {});
+    expect(said).toBeLessThan(100);
+    await answers.return();
+  });
+
+  it('when a caller names no time and says nothing more, then the call ends at its own deadline', async () => {
+    const clock = new SimulatedClock({ startAt: Date.now() });
+    await using later = await TestCluster.create('cluster-1', clock);
+    const { address } = await later.serve([[echo, answer]]);
+    const channel = later.channel(address, await later.credentialsOf());
+    const stream = await channel.open({ ':method': 'POST', ':path': '/skep/1/test.echo' });
+    const told = bytesOf(stream);
+    // The head of the answer comes when the call has begun.
+    await new Promise((resolve) => stream.once('response', resolve));
+    await clock.advance(UNARY_DEADLINE_MS);
+    expect(await told).toContain('DEADLINE_EXCEEDED');
+  });
+
+  it('when a frame announces more than is allowed, then it is refused before its body is there', async () => {
+    const { address } = await cluster.serve([[{ ...echo, messageBytesMax: 1000 }, answer]]);
+    const channel = cluster.channel(address, await cluster.credentialsOf());
+    const stream = await channel.open({ ':method': 'POST', ':path': '/skep/1/test.echo' });
+    stream.write(Uint8Array.of(FRAME.message, 0x7f, 0xff, 0xff, 0xff));
+    expect(await bytesOf(stream)).toContain('TOO_LARGE');
   });
 
   it('when a handler throws an error of ours, then it comes with class, code and fields', async () => {
@@ -260,6 +317,36 @@ describe('given two managers, one of which leads', () => {
     expect(await worker.unary(atLeader, 'hello')).toBe('hello w worker follower');
   });
 
+  it('when the reader is slow, then the leader waits as well, though another manager is between them', async () => {
+    let written = 0;
+    const many: Method<'server-stream', number, string> = {
+      ...{ ...count, name: 'test.many', response: text, answeredBy: 'leader' },
+    };
+    const leader = await cluster.serve([
+      [
+        many,
+        async function* (end: number) {
+          for (; written < end; written++) yield 'x'.repeat(100_000);
+        },
+      ],
+    ]);
+    const own = await cluster.credentialsOf({ nodeId: 'follower' });
+    const onward = cluster.channel(leader.address, own);
+    const follower = await cluster.serve([[many, () => Promise.reject(new Error('it follows'))]], {
+      credentials: own,
+      leader: { isLeader: false, open: (headers, signal) => onward.open(headers, signal) },
+    });
+    const worker = await cluster.credentialsOf({ nodeId: 'w', role: 'worker' });
+    const channel = cluster.channel(follower.address, worker);
+    const stream = channel.serverStream(many, 1000);
+    await stream.next();
+    for (const each of [channel, onward]) {
+      await each.unary({ ...echo, name: 'test.absent' }, '').catch(() => {});
+    }
+    expect(written).toBeLessThan(150);
+    await stream.return();
+  });
+
   it('when the leader refuses, then the refusal comes back unchanged', async () => {
     const { follower } = await both(() => Promise.reject(new PreconditionError('not now')));
     const worker = cluster.channel(
@@ -295,9 +382,7 @@ describe('given two managers, one of which leads', () => {
       ':path': '/skep/1/test.leader',
       'skep-caller': `server,manager,${cluster.clusterId}`,
     });
-    const bytes: Buffer[] = [];
-    for await (const chunk of stream) bytes.push(chunk as Buffer);
-    expect(Buffer.concat(bytes).toString()).toContain('WRONG_ROLE');
+    expect(await bytesOf(stream)).toContain('WRONG_ROLE');
   });
 });
 

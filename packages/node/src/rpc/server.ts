@@ -98,6 +98,11 @@ export class RpcServer {
     this.#methods.set(method.name, { method, run: runnerOf(method, answer) });
   }
 
+  /** What it answers. */
+  get methods(): readonly AnyMethod[] {
+    return [...this.#methods.values()].map(({ method }) => method);
+  }
+
   /** Takes over a connection that speaks `h2` and whose handshake is done. */
   accept(socket: TLSSocket): void {
     const peer = peerOf(socket);
