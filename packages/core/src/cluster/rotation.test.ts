@@ -68,7 +68,7 @@ describe('given a service with a secret and a config', () => {
   it('when older values are pruned, then those that nobody can go back to are forgotten', async () => {
     const { cluster, run } = await given();
     await run(cluster.secrets.rotate('password', bytes('second')));
-    await run(cluster.services.waitFor('web', 'running'));
+    await run(cluster.services.waitFor('web', ({ update }) => update?.state === 'completed'));
     // The service can still go back to the first.
     expect(await run(cluster.secrets.prune('password'))).toEqual([]);
     await run(cluster.secrets.rotate('password', bytes('third')));

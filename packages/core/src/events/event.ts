@@ -168,7 +168,13 @@ export type ClusterEvent =
   /** A schedule was due, and no run began. */
   | { readonly type: 'service.run-missed'; readonly id: ServiceId; readonly missed: MissedRuns }
   /** New tasks of one service, made from its present spec. */
-  | { readonly type: 'task.created'; readonly serviceId: ServiceId; readonly rows: readonly CreatedTask[] }
+  | {
+      readonly type: 'task.created';
+      readonly serviceId: ServiceId;
+      readonly rows: readonly CreatedTask[];
+      /** Made from the spec before, since the service's update goes no further now. */
+      readonly previous?: true;
+    }
   /** The allocator gave them what they need: new → pending, with the service's ports as they are now. */
   | { readonly type: 'task.allocated'; readonly ids: readonly TaskId[] }
   /** The scheduler gave them nodes: pending → assigned. */

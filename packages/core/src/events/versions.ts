@@ -49,7 +49,7 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'service.run-started': [],
   'service.run-ended': [],
   'service.run-missed': [],
-  'task.created': [unchanged],
+  'task.created': [unchanged, unchanged],
   'task.allocated': [],
   'task.assigned': [unchanged],
   'task.unplaced': [unchanged],

@@ -34,8 +34,12 @@ export interface UpdateStatus {
   readonly waitingSince?: number;
   /** It goes on beyond its canaries, or traffic was switched. */
   readonly promoted?: true;
-  /** Blue/green: tasks of this spec version get no traffic. */
+  /** Blue/green: tasks of spec versions from this one on, before `heldUntil`, get no traffic. */
   readonly holdsBack?: number;
+  /** Absent: there is no end. */
+  readonly heldUntil?: number;
+  /** Its slots are not counted yet: it took the place of one whose tasks get no traffic, and must get none still. */
+  readonly uncounted?: true;
   /** Blue/green: only tasks of this spec version get traffic. */
   readonly servesOnly?: number;
 }

@@ -162,6 +162,8 @@ const anyUpdateStatus = shape<UpdateStatus>(
     waitingSince: natural,
     promoted: fc.constant<true>(true),
     holdsBack: natural,
+    heldUntil: natural,
+    uncounted: fc.constant<true>(true),
     servesOnly: natural,
   },
   ['state', 'startedAt', 'message', 'slots', 'failures'],
@@ -233,23 +235,27 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
       reason: fc.constantFrom('late' as const, 'overlap' as const),
     }),
   }),
-  'task.created': record({
-    serviceId: id,
-    rows: listOf(
-      shape<BodyOf<'task.created'>['rows'][number]>(
-        {
-          id,
-          slot: natural,
-          nodeId: id,
-          replaces: id,
-          startAfter: natural,
-          restarts: record({ failures: natural, times: listOf(natural) }),
-          jobIteration: natural,
-        },
-        ['id', 'slot'],
+  'task.created': shape<BodyOf<'task.created'>>(
+    {
+      serviceId: id,
+      previous: fc.constant<true>(true),
+      rows: listOf(
+        shape<BodyOf<'task.created'>['rows'][number]>(
+          {
+            id,
+            slot: natural,
+            nodeId: id,
+            replaces: id,
+            startAfter: natural,
+            restarts: record({ failures: natural, times: listOf(natural) }),
+            jobIteration: natural,
+          },
+          ['id', 'slot'],
+        ),
       ),
-    ),
-  }),
+    },
+    ['serviceId', 'rows'],
+  ),
   'task.allocated': record({ ids }),
   'task.assigned': shape<BodyOf<'task.assigned'>>(
     {

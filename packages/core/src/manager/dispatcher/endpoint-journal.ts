@@ -66,7 +66,8 @@ export class EndpointJournal {
   /** Traffic is switched, or kept from some of its tasks no more. */
   #noteService(before: Service | undefined, after: Service | undefined, state: ClusterState): void {
     const [was, is] = [before?.updateStatus, after?.updateStatus];
-    if (was?.holdsBack === is?.holdsBack && was?.servesOnly === is?.servesOnly) return;
+    const isSame = was?.holdsBack === is?.holdsBack && was?.heldUntil === is?.heldUntil;
+    if (isSame && was?.servesOnly === is?.servesOnly) return;
     const id = (after ?? before)?.id;
     if (id === undefined) return;
     for (const task of state.tasksOfService(id)) if (mayBeEndpoint(task)) this.#tasks.push(task.id);

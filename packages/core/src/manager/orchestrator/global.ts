@@ -30,6 +30,7 @@ import {
 import { SlotSet } from './slot-set.ts';
 import { type Slot, slotOf } from './slot-tasks.ts';
 import { withId } from './tended.ts';
+import { specFor } from './updater/handover.ts';
 import { UpdateProgress } from './updater/update-progress.ts';
 import { goOnUpdating } from './updater/updater.ts';
 import { earliest, WakeQueue } from './wake-queue.ts';
@@ -218,7 +219,7 @@ class GlobalOrchestrator implements ControlLoop {
     const row = slot.newest
       ? replacementOf(slot.newest, slot.tasks, state, context.at)
       : { slot: 0, nodeId: node.id };
-    wishes.create(service.id, withId(row, context));
+    wishes.create(service.id, withId(row, context), specFor(service));
     return true;
   }
 }

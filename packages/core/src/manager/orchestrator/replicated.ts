@@ -32,6 +32,7 @@ import {
 import type { SlotSet } from './slot-set.ts';
 import { slotOf } from './slot-tasks.ts';
 import { withId } from './tended.ts';
+import { specFor } from './updater/handover.ts';
 import { UpdateProgress } from './updater/update-progress.ts';
 import { goOnUpdating } from './updater/updater.ts';
 import { earliest, WakeQueue } from './wake-queue.ts';
@@ -279,7 +280,7 @@ class ReplicatedOrchestrator implements ControlLoop {
       const slot = slotOf(state.slot(service.id, number));
       if (isOccupied(slot)) continue;
       const row = slot.newest ? replacementOf(slot.newest, slot.tasks, state, context.at) : { slot: number };
-      wishes.create(service.id, withId(row, context));
+      wishes.create(service.id, withId(row, context), specFor(service));
     }
     return tend.size === 0 && surplus.size === 0 && rest.filled === missing.length;
   }

@@ -12,6 +12,7 @@ import type { CreatedTask } from '../../events/event.ts';
 import type { Node, RestartHistory, Service, Task, TaskStatus } from '../../model/objects.ts';
 import type { RestartPolicy } from '../../model/task-spec.ts';
 import { isTerminal } from '../../model/task-state.ts';
+import { keepsPrevious } from '../../state/update-standing.ts';
 import { isInvalidNode, mayBeAtWork, type NodeLookup } from './node-validity.ts';
 
 /** How long a new task waits for the old one in its slot to stop, milliseconds. Swarm's `TaskTimeout`. */
@@ -126,7 +127,9 @@ export function restartOf(
   const delayMs = isWaited ? 0 : restartDelayMs(old.spec.restart, counted);
   // What has not waited to its end goes on waiting in the new task.
   const startAfter = isTerminal(state) ? at + delayMs : Math.max(at, old.startAfter);
-  const restarts = old.specVersion === service.specVersion ? nextHistory(old, failures, at) : undefined;
+  const isPrevious = keepsPrevious(service) && old.specVersion === service.previousSpecVersion;
+  const isOfVersion = isPrevious || old.specVersion === service.specVersion;
+  const restarts = isOfVersion ? nextHistory(old, failures, at) : undefined;
   return {
     ...replacementOf(old, slot, nodes, at, startAfter),
     ...(restarts === undefined ? {} : { restarts }),

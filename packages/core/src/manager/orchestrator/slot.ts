@@ -12,7 +12,7 @@ import { evictsAt, isOnInvalidNode, type NodeLookup } from './node-validity.ts';
 import { mayRestart, nodeOf, pullRetryAt, restartOf, restartsAt, startsAt } from './restart.ts';
 import type { Slot } from './slot-tasks.ts';
 import { CHANGED, QUIET, type Tended, withId } from './tended.ts';
-import { isOutdated, startsFirst } from './updater/handover.ts';
+import { isOutdated, specFor, startsFirst } from './updater/handover.ts';
 import { isOfUpdate, isUpdateFailure, policyInForce } from './updater/update-failure.ts';
 import { earliest } from './wake-queue.ts';
 import type { Deciding } from './wishes.ts';
@@ -116,7 +116,7 @@ export function tendSlot(
     wishes.shutdown(live.id);
     const row = options.mayReplace ? restartOf(live, others, service, state, at) : undefined;
     const waits = isPreparedFirst ? { startAfter: at } : {};
-    if (row) wishes.create(service.id, withId({ ...waits, ...row }, context));
+    if (row) wishes.create(service.id, withId({ ...waits, ...row }, context), specFor(service, live));
     return CHANGED;
   }
   if (live.desiredState === 'ready' && !live.awaitsDependencies) {
@@ -184,5 +184,7 @@ export function isWorthALook(before: Task | undefined, after: Task | undefined, 
 /** Traffic was switched between old and new tasks, or is no more kept from some: every slot is to be looked at. */
 export function isSwitched(before: Service, after: Service): boolean {
   const [was, is] = [before.updateStatus, after.updateStatus];
-  return was?.servesOnly !== is?.servesOnly || was?.holdsBack !== is?.holdsBack;
+  return (
+    was?.servesOnly !== is?.servesOnly || was?.holdsBack !== is?.holdsBack || was?.heldUntil !== is?.heldUntil
+  );
 }

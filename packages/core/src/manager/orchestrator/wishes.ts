@@ -16,6 +16,7 @@ export class Wishes {
   readonly #shutdown: TaskId[] = [];
   readonly #remove: TaskId[] = [];
   readonly #created = new Map<ServiceId, CreatedTask[]>();
+  readonly #createdAsBefore = new Map<ServiceId, CreatedTask[]>();
   readonly #updates: ClusterEvent[] = [];
   readonly #updateFailures = new Map<ServiceId, TaskId[]>();
   #rows = 0;
@@ -43,10 +44,12 @@ export class Wishes {
     this.#rows++;
   }
 
-  create(serviceId: ServiceId, row: CreatedTask): void {
-    const rows = this.#created.get(serviceId);
+  /** @param from - the service's present spec, or the one before. */
+  create(serviceId: ServiceId, row: CreatedTask, from: 'present' | 'previous' = 'present'): void {
+    const created = from === 'present' ? this.#created : this.#createdAsBefore;
+    const rows = created.get(serviceId);
     if (rows) rows.push(row);
-    else this.#created.set(serviceId, [row]);
+    else created.set(serviceId, [row]);
     this.#rows++;
   }
 
@@ -68,20 +71,26 @@ export class Wishes {
     return this.#updateFailures.has(id);
   }
 
-  /** All of it as events: first what becomes of updates, then what ends, then what begins. */
+  /**
+   * All of it as events: first what ends, then what begins, then what becomes of updates, since tasks are made from the
+   * spec that they were wished for, and not from one that is gone back to because of them.
+   */
   events(state: ClusterState, at: number): ClusterEvent[] {
-    const events: ClusterEvent[] = [...this.#updates];
-    for (const [id, failed] of this.#updateFailures) {
-      const service = state.service(id);
-      if (service) events.push(...concludeFailures(service, failed, at));
-    }
+    const events: ClusterEvent[] = [];
     if (this.#shutdown.length > 0)
       events.push({ type: 'task.desired', state: 'shutdown', ids: this.#shutdown });
     if (this.#remove.length > 0) events.push({ type: 'task.desired', state: 'remove', ids: this.#remove });
     for (const [serviceId, rows] of this.#created) events.push({ type: 'task.created', serviceId, rows });
+    for (const [serviceId, rows] of this.#createdAsBefore)
+      events.push({ type: 'task.created', serviceId, rows, previous: true });
     if (this.#run.length > 0) events.push({ type: 'task.desired', state: 'running', ids: this.#run });
     if (this.#complete.length > 0)
       events.push({ type: 'task.desired', state: 'complete', ids: this.#complete });
+    events.push(...this.#updates);
+    for (const [id, failed] of this.#updateFailures) {
+      const service = state.service(id);
+      if (service) events.push(...concludeFailures(service, failed, at));
+    }
     return events;
   }
 }

@@ -5,7 +5,7 @@ import type { ClusterEvent } from '../../events/event.ts';
 import type { TaskId } from '../../model/ids.ts';
 import type { JobStatus, Service } from '../../model/objects.ts';
 import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
-import { becomesPrevious, isPaused } from '../update-standing.ts';
+import { becomesPrevious, isCutShort, isPaused, overtaken } from '../update-standing.ts';
 import { endedRun, firstJobStatus, missedRun, startedRun, updatedJobStatus } from './evolve-job.ts';
 import { evolveTask } from './evolve-task.ts';
 import type { Stamp } from './stamp.ts';
@@ -30,18 +30,22 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
     case 'service.updated': {
       const before = existing(draft, event.id);
       const jobStatus = updatedJobStatus(before, event, stamp);
+      const isGreen = event.spec.update.blueGreen !== undefined;
+      const next = { isGreen, specVersion: stamp.index, at: stamp.at };
+      const held = event.tasksChanged ? overtaken(before, next) : undefined;
       draft.putService(
         produce(before, (service) => {
           if (jobStatus !== undefined) service.jobStatus = castDraft(jobStatus);
           service.version = stamp.index;
           service.updatedAt = stamp.at;
-          if (event.tasksChanged) {
+          if (event.tasksChanged) service.specVersion = stamp.index;
+          if (becomesPrevious(before, event)) {
+            service.previousSpec = before.spec;
             service.previousSpecVersion = before.specVersion;
-            service.specVersion = stamp.index;
           }
-          if (becomesPrevious(before, event)) service.previousSpec = before.spec;
           // What was paused begins again, as with Swarm; a change that no task hears of leaves the rest as it is.
           if (event.tasksChanged || isPaused(before.updateStatus)) delete service.updateStatus;
+          if (held !== undefined) service.updateStatus = held;
           service.spec = event.spec;
           if (event.portsChanged) {
             delete service.endpoint;
@@ -66,11 +70,18 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
         produce(before, (service) => {
           service.version = stamp.index;
           service.updatedAt = stamp.at;
-          service.previousSpecVersion = before.specVersion;
           service.specVersion = stamp.index;
-          service.previousSpec = before.spec;
+          if (isCutShort(before.updateStatus)) {
+            delete service.previousSpec;
+            delete service.previousSpecVersion;
+          } else {
+            service.previousSpec = before.spec;
+            service.previousSpecVersion = before.specVersion;
+          }
           service.spec = event.spec;
-          service.updateStatus = event.status;
+          const { holdsBack } = event.status;
+          service.updateStatus =
+            holdsBack === undefined ? event.status : { ...event.status, heldUntil: stamp.index };
           if (event.portsChanged) {
             delete service.endpoint;
             delete service.allocationError;

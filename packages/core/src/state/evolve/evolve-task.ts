@@ -169,7 +169,11 @@ function created(draft: StateDraft, event: Extract<TaskEvent, { type: 'task.crea
   const service = draft.service(event.serviceId);
   if (!service) throw new InconsistentEventError(`service ${event.serviceId} does not exist`);
   const status: TaskStatus = { state: 'new', at: stamp.at, message: 'created' };
-  const ports = service.endpoint?.ports ?? service.spec.ports;
+  const { previousSpec, previousSpecVersion } = service;
+  const isPrevious = event.previous === true && previousSpec !== undefined;
+  const spec = isPrevious ? previousSpec : service.spec;
+  const specVersion = isPrevious ? (previousSpecVersion ?? 0) : service.specVersion;
+  const ports = (isPrevious ? undefined : service.endpoint?.ports) ?? spec.ports;
   const awaitsDependencies = (service.spec.dependsOn?.length ?? 0) > 0;
   for (const row of event.rows) {
     draft.insertTask({
@@ -180,8 +184,8 @@ function created(draft: StateDraft, event: Extract<TaskEvent, { type: 'task.crea
       serviceId: event.serviceId,
       slot: row.slot,
       ...(row.nodeId === undefined ? {} : { nodeId: row.nodeId }),
-      specVersion: service.specVersion,
-      spec: service.spec.task,
+      specVersion,
+      spec: spec.task,
       ports,
       desiredState: awaitsDependencies || row.startAfter !== undefined ? 'ready' : startedState(row),
       status,

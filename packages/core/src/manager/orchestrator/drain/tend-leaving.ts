@@ -11,7 +11,7 @@ import { endedByItself, mayRestart, nodeOf, replacementOf } from '../restart.ts'
 import type { Slot } from '../slot-tasks.ts';
 import { isTaskDirty } from '../task-dirty.ts';
 import { type Tended, withId } from '../tended.ts';
-import { isOutdated, olderInUpdate } from '../updater/handover.ts';
+import { isOutdated, newestServing, olderInUpdate, specFor } from '../updater/handover.ts';
 import type { Deciding } from '../wishes.ts';
 import { leaveCause, leaveDeadline, mayStartFirst, serves } from './must-leave.ts';
 
@@ -27,7 +27,8 @@ export function predecessorOf(
   at: number,
 ): Task | 'not-needed' | undefined {
   if (tasks.length < 2 || live === undefined) return undefined;
-  const older = tasks.findLast((task) => task !== live && isMeantToRun(task.desiredState));
+  const others = tasks.filter((task) => task !== live && isMeantToRun(task.desiredState));
+  const older = newestServing(service, others) ?? others.at(-1);
   if (!older || !serves(older) || isGoneNode(nodeOf(older, nodes))) return undefined;
   const mustLeave = leaveCause(older, nodes) !== undefined;
   const deadline = mustLeave ? leaveDeadline(older, nodes) : undefined;
@@ -58,8 +59,10 @@ export function tendLeaving(service: Service, slot: Slot, live: Task, deciding: 
   }
   const others = startsFirst ? slot.tasks.filter((task) => task !== live) : slot.tasks;
   const row = replacementOf(live, others, state, context.at);
-  const { restarts } = live.specVersion === service.specVersion ? live : {};
-  wishes.create(service.id, withId({ ...row, ...(restarts === undefined ? {} : { restarts }) }, context));
+  const from = specFor(service, live);
+  const { restarts } = from === 'previous' || live.specVersion === service.specVersion ? live : {};
+  const made = { ...row, ...(restarts === undefined ? {} : { restarts }) };
+  wishes.create(service.id, withId(made, context), from);
   return { changed: true, ...lookAgain };
 }
 

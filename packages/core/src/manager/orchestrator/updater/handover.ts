@@ -6,7 +6,7 @@
 import type { Service, Task } from '../../../model/objects.ts';
 import { isTerminal, taskStateRank } from '../../../model/task-state.ts';
 import { startFirstIsImpossible } from '../../../model/update-policy.ts';
-import { isUnderWay } from '../../../state/update-standing.ts';
+import { isGreenHeldBack, isHeldBack, isUnderWay, keepsPrevious } from '../../../state/update-standing.ts';
 import { serves } from '../drain/must-leave.ts';
 import type { NodeLookup } from '../node-validity.ts';
 import { nodeOf } from '../restart.ts';
@@ -23,9 +23,10 @@ export function startsFirst(service: Service): boolean {
 }
 
 /** All tasks of the service are replaced beside the old ones, at once. */
-export function isBlueGreen({ updateStatus, specVersion }: Service): boolean {
-  const { holdsBack, servesOnly } = updateStatus ?? {};
-  return isUnderWay(updateStatus) && (holdsBack === specVersion || servesOnly === specVersion);
+export function isBlueGreen(service: Service): boolean {
+  const { updateStatus, specVersion } = service;
+  if (!isUnderWay(updateStatus)) return false;
+  return isGreenHeldBack(service) || updateStatus.servesOnly === specVersion;
 }
 
 /** True for a task that the service's update has to replace. */
@@ -49,8 +50,7 @@ export function olderInUpdate(
   at: number,
 ): 'serves-on' | 'stays' | 'goes' {
   if (!isOutdated(service, older, nodes)) return isOutdated(service, live, nodes) ? 'stays' : 'goes';
-  const isHeldBack = service.updateStatus?.holdsBack === live.specVersion && !service.updateStatus.promoted;
-  if (isHeldBack) return 'serves-on';
+  if (isHeldBack(service, live.specVersion)) return 'serves-on';
   if (serves(live)) return 'goes';
   if (live.desiredState === 'running') return startsFirst(service) ? 'serves-on' : 'goes';
   const { state } = live.status;
@@ -63,4 +63,15 @@ export function olderInUpdate(
 function isHeldUp({ explanation, status }: Task): boolean {
   if (status.state !== 'pending' || !explanation) return false;
   return explanation.rejected.some(({ filter }) => RELIEVED_BY_AN_END.has(filter));
+}
+
+/** The newest of these that goes on until a new task takes over: one that has traffic before one that has none. */
+export function newestServing(service: Service, tasks: readonly Task[]): Task | undefined {
+  const hasTraffic = (task: Task) => serves(task) && !isHeldBack(service, task.specVersion);
+  return tasks.findLast(hasTraffic) ?? tasks.findLast(serves);
+}
+
+/** From which spec the task is made that takes the place of this one, or that comes new. */
+export function specFor(service: Service, old?: Task): 'present' | 'previous' {
+  return keepsPrevious(service) && old?.specVersion !== service.specVersion ? 'previous' : 'present';
 }

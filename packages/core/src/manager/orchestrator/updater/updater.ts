@@ -10,14 +10,14 @@
 import type { Service, UpdateStatus } from '../../../model/objects.ts';
 import { isMeantToRun } from '../../../model/task-state.ts';
 import { startFirstIsImpossible, type UpdatePolicy } from '../../../model/update-policy.ts';
-import { isPaused, isRollback, isUnderWay } from '../../../state/update-standing.ts';
-import { serves } from '../drain/must-leave.ts';
+import { isGreenHeldBack, isPaused, isRollback, isUnderWay } from '../../../state/update-standing.ts';
 import type { Marks } from '../marks.ts';
-import { replacementOf } from '../restart.ts';
+import { isGoneNode } from '../node-validity.ts';
+import { nodeOf, replacementOf } from '../restart.ts';
 import { slotOf } from '../slot-tasks.ts';
 import { withId } from '../tended.ts';
 import type { Deciding } from '../wishes.ts';
-import { startsFirst } from './handover.ts';
+import { newestServing, startsFirst } from './handover.ts';
 import { policyInForce } from './update-failure.ts';
 import type { UpdateProgress } from './update-progress.ts';
 
@@ -37,8 +37,8 @@ export function goOnUpdating(
   // What failed is concluded first; the status that comes of it brings the loop back.
   if (!updates.isUpdating(id) || wishes.hasUpdateFailures(id)) return undefined;
   if (isPaused(service.updateStatus)) return undefined;
-  if (!isUnderWay(service.updateStatus)) {
-    if (updates.outdated(id) === 0) updates.drop(id);
+  if (!isUnderWay(service.updateStatus) || service.updateStatus.uncounted) {
+    if (updates.outdated(id) === 0 && !service.updateStatus?.uncounted) updates.drop(id);
     else wishes.updateStatus(id, begun(service, updates, context.at));
     return undefined;
   }
@@ -47,7 +47,7 @@ export function goOnUpdating(
   const policy = policyInForce(service);
   if (replaceSlots(service, status, policy, updates, marks, deciding) || updates.underWay(id) > 0)
     return undefined;
-  if (updates.outdated(id) > 0 || (status.holdsBack === service.specVersion && !status.promoted)) {
+  if (updates.outdated(id) > 0 || isGreenHeldBack(service)) {
     wishes.updateStatus(id, atRest(service, status, updates, context.at));
     return undefined;
   }
@@ -59,6 +59,11 @@ export function goOnUpdating(
 
 function begun(service: Service, updates: UpdateProgress, at: number): UpdateStatus {
   const { blueGreen, order } = policyInForce(service);
+  const { uncounted, holdsBack, heldUntil } = service.updateStatus ?? {};
+  const heldOver =
+    uncounted && holdsBack !== undefined
+      ? { holdsBack, ...(heldUntil === undefined ? {} : { heldUntil }) }
+      : {};
   const impossible = order === 'start-first' ? startFirstIsImpossible(service.spec) : undefined;
   return {
     state: 'updating',
@@ -68,6 +73,7 @@ function begun(service: Service, updates: UpdateProgress, at: number): UpdateSta
     slots: updates.outdated(service.id) + updates.underWay(service.id),
     failures: 0,
     ...(blueGreen ? { holdsBack: service.specVersion } : {}),
+    ...heldOver,
   };
 }
 
@@ -83,7 +89,7 @@ function replaceSlots(
   const { wishes } = deciding;
   const { id } = service;
   let left = canariesLeft(status, policy, updates.outdated(id));
-  const parallelism = status.holdsBack === service.specVersion ? 0 : policy.parallelism;
+  const parallelism = isGreenHeldBack(service) ? 0 : policy.parallelism;
   let isAny = false;
   for (let key = updates.next(id, parallelism); key !== undefined; key = updates.next(id, parallelism)) {
     if (left === 0) return isAny;
@@ -109,7 +115,10 @@ function replaceSlot(service: Service, key: number, { state, context, wishes }: 
   const { tasks, live, newest } = slotOf(state.slot(service.id, key));
   const old = live ?? newest;
   if (old === undefined) return false;
-  const serving = tasks.findLast(serves);
+  const serving = newestServing(
+    service,
+    tasks.filter((task) => !isGoneNode(nodeOf(task, state))),
+  );
   for (const task of tasks) {
     if (task !== serving && isMeantToRun(task.desiredState)) wishes.shutdown(task.id);
   }
@@ -139,7 +148,7 @@ function waitForPromotion(
   { context, wishes }: Deciding,
 ): number | undefined {
   const { canary, blueGreen } = policyInForce(service);
-  const { promoteAfterMs } = (status.holdsBack === undefined ? canary : blueGreen) ?? {};
+  const { promoteAfterMs } = (isGreenHeldBack(service) ? blueGreen : canary) ?? {};
   if (context.waits === 'over') wishes.updateStatus(service.id, promoted(service, status));
   else if (promoteAfterMs !== undefined) {
     const until = (status.waitingSince ?? 0) + promoteAfterMs;
@@ -150,19 +159,22 @@ function waitForPromotion(
 }
 
 /** The status of an update that goes on beyond its canaries, or switches traffic to the new tasks. */
-export function promoted(service: Pick<Service, 'specVersion'>, status: UpdateStatus): UpdateStatus {
-  const { waitingSince: _, holdsBack, ...rest } = status;
+export function promoted(
+  service: Pick<Service, 'specVersion' | 'updateStatus'>,
+  status: UpdateStatus,
+): UpdateStatus {
+  const { waitingSince: _, holdsBack: __, heldUntil: ___, ...rest } = status;
   return {
     ...rest,
     state: 'updating',
     message: 'update promoted',
     promoted: true,
-    ...(holdsBack === undefined ? {} : { servesOnly: service.specVersion }),
+    ...(isGreenHeldBack(service) ? { servesOnly: service.specVersion } : {}),
   };
 }
 
 function completed(status: UpdateStatus, at: number): UpdateStatus {
-  const { holdsBack: _, servesOnly: __, waitingSince: ___, ...rest } = status;
+  const { holdsBack: _, heldUntil: __, servesOnly: ___, waitingSince: ____, ...rest } = status;
   const what = isRollback(status) ? 'rollback' : 'update';
   const failed = status.failures > 0 ? `, with ${status.failures} failed tasks` : '';
   return {

@@ -15,6 +15,7 @@ import type {
   Secret,
   Service,
   Task,
+  UpdateStatus,
 } from '../../../model/objects.ts';
 import { isTerminal } from '../../../model/task-state.ts';
 
@@ -114,14 +115,21 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
         if (event.spec.schedule !== undefined) row.jobStatus.decidedUntil = at;
       }
       if (row.jobStatus && event.beginsRun) beginRun(state, event.id, at);
-      if (event.tasksChanged) {
-        Object.assign(row, { previousSpecVersion: row.specVersion, specVersion: version });
-      }
-      const { state: updating } = row.updateStatus ?? {};
+      const status = row.updateStatus;
+      const { state: updating } = status ?? {};
       const isPaused = updating === 'paused' || updating === 'rollback_paused';
       const isOver = updating === undefined || updating === 'completed' || updating === 'rollback_completed';
-      if (event.tasksChanged || isOver) row.previousSpec = row.spec;
+      const isBack = updating?.startsWith('rollback');
+      if (isOver || (event.tasksChanged && (isBack || row.previousSpec === undefined)))
+        Object.assign(row, { previousSpec: row.spec, previousSpecVersion: row.specVersion });
       if (event.tasksChanged || isPaused) delete row.updateStatus;
+      if (event.tasksChanged && !isOver && status && isHidden(status, row.specVersion)) {
+        const from = must(status.holdsBack);
+        const fresh = { state: 'updating' as const, startedAt: at, message: 'update in progress' };
+        row.updateStatus = { ...fresh, slots: 0, failures: 0, uncounted: true, holdsBack: from };
+        if (!event.spec.update.blueGreen) row.updateStatus.heldUntil = version;
+      }
+      if (event.tasksChanged) row.specVersion = version;
       row.spec = castDraft(event.spec);
       if (event.portsChanged) {
         delete row.endpoint;
@@ -134,12 +142,14 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       return;
     case 'service.rolled-back': {
       const row = service(event.id);
-      Object.assign(row, {
-        previousSpec: row.spec,
-        previousSpecVersion: row.specVersion,
-        specVersion: version,
-        updateStatus: event.status,
-      });
+      const cutShort = ['updating', 'waiting', 'paused'].includes(row.updateStatus?.state ?? '');
+      if (cutShort) {
+        delete row.previousSpec;
+        delete row.previousSpecVersion;
+      } else Object.assign(row, { previousSpec: row.spec, previousSpecVersion: row.specVersion });
+      row.specVersion = version;
+      row.updateStatus = { ...event.status };
+      if (event.status.holdsBack !== undefined) row.updateStatus.heldUntil = version;
       row.spec = castDraft(event.spec);
       if (event.portsChanged) {
         delete row.endpoint;
@@ -188,8 +198,12 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       Object.assign(runsOf(state, event.id), { decidedUntil: event.missed.dueAt, missed: event.missed });
       return;
     case 'task.created': {
-      const { spec, specVersion, endpoint } = must(state.services[event.serviceId]);
-      const held = spec.dependsOn !== undefined && spec.dependsOn.length > 0;
+      const now = must(state.services[event.serviceId]);
+      const held = now.spec.dependsOn !== undefined && now.spec.dependsOn.length > 0;
+      const before = event.previous ? now.previousSpec : undefined;
+      const spec = before ?? now.spec;
+      const specVersion = before ? (now.previousSpecVersion ?? 0) : now.specVersion;
+      const endpoint = before ? undefined : now.endpoint;
       for (const { startAfter, ...row } of event.rows) {
         const started = row.jobIteration === undefined ? ('running' as const) : ('complete' as const);
         state.tasks[row.id] = castDraft({
@@ -335,6 +349,11 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
     case 'vault.removed':
       for (const digest of event.digests) delete state.vault[digest];
   }
+}
+
+function isHidden({ holdsBack, heldUntil, servesOnly }: UpdateStatus, version: number): boolean {
+  if (servesOnly !== undefined || holdsBack === undefined) return false;
+  return holdsBack <= version && (heldUntil === undefined || version < heldUntil);
 }
 
 function report(row: Draft<Task>, status: Task['status'], at: number): void {
