@@ -3,9 +3,12 @@
  * that are killed.
  */
 
-import { type RandomStream, randomStream, type Tally } from '@skep/raft/simulator';
+import { type RandomStream, randomStream, type Tally, Violation } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
 import type { ActionName } from './plan.ts';
+
+/** So often managers are looked at, a second apart, until all are back and one leads. */
+const LOOKS_MAX = 60;
 
 /** Lets things go wrong, and come right again. */
 export class Misfortune {
@@ -95,7 +98,11 @@ export class Misfortune {
     for (const worker of sim.workers) {
       for (const image of images) sim.host(worker).setBehaviour(image, {});
     }
-    await sim.until(() => this.#areManagersBack(), { limitMs: 60_000 });
+    for (let look = 0; !this.#areManagersBack(); look++) {
+      if (look === LOOKS_MAX)
+        throw new Violation('managers are not back, or nobody leads, a minute after faults stopped');
+      await sim.advance(1_000);
+    }
     for (const name of sim.workers) await sim.restart(name);
   }
 

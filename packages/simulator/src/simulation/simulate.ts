@@ -15,6 +15,9 @@ import { watchSecrets } from './secret-watch.ts';
 import { SECRET_MARK } from './user.ts';
 import { Users } from './users.ts';
 
+/** A task that ends by itself does so within this time, in ms. */
+const FAILED_BY_MS = 40_000;
+
 /** What to simulate. */
 export interface SimulationRequest {
   readonly seed: number;
@@ -111,6 +114,9 @@ async function play(parts: {
   // A removal that was on its way may have been carried out only now.
   await misfortune.bringBack();
   await users.restoreNodes();
+  // Tasks that were made while they failed have failed by then.
+  await sim.advance(FAILED_BY_MS);
+  await users.resumeUpdates();
   check();
   await checkConvergence(sim, users.expected);
   check();

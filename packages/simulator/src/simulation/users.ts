@@ -77,6 +77,19 @@ export class Users {
     await sim.run(this.settled());
   }
 
+  /** Updates that have stopped since tasks failed go on: whoever made them has seen why. */
+  async resumeUpdates(): Promise<void> {
+    const { sim } = this.#parts;
+    for (const { spec, updateStatus } of sim.state.services()) {
+      if (updateStatus?.state !== 'paused') continue;
+      this.#spawn(`resume ${spec.name}`, async (cluster, options) => {
+        await cluster.services.resumeUpdate(spec.name, options);
+        return { unchanged: false };
+      });
+    }
+    await sim.run(this.settled());
+  }
+
   /** Resolves when no command is on its way. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
