@@ -21,23 +21,34 @@ export class ExecInputQueue implements AsyncIterable<ExecInput> {
     });
   }
 
+  /** There is no more: what is in it is still taken. */
   end(): void {
     this.#isEnded = true;
     this.#wake();
   }
 
+  /** Nobody takes anything any more. */
+  close(): void {
+    this.end();
+    for (const { taken } of this.#waiting.splice(0)) taken();
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<ExecInput, void, undefined> {
-    for (;;) {
-      const next = this.#waiting.shift();
-      if (next !== undefined) {
-        next.taken();
-        yield next.input;
-      } else if (this.#isEnded) return;
-      else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+    try {
+      for (;;) {
+        const next = this.#waiting.shift();
+        if (next !== undefined) {
+          next.taken();
+          yield next.input;
+        } else if (this.#isEnded) return;
+        else {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        }
       }
+    } finally {
+      this.close();
     }
   }
 }

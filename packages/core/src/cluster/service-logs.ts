@@ -1,12 +1,14 @@
 /** The output of all tasks of a service as one stream. */
 
 import type { LogChunk, LogOptions } from '../driver/runtime-driver.ts';
-import { ClosedError, PreconditionError } from '../errors.ts';
+import { ClosedError, DriverError, NotFoundError, PreconditionError } from '../errors.ts';
 import type { NodeId, ServiceId, TaskId } from '../model/ids.ts';
 import type { Task } from '../model/objects.ts';
+import { isAfter, isTerminal } from '../model/task-state.ts';
 import type { WaitOptions } from '../runtime/abort.ts';
 import { concernsService } from '../state/change.ts';
 import type { Control } from './control.ts';
+import { followedOutput, isOutOfReach } from './followed-output.ts';
 
 /** A piece of the output of one of a service's tasks. */
 export interface ServiceLogChunk extends LogChunk {
@@ -21,12 +23,15 @@ export type ReadTask = (id: TaskId, options: LogOptions & WaitOptions) => AsyncI
 type Options = LogOptions & WaitOptions;
 type Turn = { readonly task: Placed; readonly next: IteratorResult<LogChunk, undefined> };
 type Placed = Task & { readonly nodeId: NodeId };
+/** What was waited for: its outcome, or its error as it is asked for. */
+type Arrived = () => Turn | { readonly tasks: readonly Placed[] };
 
 /**
- * Reads all tasks that have a node. What was printed so far comes in the order of its time; followed, what comes after
- * is given as it comes, and tasks that are made later are followed, too.
+ * Reads all tasks that have come so far on a node that they may print. What was printed so far comes in the order of its time; followed, what comes after
+ * is given as it comes, and tasks that are made later are followed, too; the output of a task goes on where it was when
+ * the way to its node, or to the leader, was lost for a while.
  *
- * @throws PreconditionError at the end, naming tasks whose node could not be asked.
+ * @throws PreconditionError at the end, naming tasks whose output could not be had, and why.
  */
 export async function* serviceLogs(
   control: Control,
@@ -34,7 +39,17 @@ export async function* serviceLogs(
   readTask: ReadTask,
   options: Options,
 ): AsyncGenerator<ServiceLogChunk, void, undefined> {
-  const merge = new Merge(readTask, options);
+  const { clock } = control;
+  const read: ReadTask = (task, wanted) => {
+    const { follow, since, tail, signal } = wanted;
+    if (!follow || signal === undefined) return readTask(task, wanted);
+    const range = { ...(since === undefined ? {} : { since }), ...(tail === undefined ? {} : { tail }) };
+    return followedOutput(range, {
+      ...{ clock, signal, isOver: () => isOver(control, task) },
+      read: (rest) => readTask(task, { follow, signal, ...rest }),
+    });
+  };
+  const merge = new Merge(read, options);
   try {
     merge.add(placedTasks(control, id, merge));
     if (!options.follow) {
@@ -62,8 +77,21 @@ export async function* serviceLogs(
 }
 
 function placedTasks({ state }: Control, id: ServiceId, { known }: Merge): Placed[] {
-  const isPlaced = (task: Task): task is Placed => task.nodeId !== undefined && !known.has(task.id);
+  const isPlaced = (task: Task): task is Placed =>
+    task.nodeId !== undefined && !known.has(task.id) && mayHaveOutput(task);
   return [...state.tasksOfService(id)].filter(isPlaced);
+}
+
+/** Before it is ready, its node knows nothing that could print; and what was rejected or lost its node never will. */
+function mayHaveOutput({ status: { state } }: Task): boolean {
+  return !isAfter('ready', state) && state !== 'rejected';
+}
+
+/** Whether nothing more can come of a task whose node is out of reach. */
+function isOver({ state }: Control, id: TaskId): boolean {
+  const { status, nodeId } = state.task(id) ?? {};
+  if (status === undefined || nodeId === undefined || isTerminal(status.state)) return true;
+  return state.node(nodeId) === undefined;
 }
 
 /** Several outputs on their way to one reader. */
@@ -79,6 +107,9 @@ class Merge {
     TaskId,
     { readonly turn: Promise<Turn>; readonly again: () => Promise<Turn> }
   >();
+  readonly #arrived: Arrived[] = [];
+  #wake = () => {};
+  #isAsItComes = false;
 
   constructor(readTask: ReadTask, options: Options) {
     this.#readTask = readTask;
@@ -100,7 +131,7 @@ class Merge {
         try {
           return { task, next: await reader.next() };
         } catch (error) {
-          if (!(error instanceof PreconditionError)) throw error;
+          if (!isOfOneTask(error)) throw error;
           this.missing.set(task.id, error.message);
           return { task, next: { done: true, value: undefined } };
         }
@@ -134,16 +165,16 @@ class Merge {
     more: (signal: AbortSignal) => Promise<readonly Placed[]>,
   ): AsyncGenerator<ServiceLogChunk, void, undefined> {
     const { signal } = this.#end;
-    const next = () => more(signal).then((tasks) => ({ tasks }));
-    let later = next();
-    later.catch(() => {});
+    const askForMore = () => this.#expect(more(signal).then((tasks) => ({ tasks })));
+    this.#isAsItComes = true;
+    for (const { turn } of this.#reading.values()) this.#expect(turn);
+    askForMore();
     while (!signal.aborted) {
       try {
-        const turn = await Promise.race([later, ...[...this.#reading.values()].map(({ turn }) => turn)]);
+        const turn = await this.#next();
         if ('tasks' in turn) {
           this.add(turn.tasks);
-          later = next();
-          later.catch(() => {});
+          askForMore();
         } else if (turn.next.done) this.#reading.delete(turn.task.id);
         else {
           this.#turn(turn.task.id);
@@ -153,6 +184,31 @@ class Merge {
         // A follower that gives up has reached its end.
         if (!this.#options.signal?.aborted) throw error;
       }
+    }
+  }
+
+  /** Not by a race, which would leave something at each one that says nothing for each piece of another. */
+  #expect(coming: Promise<Turn | { readonly tasks: readonly Placed[] }>): void {
+    const arrive = (arrived: Arrived) => {
+      this.#arrived.push(arrived);
+      this.#wake();
+    };
+    coming.then(
+      (value) => arrive(() => value),
+      (error: unknown) =>
+        arrive(() => {
+          throw error;
+        }),
+    );
+  }
+
+  async #next(): Promise<Turn | { readonly tasks: readonly Placed[] }> {
+    for (;;) {
+      const arrived = this.#arrived.shift();
+      if (arrived !== undefined) return arrived();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
   }
 
@@ -171,7 +227,13 @@ class Merge {
     const turn = again();
     turn.catch(() => {});
     this.#reading.set(id, { turn, again });
+    if (this.#isAsItComes) this.#expect(turn);
   }
+}
+
+/** It says nothing of the other tasks: theirs is read on. */
+function isOfOneTask(error: unknown): error is Error {
+  return isOutOfReach(error) || error instanceof DriverError || error instanceof NotFoundError;
 }
 
 function timeOf({ next }: Turn): number {

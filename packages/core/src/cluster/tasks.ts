@@ -48,12 +48,12 @@ export class Tasks extends TaskReader {
         lifetime,
       },
     );
-    deadline.catch(() => {});
+    const untilThen = endedBy(deadline);
     try {
-      const worker = await Promise.race([this.#agentOf(task, ending.signal), deadline.then(() => never())]);
+      const worker = await untilThen(this.#agentOf(task, ending.signal));
       const chunks = worker.logs(task.id, { ...wanted, signal: ending.signal })[Symbol.asyncIterator]();
       for (;;) {
-        const next = await Promise.race([chunks.next(), deadline.then(() => never())]);
+        const next = await untilThen(chunks.next());
         if (next.done) return;
         yield next.value;
       }
@@ -85,7 +85,7 @@ export class Tasks extends TaskReader {
     const finish = () => {
       signal?.removeEventListener('abort', onAbort);
       stop();
-      input.end();
+      input.close();
       end.abort(new ClosedError('the command'));
     };
     const agent = await this.#agentOf(task, end.signal).catch((error: unknown) => {
@@ -141,7 +141,21 @@ async function feed(session: ExecSession, stdin: AsyncIterable<Uint8Array | stri
   }
 }
 
-/** The deadline ends by itself only once the reading has ended. */
-function never(): never {
-  throw new ClosedError('the reading of the output');
+/**
+ * Gives what is waited for, one after the other, or the error that ends it. Not by a race for each: all of them would
+ * stay with the one end.
+ */
+function endedBy(end: Promise<unknown>): <T>(waiting: Promise<T>) => Promise<T> {
+  let fail: (error: unknown) => void = () => {};
+  let failure: { readonly error: unknown } | undefined;
+  end.catch((error: unknown) => {
+    failure = { error };
+    fail(error);
+  });
+  return (waiting) =>
+    new Promise((resolve, reject) => {
+      fail = reject;
+      if (failure !== undefined) reject(failure.error);
+      waiting.then(resolve, reject);
+    });
 }

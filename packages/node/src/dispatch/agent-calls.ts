@@ -3,9 +3,9 @@
  * answers over a stream that it opens for that.
  */
 
-import type { TaskId } from '@skep/core';
+import { type TaskId, UnavailableError } from '@skep/core';
 import type { ExecOptions, ExecOutput, ExecResult, LogChunk, LogOptions, TaskStats } from '@skep/core/driver';
-import { SessionError, type WorkerCalls } from '@skep/core/member';
+import type { WorkerCalls } from '@skep/core/member';
 import { NodeError } from '../errors.ts';
 import { decodedBy } from '../rpc/method.ts';
 import { fromWireError } from '../rpc/wire-error.ts';
@@ -149,6 +149,6 @@ async function take(said: AsyncIterator<FromAnswerer>, { answers, inputs }: Aske
   }
 }
 
-function gone(): SessionError {
-  return new SessionError('unavailable', 'the node has no session any more');
+function gone(): UnavailableError {
+  return new UnavailableError('no-session', 'the node has no session any more');
 }

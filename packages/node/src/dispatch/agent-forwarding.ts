@@ -4,7 +4,7 @@ import { type NodeId, UnavailableError } from '@skep/core';
 import type { ExecInput, ExecOutput, ExecResult, LogChunk, TaskStats } from '@skep/core/driver';
 import { type AgentForwarder, asId, type WorkerCalls } from '@skep/core/member';
 import * as z from 'zod';
-import { isNodeError, NodeError } from '../errors.ts';
+import { isNodeError, NodeError, type NodeErrorCode } from '../errors.ts';
 import type { RpcChannel } from '../rpc/channel.ts';
 import type { LeaderChannel } from '../rpc/leader-route.ts';
 import { decodedBy, type Method, undecoded } from '../rpc/method.ts';
@@ -98,12 +98,17 @@ export function agentForwarder(leader: LeaderChannel): AgentForwarder {
     }
   };
   return (nodeId) => {
-    const once = async (ask: WorkerAsk, signal: AbortSignal) =>
-      (await channel(signal)).unary(askAgent, { node: nodeId, ask }, { signal });
+    const once = async (ask: WorkerAsk, signal: AbortSignal) => {
+      const leading = await channel(signal);
+      return leading.unary(askAgent, { node: nodeId, ask }, { signal }).catch((error: unknown) => {
+        throw asUnavailable(error);
+      });
+    };
     return {
       async *logs(task, { signal, ...range }) {
         const request: AskOf = { node: nodeId, ask: { kind: 'logs', task, range } };
-        yield* (await channel(signal)).serverStream(followLogs, request, signal ? { signal } : {});
+        const leading = await channel(signal);
+        yield* reached(leading.serverStream(followLogs, request, signal ? { signal } : {}));
       },
       exec: async (task, command, signal) =>
         (await once({ kind: 'exec', task, command: [...command] }, signal)) as ExecResult,
@@ -117,10 +122,34 @@ export function agentForwarder(leader: LeaderChannel): AgentForwarder {
           await requests.put({ kind: 'end' } satisfies WireInput);
         };
         feed().catch(() => requests.end());
-        yield* (await channel(signal)).duplex(runCommand, requests, { signal });
+        const leading = await channel(signal);
+        yield* reached(leading.duplex(runCommand, requests, { signal }));
       },
     };
   };
+}
+
+/** What comes of another manager; that it is out of reach is told in the core's words. */
+async function* reached<T>(stream: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw asUnavailable(error);
+  }
+}
+
+/** What another manager, or the way to it, may do better a moment later. */
+const PASSING: ReadonlySet<NodeErrorCode> = new Set([
+  'UNREACHABLE',
+  'CONNECTION_LOST',
+  'NOT_LEADER',
+  'BUSY',
+  'CLOSED',
+]);
+
+function asUnavailable(error: unknown): unknown {
+  if (!isNodeError(error) || !PASSING.has(error.code)) return error;
+  return new UnavailableError('out-of-reach', error.message, { cause: error });
 }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

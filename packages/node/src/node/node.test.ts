@@ -56,6 +56,10 @@ describe('given a machine', () => {
 
   it('when there is nothing to start, then that is told', async () => {
     expect(await codeOf(machines.start('one'))).toBe('NOT_A_NODE');
+    const { child: _, ...logger } = silentLogger;
+    expect(await codeOf(machines.init('one', { logger: logger as typeof silentLogger }))).toBe(
+      'INVALID_OPTION',
+    );
   });
 });
 

@@ -43,10 +43,17 @@ export interface NodeHost {
   readonly logger: Logger;
 }
 
+const LOGGER_METHODS = ['debug', 'info', 'warn', 'error', 'child'] as const;
 const DEFAULT_LISTEN = '0.0.0.0:2377';
 
-/** The host's parts, with the defaults. */
+/** The host's parts, with the defaults. @throws NodeError `INVALID_OPTION` for a logger that lacks a method. */
 export function hostOf({ clock, random, logger }: Partial<NodeHost>): NodeHost {
+  // Found out only when it is needed, it would look as if the cluster never came about.
+  for (const method of LOGGER_METHODS) {
+    if (logger !== undefined && typeof logger[method] !== 'function') {
+      throw new NodeError('INVALID_OPTION', `logger must have a method ${method}`);
+    }
+  }
   return {
     clock: clock ?? systemClock,
     random: random ?? systemRandom,
