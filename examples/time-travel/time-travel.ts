@@ -22,13 +22,13 @@ try {
   const cluster = await Cluster.open({ dir, driver: driver() });
   console.log(`now there are ${cluster.services.list().length} services`);
 
-  // The story of one object, though it is gone: each change, who made it, and what differs.
+  // The story of one object, though it is gone: each change, who made it, and what differs. What the cluster itself
+  // notes of it, such as how far an update has come, is left out here.
   for await (const event of cluster.history({ service: 'web' })) {
-    if (event.type === 'gap') continue;
-    const who = event.actor.kind === 'user' ? event.actor.name : event.actor.kind;
+    if (event.type === 'gap' || event.actor.kind !== 'user') continue;
     const what = event.differences.filter(({ field }) => field.startsWith('spec.'));
     const told = what.map(({ field, before, after }) => `${field} ${before} -> ${after}`);
-    console.log(`${who}: ${[event.type, ...told].join(', ')}`);
+    console.log(`${event.actor.name}: ${[event.type, ...told].join(', ')}`);
   }
 
   // The cluster as it was, with the same way of reading it.
