@@ -3,13 +3,14 @@
  * cluster, it joins as a new node when it is started again.
  */
 
-import { type Cluster, type NodeDescription, type NodeId, seededRandom } from '@skep/core';
+import { type Cluster, type NodeDescription, type NodeId, seededRandom, type Clock, type Random } from '@skep/core';
 import { Agent, type ProbeNetwork } from '@skep/core/member';
 import { type SimulatedBehaviour, SimulatedDriver, SimulatedHost } from '@skep/core/testing';
 import { hashText } from '@skep/raft/simulator';
 import { type Calls, Endpoint } from './calls.ts';
 import type { Gate } from './gate.ts';
 import { AgentRoute, type DispatcherWrapper, type ManagerDoor } from './routes.ts';
+import type { SimulatedDataPlane } from './simulated-data-plane.ts';
 import type { World } from './world.ts';
 
 /** A worker as a test asks for it. */
@@ -21,6 +22,8 @@ export interface WorkerOptions {
   readonly cpus?: number;
   /** Default 16 GiB. */
   readonly memoryBytes?: number;
+  /** Makes what passes traffic on there by the endpoint feed. Default: nothing does. */
+  readonly dataPlane?: (clock: Clock, random: Random) => SimulatedDataPlane;
 }
 
 /** What workers share. */
@@ -40,6 +43,7 @@ export class SimulatedWorker {
   readonly address: string;
   readonly host: SimulatedHost;
   readonly #options: WorkerOptions;
+  readonly #dataPlane: SimulatedDataPlane | undefined;
   readonly #parts: WorkerParts;
   readonly #number: number;
   readonly #gate: Gate;
@@ -59,7 +63,10 @@ export class SimulatedWorker {
     this.#parts = parts;
     this.#gate = world.gates.of(name);
     const random = seededRandom(hashText(`host of ${name}`, world.seed));
-    this.host = new SimulatedHost({ clock: world.clock, random, images });
+    const { clock } = world;
+    this.host = new SimulatedHost({ clock, random, images });
+    const planeRandom = seededRandom(hashText(`data plane of ${name}`, world.seed));
+    this.#dataPlane = options.dataPlane?.(clock, planeRandom);
   }
 
   get isUp(): boolean {
@@ -121,6 +128,7 @@ export class SimulatedWorker {
       random: seededRandom(hashText(`${this.name} ${life}`, world.seed)),
       logger: world.loggerOf(this.name),
       probeNetwork: probesOf(this.host),
+      ...(this.#dataPlane ? { dataPlane: this.#dataPlane } : {}),
     });
     this.#agent = agent;
     agent.start().catch(() => {
@@ -136,7 +144,10 @@ export class SimulatedWorker {
     void this.#driver?.close();
     void this.#agent?.close();
     this.#agent = undefined;
-    if (options.machine) this.host.reboot();
+    if (options.machine) {
+      this.host.reboot();
+      this.#dataPlane?.clear();
+    }
     this.resume();
   }
 

@@ -41,6 +41,7 @@ export class SimulatedHost {
   readonly #runtimes = new Map<TaskId, RuntimeRecord>();
   readonly #prepareCalls = new Map<TaskId, number>();
   readonly #listeners = new Map<TaskId, Set<() => void>>();
+  readonly #stopListeners = new Set<(id: TaskId) => void>();
   #nextPort: number;
 
   constructor(options: SimulatedHostOptions) {
@@ -190,6 +191,7 @@ export class SimulatedHost {
       this.#changed(id);
       return;
     }
+    for (const listener of this.#stopListeners) listener(id);
     runtime.stopSignals++;
     const { behaviour } = runtime;
     if (behaviour.ignoreStop) return;
@@ -200,6 +202,12 @@ export class SimulatedHost {
     const stopMs = this.draw(behaviour.stopMs);
     if (stopMs === 0) this.end(id, exit);
     else runtime.cancels.push(this.clock.setTimer(stopMs, () => this.end(id, exit)));
+  }
+
+  /** Hears of each stop signal, before the task does. Returns the way to stop. */
+  onStopSignal(listener: (id: TaskId) => void): () => void {
+    this.#stopListeners.add(listener);
+    return () => this.#stopListeners.delete(listener);
   }
 
   /** Ends a running task; does nothing to any other. */

@@ -98,6 +98,8 @@ function checkStop(before: Task, after: Task, state: ClusterState): void {
   const node = after.nodeId === undefined ? undefined : state.node(after.nodeId);
   if (!isStopped || service?.spec.mode !== 'replicated' || after.specVersion !== service.specVersion) return;
   if (!node || node.status.state === 'down') return;
+  // It may not stay there, whether there is another place or not.
+  if (before.evicted?.cause === 'constraint') return;
   if (mayStartFirst(service)) {
     if (state.slot(service.id, after.slot).some(serves)) return;
     throw new Violation(`task ${after.id} was stopped on a node that can be heard, before another served`);

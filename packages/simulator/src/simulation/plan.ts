@@ -32,10 +32,15 @@ export type ActionName = (typeof ACTIONS)[number];
 /** What takes misfortunes back. */
 const REMEDIES: readonly ActionName[] = ['restart', 'heal', 'resume', 'free-disk'];
 
+/** A worker of a seed. */
+export interface PlannedWorker extends Omit<WorkerOptions, 'dataPlane'> {
+  readonly passesTrafficOn: boolean;
+}
+
 /** The plan of one seed. */
 export interface SimulationPlan {
   readonly managers: number;
-  readonly workers: readonly WorkerOptions[];
+  readonly workers: readonly PlannedWorker[];
   readonly users: number;
   readonly latencyMs: LatencyRange;
   readonly snapshotEntries: number;
@@ -69,11 +74,15 @@ export function planOf(seed: number): SimulationPlan {
   const kindsOff = new Set(ACTIONS.filter((name) => name !== 'command' && random.chance(0.3)));
   const weights = new Map<ActionName, number>();
   for (const name of ACTIONS) weights.set(name, kindsOff.has(name) ? 0 : weightOf(name, random));
+  const hasDataPlanes = random.chance(0.5);
   // What is down must be able to come back, what is cut to heal, and so on.
   for (const name of REMEDIES) weights.set(name, random.between(2, 5));
   return {
     managers: random.pick([1, 3, 3, 3, 5]) ?? 3,
-    workers: Array.from({ length: random.between(3, 6) }, (_, at) => ({ labels: { zone: zoneOf(at) } })),
+    workers: Array.from({ length: random.between(3, 6) }, (_, at) => ({
+      labels: { zone: zoneOf(at) },
+      passesTrafficOn: hasDataPlanes && random.chance(0.7),
+    })),
     users: random.between(2, 5),
     latencyMs: random.pick([
       [0.2, 1],

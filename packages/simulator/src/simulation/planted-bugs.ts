@@ -102,6 +102,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     }),
   },
   {
+    name: 'the dispatcher does not tell agents to wait until nobody sends a task traffic any more',
+    plant: () => ({
+      wrapDispatcher: (port) =>
+        withMessages(port, (message) => {
+          const released = (tasks: readonly AssignedTask[]) => tasks.map(({ held: _, ...task }) => task);
+          return message.kind === 'complete'
+            ? { ...message, tasks: released(message.tasks) }
+            : { ...message, update: released(message.update) };
+        }),
+    }),
+  },
+  {
     name: 'the dispatcher acknowledges reports that it drops',
     plant: () => ({
       wrapDispatcher: (port) => ({ ...bound(port), reportStatus: () => Promise.resolve() }),

@@ -12,6 +12,7 @@ import { ManagerChanges } from './manager-changes.ts';
 import { Misfortune } from './misfortune.ts';
 import { ACTIONS, type ActionName, planOf, type SimulationPlan } from './plan.ts';
 import { watchSecrets } from './secret-watch.ts';
+import { StopWatch } from './stop-watch.ts';
 import { SECRET_MARK } from './user.ts';
 import { Users } from './users.ts';
 
@@ -44,6 +45,7 @@ export async function simulate(request: SimulationRequest): Promise<Simulation> 
   const { seed, steps = 60, bug = {} } = request;
   const plan = planOf(seed);
   const tally = new Tally();
+  const stops = new StopWatch(plan.workers);
   let sim: SimulatedCluster | undefined;
   const failed: unknown[] = [];
   const fail = (violation: unknown) => {
@@ -54,6 +56,7 @@ export async function simulate(request: SimulationRequest): Promise<Simulation> 
   try {
     sim = await SimulatedCluster.open({
       ...plan,
+      workers: stops.workers,
       ...bug,
       seed,
       wrapDispatcher: (port, worker) => watchSecrets(wrapDispatcher(port, worker), worker, tally, fail),
@@ -64,6 +67,7 @@ export async function simulate(request: SimulationRequest): Promise<Simulation> 
       },
     });
     sim.onTransaction((changes, state) => checkTransaction(changes, state, tally));
+    stops.watch(sim, tally, fail);
     await play({ sim, plan, seed, steps, tally });
   } catch (error) {
     fail(error);

@@ -10,6 +10,8 @@ import { createConstraintEnforcer } from './constraint-enforcer.ts';
 const enforcerOn = (cluster: StateBuilder) => new LoopHarness(cluster, [createConstraintEnforcer()]);
 const rejected = (cluster: StateBuilder) =>
   [...cluster.state.tasks()].filter((task) => task.status.state === 'rejected').map((task) => task.id);
+const evicted = (cluster: StateBuilder) =>
+  [...cluster.state.tasks()].filter((task) => task.evicted?.cause === 'constraint').map((task) => task.id);
 const label = (cluster: StateBuilder, labels: Record<string, string>) =>
   cluster.apply({ type: 'node.updated', id: asId<NodeId>('node-1'), spec: nodeSpecSchema.parse({ labels }) });
 const describeNode = (cluster: StateBuilder, node: BuiltNode) =>
@@ -33,10 +35,33 @@ describe('given tasks on a node that meets their constraints', () => {
     expect(enforcerOn(cluster()).run()).toEqual([]);
   });
 
-  test('when a label changes, then those whose constraints it breaks are rejected, in these words', () => {
+  test('when a label changes, then those whose constraints it breaks are evicted', () => {
     const built = cluster();
     const harness = enforcerOn(built);
     harness.run();
+    label(built, { disk: 'hdd' });
+    harness.run();
+    expect(evicted(built)).toEqual(['web-1']);
+    expect(built.tasks('web')[0]).toMatchObject({ desiredState: 'running', status: { state: 'running' } });
+    expect(harness.run()).toEqual([]);
+  });
+
+  test('when the label is put back before they have gone, then they stay', () => {
+    const built = cluster();
+    const harness = enforcerOn(built);
+    label(built, { disk: 'hdd' });
+    harness.run();
+    label(built, { disk: 'ssd' });
+    harness.run();
+    expect(evicted(built)).toEqual([]);
+  });
+
+  test('when they do not serve yet, then they are rejected, in these words', () => {
+    const built = aCluster()
+      .withNode({ labels: { disk: 'ssd' } })
+      .withService({ name: 'web', task: onSsd })
+      .withTasks('web', 1, { nodes: ['node-1'], state: 'preparing' });
+    const harness = enforcerOn(built);
     label(built, { disk: 'hdd' });
     harness.run();
     expect(built.tasks('web')[0]?.status).toEqual({
@@ -83,7 +108,7 @@ describe('given tasks on a node that meets their constraints', () => {
     const built = cluster();
     label(built, { disk: 'hdd' });
     enforcerOn(built).run();
-    expect(rejected(built)).toEqual(['web-1']);
+    expect(evicted(built)).toEqual(['web-1']);
   });
 });
 
@@ -96,7 +121,7 @@ describe('given tasks with reservations', () => {
     ['almost no processors', { cpus: 0.5 }, ['second-1']],
     ['less memory', { memoryBytes: 2 * gib }, ['third-1']],
     ['nothing', { cpus: 0, memoryBytes: 0 }, ['first-1', 'second-1', 'third-1']],
-  ])('when the node has %s, then the newest that do not fit are rejected', (_, node, expected) => {
+  ])('when the node has %s, then the newest that do not fit are evicted', (_, node, expected) => {
     const built = aCluster().withNode({ cpus: 4, memoryBytes: 4 * gib });
     const service = (name: string, cpus: number) =>
       built
@@ -110,10 +135,10 @@ describe('given tasks with reservations', () => {
     expect(harness.run()).toEqual([]);
     describeNode(built, { cpus: 4, memoryBytes: 4 * gib, ...node });
     harness.run();
-    expect(rejected(built)).toEqual(expected);
+    expect(evicted(built)).toEqual(expected);
   });
 
-  test('when the node loses named resources, then the tasks that hold them are rejected', () => {
+  test('when the node loses named resources, then the tasks that hold them are evicted', () => {
     const built = aCluster().withNode({ generic: { gpu: ['a', 'b', 'c'] } });
     const task = { resources: { reservations: { generic: { gpu: 1 } } } };
     built.withService({ name: 'x', task }).withTasks('x', 1, { nodes: ['node-1'], generic: { gpu: ['a'] } });
@@ -122,10 +147,10 @@ describe('given tasks with reservations', () => {
     expect(harness.run()).toEqual([]);
     describeNode(built, { generic: { gpu: ['b', 'c'] } });
     harness.run();
-    expect(rejected(built)).toEqual(['x-1']);
+    expect(evicted(built)).toEqual(['x-1']);
   });
 
-  test('when the node has fewer counted resources, then the newest tasks are rejected', () => {
+  test('when the node has fewer counted resources, then the newest tasks are evicted', () => {
     const built = aCluster().withNode({ generic: { slot: 3 } });
     const task = { resources: { reservations: { generic: { slot: 1 } } } };
     built.withService({ name: 'x', task }).withRunning('x', ['node-1', 'node-1', 'node-1']);
@@ -133,6 +158,6 @@ describe('given tasks with reservations', () => {
     expect(harness.run()).toEqual([]);
     describeNode(built, { generic: { slot: 1 } });
     harness.run();
-    expect(rejected(built)).toEqual(['x-2', 'x-3']);
+    expect(evicted(built)).toEqual(['x-2', 'x-3']);
   });
 });

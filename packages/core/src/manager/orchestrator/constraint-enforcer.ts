@@ -1,7 +1,8 @@
 /**
  * Tells which tasks may not stay where they are: their service's constraints do not hold on the node any more, or the
- * node has come to offer less than its tasks reserve. They are observed as rejected, and the orchestrator replaces
- * them: this loop never touches a desired state. It looks at a node when that node's spec or description changed.
+ * node has come to offer less than its tasks reserve. Those that serve are evicted, so that their successors serve
+ * before they are stopped; others are observed as rejected. The orchestrator replaces both: this loop never touches a
+ * desired state. It looks at a node when that node's spec or description changed.
  */
 
 import type { ClusterEvent } from '../../events/event.ts';
@@ -18,6 +19,7 @@ import {
   type Decision,
   ROWS_PER_TRANSACTION,
 } from '../control-loop.ts';
+import { serves } from './drain/must-leave.ts';
 
 /** Name of the loop, and the actor of its transactions. */
 export const CONSTRAINT_ENFORCER = 'orchestrator/constraint-enforcer';
@@ -49,6 +51,8 @@ class ConstraintEnforcer implements ControlLoop {
 
   decide(state: ClusterState, context: DecideContext): Decision {
     const rows: { id: TaskId; status: TaskStatus }[] = [];
+    const evicted: TaskId[] = [];
+    const kept: TaskId[] = [];
     const status: TaskStatus = {
       state: 'rejected',
       at: context.at,
@@ -58,15 +62,24 @@ class ConstraintEnforcer implements ControlLoop {
     };
     let looked = 0;
     for (const id of this.#nodes) {
-      if (looked >= TASKS_PER_TURN || rows.length >= ROWS_PER_TRANSACTION) break;
+      if (looked >= TASKS_PER_TURN || rows.length + evicted.length >= ROWS_PER_TRANSACTION) break;
       this.#nodes.delete(id);
       const node = state.node(id);
       if (node === undefined || node.spec.availability !== 'active' || node.status.state === 'down') continue;
       const tasks = [...state.tasksOfNode(id)].filter(isPlaced);
       looked += tasks.length;
-      for (const task of misplaced(node, tasks, state)) rows.push({ id: task.id, status });
+      const gone = new Set(misplaced(node, tasks, state));
+      for (const task of tasks) {
+        if (!gone.has(task)) {
+          if (task.evicted?.cause === 'constraint') kept.push(task.id);
+        } else if (!isMovedInOrder(task, state)) rows.push({ id: task.id, status });
+        else if (task.evicted?.cause !== 'constraint') evicted.push(task.id);
+      }
     }
-    const events: ClusterEvent[] = rows.length > 0 ? [{ type: 'task.status', rows }] : [];
+    const events: ClusterEvent[] = [];
+    if (rows.length > 0) events.push({ type: 'task.status', rows });
+    if (evicted.length > 0) events.push({ type: 'task.evicted', cause: 'constraint', ids: evicted });
+    if (kept.length > 0) events.push({ type: 'task.kept', ids: kept });
     return { events, more: this.#nodes.size > 0 };
   }
 }
@@ -86,6 +99,12 @@ function isPlaced(task: Task): boolean {
   return (
     isMeantToRun(task.desiredState) && !isTerminal(state) && taskStateRank(state) >= taskStateRank('assigned')
   );
+}
+
+/** It serves, and is of a service that goes on: a job's task is begun anew. */
+function isMovedInOrder(task: Task, state: Pick<ClusterState, 'service'>): boolean {
+  const mode = state.service(task.serviceId)?.spec.mode;
+  return serves(task) && (mode === 'replicated' || mode === 'global');
 }
 
 /**

@@ -234,7 +234,7 @@ function checkStop(before: Task, after: Task, state: ClusterState): void {
   const isStopped = serves(before) && after.desiredState === 'shutdown' && !isTerminal(after.status.state);
   const service = state.service(after.serviceId);
   if (!isStopped || service?.spec.mode !== 'replicated' || after.specVersion !== service.specVersion) return;
-  if (isGoneNode(nodeOf(after, state))) return;
+  if (isGoneNode(nodeOf(after, state)) || before.evicted?.cause === 'constraint') return;
   if (mayStartFirst(service)) {
     const others = state.slot(service.id, after.slot).filter(serves);
     expect(others.length, `others that serve in the slot of ${after.id}`).toBeGreaterThanOrEqual(1);

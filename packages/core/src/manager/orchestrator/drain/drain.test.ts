@@ -6,6 +6,7 @@ import { LoopHarness } from '../../../testing/loop-harness.ts';
 import { aCluster } from '../../../testing/state-builder.ts';
 import { createAllocator } from '../../allocator/allocator.ts';
 import { createScheduler } from '../../scheduler/scheduler.ts';
+import { createConstraintEnforcer } from '../constraint-enforcer.ts';
 import { createGlobalOrchestrator } from '../global.ts';
 import { createReplicatedOrchestrator } from '../replicated.ts';
 import { createTaskReaper } from '../task-reaper.ts';
@@ -14,6 +15,7 @@ import { serves } from './must-leave.ts';
 const loops = () => [
   createReplicatedOrchestrator(),
   createGlobalOrchestrator(),
+  createConstraintEnforcer(),
   createAllocator(),
   createScheduler(),
   createTaskReaper(),
@@ -27,7 +29,7 @@ function withWeb(
   spec: Partial<ServiceSpecInput> = {},
   nodes: readonly string[] = ['node-1', 'node-1', 'node-2'],
 ) {
-  const cluster = aCluster().withNodes(4);
+  const cluster = aCluster().withNodes(4, (n) => (n === 1 ? { labels: { disk: 'fast' } } : {}));
   const service = { name: 'web', replicas: nodes.length, ...spec, task: { image: 'a', ...spec.task } };
   cluster.withService(service).withRunning('web', nodes);
   let least = nodes.length;
@@ -80,9 +82,10 @@ describe('given tasks that serve on a node', () => {
   });
 
   test('when there is no room elsewhere, then they serve on, and move as soon as there is', () => {
-    const { harness, of, live, least } = withWeb({
-      task: { placement: { constraints: ['node.labels.disk==fast'] } },
-    });
+    const { harness, of, live, least } = withWeb(
+      { task: { placement: { constraints: ['node.labels.disk==fast'] } } },
+      ['node-1', 'node-1'],
+    );
     harness.cluster.withAvailability('node-1', 'drain');
     harness.settleFor(3_600_000);
     expect(of('web-1')).toMatchObject({ desiredState: 'running', status: { state: 'running' } });
@@ -94,11 +97,12 @@ describe('given tasks that serve on a node', () => {
     harness.apply({ type: 'node.updated', id: node.id, spec: { ...node.spec, labels: { disk: 'fast' } } });
     harness.settle();
     expect(of('web-1')?.desiredState).toBe('shutdown');
-    expect(least()).toBe(3);
+    expect(least()).toBe(2);
   });
 
   test('when the drain has a deadline, then they are stopped by then, wherever their successors are', () => {
-    const { harness, of } = withWeb({ task: { placement: { constraints: ['node.labels.disk==fast'] } } });
+    const task = { placement: { constraints: ['node.labels.disk==fast'] } };
+    const { harness, of } = withWeb({ task }, ['node-1', 'node-1']);
     harness.cluster.withAvailability('node-1', 'drain', harness.cluster.at + 60_000);
     harness.settleFor(59_999);
     expect(of('web-1')?.desiredState).toBe('running');
@@ -174,6 +178,34 @@ describe('given tasks that serve on a node', () => {
     expect(live()).toHaveLength(3);
     expect(serving()).not.toContain('node-1');
     expect(least()).toBe(3);
+  });
+
+  test('when a change of their node makes them unfit, then others serve elsewhere before they are stopped', () => {
+    const { harness, of, least, serving } = withWeb({
+      task: { placement: { constraints: ['node.labels.disk!=slow'] } },
+    });
+    const node = harness.state.node(asId('node-1')) ?? expect.fail('no node');
+    harness.apply({ type: 'node.updated', id: node.id, spec: { ...node.spec, labels: { disk: 'slow' } } });
+    harness.settle();
+    expect(of('web-1')).toMatchObject({ desiredState: 'shutdown', status: { state: 'shutdown' } });
+    expect(serving()).not.toContain('node-1');
+    expect(least()).toBe(3);
+  });
+
+  test('when they may not stay and there is no other place, then they are stopped after a minute', () => {
+    const { harness, of, live } = withWeb(
+      {
+        task: { placement: { constraints: ['node.hostname==node-1', 'node.labels.disk!=slow'] } },
+      },
+      ['node-1'],
+    );
+    const node = harness.state.node(asId('node-1')) ?? expect.fail('no node');
+    harness.apply({ type: 'node.updated', id: node.id, spec: { ...node.spec, labels: { disk: 'slow' } } });
+    harness.settleFor(59_999);
+    expect(of('web-1')?.desiredState).toBe('running');
+    harness.settleFor(1);
+    expect(of('web-1')?.desiredState).toBe('shutdown');
+    expect(live()).toHaveLength(1);
   });
 
   test('when they have not come to serve yet, then they are replaced at once', () => {

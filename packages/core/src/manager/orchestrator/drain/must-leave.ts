@@ -17,10 +17,15 @@ export function leaveCause(task: Task, nodes: NodeLookup): LeaveCause | undefine
   return node.spec.availability === 'drain' ? 'drain' : task.evicted?.cause;
 }
 
+/** How long a task that may not stay on its node is left there for its successor to come to serve; milliseconds. */
+const EVICTION_MS = 60_000;
+
 /** When a task that has not found another place by then is stopped all the same; undefined: never. */
 export function leaveDeadline(task: Task, nodes: NodeLookup): number | undefined {
   const node = task.nodeId === undefined ? undefined : nodes.node(task.nodeId);
-  return node?.spec.availability === 'drain' ? node.spec.drainDeadline : undefined;
+  const drained = node?.spec.availability === 'drain' ? node.spec.drainDeadline : undefined;
+  if (task.evicted?.cause !== 'constraint') return drained;
+  return Math.min(task.evicted.since + EVICTION_MS, drained ?? Number.POSITIVE_INFINITY);
 }
 
 /** True for a task that serves: what is not running can be replaced without anyone missing it. */
