@@ -180,6 +180,10 @@ class ReplicatedOrchestrator implements ControlLoop {
 
   #observeNode({ before, after }: ChangeOf<'node'>, state: ClusterState): void {
     if (before === undefined) return;
+    if (isGoneNode(before) !== isGoneNode(after)) {
+      for (const [id, slots] of this.#budgets.observeNode())
+        for (const key of slots) this.#marks.slot(id, key);
+    }
     if (after === undefined) {
       // Its tasks can't be found by it any more. Where it was not down or drained before, they were not yet seen to.
       if (!isInvalidNode(before)) for (const service of state.services()) this.#markWhole(service);

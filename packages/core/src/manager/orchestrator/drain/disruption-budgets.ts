@@ -7,11 +7,12 @@
 import type { ServiceId } from '../../../model/ids.ts';
 import type { Service, Task } from '../../../model/objects.ts';
 import type { ClusterState } from '../../../state/cluster-state.ts';
+import { isGoneNode, rememberingNodes } from '../node-validity.ts';
 import { maxUnavailable, serves } from './must-leave.ts';
 
 interface Counted {
-  /** Tasks that serve, as the state has it. */
-  serving: number;
+  /** Tasks that serve and can be heard, as the state has it; undefined: to be counted again. */
+  serving: number | undefined;
   /** Those of them that were stopped in this turn: the state does not know yet. */
   taken: number;
   /** Slots that wait for room. */
@@ -42,8 +43,16 @@ export class DisruptionBudgets {
     if (!counted) return [];
     const change =
       Number(after !== undefined && serves(after)) - Number(before !== undefined && serves(before));
-    counted.serving += change;
+    if (counted.serving !== undefined) counted.serving += change;
     return change > 0 ? takeAll(counted.waiting) : [];
+  }
+
+  /** A node can't be heard any more, or can be again. @returns slots that waited and may go on, by service */
+  observeNode(): [service: ServiceId, slots: readonly number[]][] {
+    return [...this.#services].map(([id, counted]) => {
+      counted.serving = undefined;
+      return [id, takeAll(counted.waiting)];
+    });
   }
 
   /** The service's spec changed, or the service is gone. @returns slots that waited and may go on. */
@@ -56,9 +65,10 @@ export class DisruptionBudgets {
   take(service: Service, key: number, state: ClusterState): boolean {
     let counted = this.#services.get(service.id);
     if (!counted) {
-      counted = { serving: countServing(service, state), taken: 0, waiting: new Set() };
+      counted = { serving: undefined, taken: 0, waiting: new Set() };
       this.#services.set(service.id, counted);
     }
+    counted.serving ??= countServing(service, state);
     const wanted = service.spec.replicas ?? 1;
     if (counted.serving - counted.taken - 1 < wanted - maxUnavailable(service)) {
       counted.waiting.add(key);
@@ -70,10 +80,13 @@ export class DisruptionBudgets {
   }
 }
 
-/** How many tasks of the service serve. Looks at all of them. */
+/** How many tasks of the service serve, on nodes that can be heard. Looks at all of them. */
 export function countServing(service: Pick<Service, 'id'>, state: ClusterState): number {
+  const nodes = rememberingNodes(state);
   let serving = 0;
-  for (const task of state.tasksOfService(service.id)) if (serves(task)) serving += 1;
+  for (const task of state.tasksOfService(service.id)) {
+    if (serves(task) && task.nodeId !== undefined && !isGoneNode(nodes.node(task.nodeId))) serving += 1;
+  }
   return serving;
 }
 

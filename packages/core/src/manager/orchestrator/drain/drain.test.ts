@@ -262,6 +262,17 @@ describe('given tasks of which two may not run at once', () => {
     expect(serving()).not.toContain('node-1');
   });
 
+  test('when a node of theirs is lost at that moment, then that one counts as missing', () => {
+    const { harness, of } = withWeb({ task: VOLUME }, nodes);
+    harness.cluster.withAvailability('node-1', 'drain').withNodeState('node-2', 'down');
+    harness.run();
+    expect(['web-1', 'web-2', 'web-3'].map((id) => of(id)?.desiredState)).toEqual([
+      'running',
+      'running',
+      'running',
+    ]);
+  });
+
   test('when two nodes are drained together, then both count against one budget', () => {
     const { harness, least, serving } = withWeb({ task: VOLUME }, ['node-1', 'node-2', 'node-1', 'node-2']);
     harness.cluster.withAvailability('node-1', 'drain').withAvailability('node-2', 'drain');

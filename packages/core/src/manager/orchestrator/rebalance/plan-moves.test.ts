@@ -195,9 +195,9 @@ test('given any cluster, when plans are carried out, then soon there is nothing 
         found = moves.length > 0;
         rounds.push(moves.length);
       }
-      // What a move frees can be used only once it was made, so room may take a plan or two more.
+      // A task moves once in a plan, and what it frees can be used only afterwards: that may take a plan or two more.
       const isRoomy = services.every(({ cpus, max }) => cpus === 0 && max === 0);
-      expect(rounds.length, rounds.join()).toBeLessThanOrEqual(isRoomy ? 2 : 6);
+      expect(rounds.length, rounds.join()).toBeLessThanOrEqual(isRoomy ? 3 : 6);
     }),
     { numRuns: 200 },
   );

@@ -1,7 +1,8 @@
 /**
  * Which tasks to move so that the cluster is spread better, and why. Each move takes a task from a node to the one that
  * the scheduler would give it now, and makes the spread of its service more even, or that of all tasks where its
- * service's stays as even as it is; so no two moves undo each other, and a cluster that is even has none.
+ * service's stays as even as it is; so no two moves undo each other, plan after plan there is less to move, and a cluster
+ * that is even has none.
  *
  * A generator over an index that must not change meanwhile, so that whoever drives it may let others in.
  */
@@ -54,8 +55,11 @@ export function* planMoves(
 ): Generator<undefined, PlannedMoves, undefined> {
   const planner = new MovePlanner(state, index, movesMax);
   yield* planner.begin();
-  yield* planner.evenServices();
-  yield* planner.evenNodes();
+  for (let before = -1; before < planner.moves.length && planner.moves.length < movesMax; ) {
+    before = planner.moves.length;
+    yield* planner.evenServices();
+    yield* planner.evenNodes();
+  }
   return { moves: planner.moves, complete: planner.moves.length < movesMax };
 }
 
