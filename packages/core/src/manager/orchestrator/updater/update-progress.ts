@@ -91,6 +91,11 @@ export class UpdateProgress {
     return service ? service.inFlux.size + service.changing.size : 0;
   }
 
+  /** It is not known yet where some slots stand. */
+  isChanging(id: ServiceId): boolean {
+    return (this.#services.get(id)?.changing.size ?? 0) > 0;
+  }
+
   /** When the last of the new tasks came to run; milliseconds since 1970, 0: none has. */
   lastRunningAt(id: ServiceId): number {
     return this.#services.get(id)?.lastRunningAt ?? 0;

@@ -38,8 +38,9 @@ export function goOnUpdating(
   if (!updates.isUpdating(id) || wishes.hasUpdateFailures(id)) return undefined;
   if (isPaused(service.updateStatus)) return undefined;
   if (!isUnderWay(service.updateStatus) || service.updateStatus.uncounted) {
-    if (updates.outdated(id) === 0 && !service.updateStatus?.uncounted) updates.drop(id);
-    else wishes.updateStatus(id, begun(service, updates, context.at));
+    const isToBegin = updates.outdated(id) > 0 || service.updateStatus?.uncounted;
+    if (isToBegin) wishes.updateStatus(id, begun(service, updates, context.at));
+    else if (!updates.isChanging(id)) updates.drop(id);
     return undefined;
   }
   const status = service.updateStatus;
