@@ -3,7 +3,14 @@
  * cluster, it joins as a new node when it is started again.
  */
 
-import { type Cluster, type NodeDescription, type NodeId, seededRandom, type Clock, type Random } from '@skep/core';
+import {
+  type Clock,
+  type Cluster,
+  type NodeDescription,
+  type NodeId,
+  type Random,
+  seededRandom,
+} from '@skep/core';
 import { Agent, type ProbeNetwork } from '@skep/core/member';
 import { type SimulatedBehaviour, SimulatedDriver, SimulatedHost } from '@skep/core/testing';
 import { hashText } from '@skep/raft/simulator';
