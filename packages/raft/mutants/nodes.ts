@@ -8,9 +8,9 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'a driver sends before it has written',
     item: 1,
     file: 'node/driver.ts',
-    find: '    const isDiskFirst = persist',
+    find: '    if (persist !== undefined) this.#persist(persist);',
     replace:
-      '    for (const message of persist?.messages ?? []) this.#outbox.put(message);\n    const isDiskFirst = persist',
+      '    for (const message of persist?.messages ?? []) this.#outbox.put(message);\n    if (persist !== undefined) this.#persist(persist);',
     layer: 'node',
     seed: 1,
   },

@@ -40,9 +40,6 @@ const TICKS_AT_ONCE_MAX = 5;
 /** Ticks between two looks at what has waited too long. */
 const SLOW_TICKS = 10;
 
-/** So few entries that sealing them takes less time than sending them. */
-const FEW_ENTRIES = 16;
-
 /** A core at work. Made for one life of a node. */
 export class Driver {
   readonly core: RaftCore;
@@ -276,22 +273,12 @@ export class Driver {
     const handedOut = apply.at(-1)?.index ?? restore?.index;
     if (handedOut !== undefined) this.#handedOut = handedOut;
     if (roleChange !== undefined) this.#part.changed(roleChange);
-    const isDiskFirst = persist !== undefined && this.#isDiskFirst(persist);
-    if (isDiskFirst) this.#persist(persist);
     for (const message of messages) this.#outbox.put(message);
-    if (persist !== undefined && !isDiskFirst) this.#persist(persist);
+    if (persist !== undefined) this.#persist(persist);
     if (restore !== undefined) this.waiters.skipped(restore.index);
     if (restore !== undefined || apply.length > 0) this.#applier.add(restore, apply);
     for (const result of reads) this.reads.ended(result, this.applied.index);
     if (transferFailure !== undefined) this.onTransferFailure.tell(transferFailure);
-  }
-
-  /**
-   * A leader's sync is what takes longest of a few entries, and the writing before it no time. Many take a while to seal,
-   * and the others may read them meanwhile.
-   */
-  #isDiskFirst({ entries, messages }: PersistBatch): boolean {
-    return this.ledTerm !== undefined && messages.length === 0 && entries.length <= FEW_ENTRIES;
   }
 
   #persist(batch: PersistBatch): void {
