@@ -93,8 +93,10 @@ const STEPS: readonly Step[] = [
       withTask(cluster, pick, (task) => {
         const state = STATES[pick % STATES.length] ?? 'running';
         const owned = taskStateRank(task.status.state) >= taskStateRank('assigned');
-        if (owned && taskStateRank(state) > taskStateRank(task.status.state))
-          cluster.withStatus([task.id], state);
+        // What has ended stays as it ended: a failure that became an orphan would be a failure that never was.
+        const goesOn =
+          !isTerminal(task.status.state) && taskStateRank(state) > taskStateRank(task.status.state);
+        if (owned && goesOn) cluster.withStatus([task.id], state);
       });
     },
   ),
