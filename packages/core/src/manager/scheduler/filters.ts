@@ -4,6 +4,7 @@
  */
 
 import { freeAmount, type GenericNeeds, offered } from './generic-use.ts';
+import type { NodeCounts } from './node-counts.ts';
 import type { NodeTable } from './node-table.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
@@ -25,12 +26,14 @@ export type Filter = (slot: number) => Verdict;
  * Compiles the chain.
  *
  * @param serviceTasks - active tasks of the service on a node, what is decided included.
+ * @param yielding - tasks of the service that still run on a node, until others run.
  */
 export function compileFilters(
   requirements: Requirements,
   index: PlacementIndex,
   overlay: PlacementOverlay,
   serviceTasks: (slot: number) => number,
+  yielding: NodeCounts,
 ): Filter {
   const { nodes } = index;
   const { needs, hostPorts, maxReplicasPerNode } = requirements;
@@ -46,7 +49,7 @@ export function compileFilters(
   }
   if (hostPorts.length > 0) chain.push(hostPortFilter(nodes, overlay, hostPorts, requirements.firstHostPort));
   if (maxReplicasPerNode > 0) {
-    chain.push((slot) => (serviceTasks(slot) < maxReplicasPerNode ? FIT : HAS_REPLICAS));
+    chain.push((slot) => (serviceTasks(slot) + yielding.get(slot) < maxReplicasPerNode ? FIT : HAS_REPLICAS));
   }
   return allOf(chain);
 }

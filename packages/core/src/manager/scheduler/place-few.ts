@@ -121,7 +121,7 @@ class Look {
   ) {
     const decided = overlay.serviceCounts(service);
     this.#serviceTasks = (slot) => service.active.get(slot) + (decided?.get(slot) ?? 0);
-    this.#filter = compileFilters(requirements, index, overlay, this.#serviceTasks);
+    this.#filter = compileFilters(requirements, index, overlay, this.#serviceTasks, service.yielding);
     this.#faulty = service.failures.get(specVersion)?.faulty(at);
     this.#index = index;
     this.rejected = new Uint32Array(requirements.causes.length);

@@ -17,6 +17,7 @@ import { NodeTable, takesTasks } from './node-table.ts';
 import { PendingGroup } from './pending-group.ts';
 import { compileRequirements, hostPortsOf, needsOf, type Requirements } from './requirements.ts';
 import { groupKey, newServiceEntry, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
+import { YieldingTasks } from './yielding-tasks.ts';
 
 /** Kinds of a service's tasks whose compiled requirements are kept: the present ones, and those of an update. */
 const COMPILED_KEPT = 2;
@@ -50,6 +51,7 @@ export class PlacementIndex {
   readonly #preassigned = new Map<string, Set<TaskId>>();
   // Nodes that went while tasks were on them: if one came back, what it holds could only be had from the state.
   readonly #departed = new Set<string>();
+  readonly #yielding = new YieldingTasks();
   #lastService: ServiceEntry | undefined;
 
   /** Builds the index of a state, in one go. */
@@ -74,6 +76,7 @@ export class PlacementIndex {
     const { rows } = state.roots.tasks;
     const load = (task: Task) => this.#load(task, state);
     rows.forEach(load, from, Math.min(to, rows.length));
+    if (to >= rows.length) this.#settleYielding(state);
   }
 
   /**
@@ -104,6 +107,7 @@ export class PlacementIndex {
         default:
       }
     }
+    this.#settleYielding(state);
     return folded;
   }
 
@@ -141,6 +145,7 @@ export class PlacementIndex {
   }
 
   #load(task: Task, state: ClusterState): void {
+    this.#yielding.note(undefined, task);
     if (isFailure(task)) {
       if (task.statusAppliedAt > state.at - FAILURE_WINDOW_MS) this.#noteFailure(task, state);
       return;
@@ -155,6 +160,7 @@ export class PlacementIndex {
   }
 
   #foldTask(before: Task | undefined, after: Task | undefined, state: ClusterState): void {
+    this.#yielding.note(before, after);
     const held = before !== undefined && holdsPlace(before);
     const holds = after !== undefined && holdsPlace(after);
     const wasActive = held && isMeantToRun(before.desiredState);
@@ -199,6 +205,7 @@ export class PlacementIndex {
     if ((this.nodes.holding[slot] as number) > 0) this.#departed.add(node.id);
     for (const service of this.services.values()) {
       service.active.clear(slot, this.nodes.length);
+      service.yielding.clear(slot, this.nodes.length);
       for (const record of service.failures.values()) record.clear(slot);
       this.#forgetIfGone(service);
     }
@@ -241,8 +248,21 @@ export class PlacementIndex {
     if (slot === -1) return;
     const service = this.#service(task.serviceId, state);
     this.nodes.countActive(slot, sign);
-    service.active.add(slot, sign, this.nodes.length);
-    if (sign < 0) this.#forgetIfGone(service);
+    const counts = this.#yielding.has(task.id) ? service.yielding : service.active;
+    counts.add(slot, sign, this.nodes.length);
+    if (sign > 0) return;
+    this.#yielding.forget(task.id);
+    this.#forgetIfGone(service);
+  }
+
+  #settleYielding(state: ClusterState): void {
+    this.#yielding.settle(state, (task, yields) => {
+      const slot = task.nodeId === undefined ? -1 : this.nodes.slotOf(task.nodeId);
+      if (slot === -1 || !isMeantToRun(task.desiredState) || !holdsPlace(task)) return;
+      const { active, yielding } = this.#service(task.serviceId, state);
+      active.add(slot, yields ? -1 : 1, this.nodes.length);
+      yielding.add(slot, yields ? 1 : -1, this.nodes.length);
+    });
   }
 
   #relieve(task: Task): void {
@@ -343,7 +363,7 @@ export class PlacementIndex {
   }
 
   #forgetIfGone(service: ServiceEntry): void {
-    if (service.exists || service.active.size > 0 || service.groups.size > 0) return;
+    if (service.exists || service.active.size + service.yielding.size + service.groups.size > 0) return;
     this.services.delete(service.id);
     if (this.#lastService === service) this.#lastService = undefined;
   }

@@ -82,7 +82,8 @@ function* placeAmongAll(
   serviceTasks.fill(0, 0, nodes.length);
   service.active.addTo(serviceTasks, 1);
   overlay.serviceCounts(service)?.addTo(serviceTasks, 1);
-  const filter = compileFilters(requirements, index, overlay, (slot) => serviceTasks[slot] as number);
+  const serviceTasksOn = (slot: number) => serviceTasks[slot] as number;
+  const filter = compileFilters(requirements, index, overlay, serviceTasksOn, service.yielding);
   const { rows, active } = nodes;
   const { added } = overlay;
   const layout = index.notes.layoutOf(requirements);

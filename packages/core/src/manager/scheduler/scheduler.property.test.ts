@@ -80,6 +80,11 @@ const STEPS: readonly Step[] = [
   (cluster, pick) => withService(cluster, pick, (id) => cluster.withPending(id, 1 + (pick % 6))),
   (cluster, pick) => withService(cluster, pick, (id) => cluster.withTasks(id, 2, { state: 'new' })),
   (cluster, pick) =>
+    withTask(cluster, pick, ({ id, serviceId, slot }) => {
+      const isKnown = cluster.state.service(serviceId) !== undefined;
+      if (isKnown && slot !== 0) cluster.withTasks(serviceId, 1, { slot, replaces: id });
+    }),
+  (cluster, pick) =>
     withService(cluster, pick, (id) => {
       const spec = cluster.state.service(id)?.spec;
       if (spec) cluster.apply({ type: 'service.updated', id, spec, tasksChanged: true, portsChanged: false });
@@ -168,6 +173,10 @@ function contents(index: PlacementIndex, now: number): unknown {
     service.active.forEach((slot, count) => {
       active.push([names[slot] ?? '', count]);
     });
+    const yielding: [string, number][] = [];
+    service.yielding.forEach((slot, count) => {
+      yielding.push([names[slot] ?? '', count]);
+    });
     const failures: [number, string, number][] = [];
     for (const [version, record] of service.failures) {
       for (const [slot, name] of names.entries()) {
@@ -176,7 +185,13 @@ function contents(index: PlacementIndex, now: number): unknown {
       }
     }
     const waiting = [...service.groups.values()].map((group) => [group.key, group.all().sort()]);
-    return { id: service.id, active: active.sort(), failures: failures.sort(), waiting: waiting.sort() };
+    return {
+      id: service.id,
+      active: active.sort(),
+      yielding: yielding.sort(),
+      failures: failures.sort(),
+      waiting: waiting.sort(),
+    };
   });
   const preassigned = nodes.map(({ id }) => [id, [...index.preassignedTo(id)].sort()]);
   return {

@@ -199,6 +199,7 @@ class Scheduler implements ControlLoop {
       this.#index,
       this.#overlay,
       (slot) => service.active.get(slot) + (this.#overlay.serviceCounts(service)?.get(slot) ?? 0),
+      service.yielding,
     );
   }
 

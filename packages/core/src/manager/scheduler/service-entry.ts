@@ -13,8 +13,10 @@ export interface ServiceEntry {
   row: number;
   /** False once the service is removed, and its last tasks are going. */
   exists: boolean;
-  /** Active tasks by node. */
+  /** Active tasks by node, without those that yield. */
   readonly active: NodeCounts;
+  /** Tasks that stay until another one of their slot runs, by node. */
+  readonly yielding: NodeCounts;
   /** Failures by spec version. */
   readonly failures: Map<number, FailureRecord>;
   /** What waits for a node, by {@link groupKey}. */
@@ -32,6 +34,7 @@ export function newServiceEntry(id: ServiceId, row: number, exists: boolean): Se
     row,
     exists,
     active: new NodeCounts(),
+    yielding: new NodeCounts(),
     failures: new Map(),
     groups: new Map(),
     compiled: new Map(),

@@ -49,7 +49,8 @@ export class SpreadOfService {
     this.#index = index;
     this.#counts = new Int32Array(index.nodes.capacity);
     entry.active.addTo(this.#counts, 1);
-    this.#filter = compileFilters(this.requirements, index, overlay, (slot) => this.count(slot));
+    const countOn = (slot: number) => this.count(slot);
+    this.#filter = compileFilters(this.requirements, index, overlay, countOn, entry.yielding);
     const layout = index.notes.layoutOf(this.requirements);
     this.#leaves = new Int32Array(index.nodes.capacity);
     for (let slot = 0; slot < index.nodes.length; slot++) {
