@@ -78,6 +78,7 @@ class GlobalOrchestrator implements ControlLoop {
     }
     for (const id of this.#updateWakes.takeDue(context.at)) this.#marks.slot(id, 0);
     const wishes = new Wishes();
+    this.#budgets.beginTurn();
     const deciding: Deciding = { state, context, wishes, budgets: this.#budgets };
     for (let id = this.#marks.first(); id !== undefined && !wishes.full; id = this.#marks.first()) {
       const service = state.service(id);

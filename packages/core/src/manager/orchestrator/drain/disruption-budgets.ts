@@ -63,11 +63,7 @@ export class DisruptionBudgets {
 
   /** Takes room for stopping one serving task in this slot. False: there is none, and the slot waits for some. */
   take(service: Service, key: number, state: ClusterState): boolean {
-    let counted = this.#services.get(service.id);
-    if (!counted) {
-      counted = { serving: undefined, taken: 0, waiting: new Set() };
-      this.#services.set(service.id, counted);
-    }
+    const counted = this.#of(service.id);
     counted.serving ??= countServing(service, state);
     const wanted = service.spec.replicas ?? 1;
     if (counted.serving - counted.taken - 1 < wanted - maxUnavailable(service)) {
@@ -77,6 +73,17 @@ export class DisruptionBudgets {
     counted.waiting.delete(key);
     counted.taken += 1;
     return true;
+  }
+
+  /** A serving task was stopped in this turn for another reason, as an update does: there is less room for others. */
+  stopped(id: ServiceId): void {
+    this.#of(id).taken += 1;
+  }
+
+  #of(id: ServiceId): Counted {
+    const counted = this.#services.get(id) ?? { serving: undefined, taken: 0, waiting: new Set() };
+    this.#services.set(id, counted);
+    return counted;
   }
 }
 
