@@ -6,7 +6,7 @@ import { checkConstraints, parseConstraintKey } from './constraint.ts';
 import { plainEqual } from './plain-equal.ts';
 import { ruleInWords } from './rule-words.ts';
 import { jobSize, type ServiceSpec, type ServiceSpecInput, serviceSpecSchema } from './service-spec.ts';
-import { startFirstIsImpossible } from './update-policy.ts';
+import { blueGreenIsImpossible } from './update-policy.ts';
 
 /**
  * Parses any spec by its schema.
@@ -99,7 +99,7 @@ function updateIssues(spec: ServiceSpec): SpecIssue[] {
   }
   if (!blueGreen) return issues;
   if (canary) issues.push({ field: 'update.canary', rule: 'must not be given together with blueGreen' });
-  const impossible = startFirstIsImpossible(spec);
+  const impossible = blueGreenIsImpossible(spec);
   if (impossible !== undefined)
     issues.push({ field: 'update.blueGreen', rule: `is impossible: ${impossible}` });
   return issues;

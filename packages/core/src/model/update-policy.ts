@@ -103,6 +103,7 @@ function complete(given: Given): UpdatePolicy {
 
 /** What of a spec two tasks may not be able to share. */
 interface Exclusive {
+  readonly mode: string;
   readonly ports: readonly {
     readonly mode: string;
     readonly published?: number | undefined;
@@ -117,12 +118,25 @@ interface Exclusive {
   };
 }
 
-/** What keeps a new task from running beside the old one of its slot, in words; undefined: nothing. */
-export function startFirstIsImpossible({ ports, task }: Exclusive): string | undefined {
-  const port = ports.find(({ mode, published }) => mode === 'host' && published !== undefined);
-  if (port) return `two tasks can't share the host port ${port.published}/${port.protocol}`;
-  const mount = task.mounts.find(({ type, readOnly, source }) => isWritten(type, readOnly, source));
+/**
+ * What keeps a new task from running beside the old one of its slot, wherever it runs, in words; undefined: nothing. A
+ * host port may be free on another node, which a task of a global service does not get.
+ */
+export function startFirstIsImpossible(spec: Exclusive): string | undefined {
+  const port = spec.mode === 'global' ? takenPort(spec) : undefined;
+  if (port !== undefined) return port;
+  const mount = spec.task.mounts.find(({ type, readOnly, source }) => isWritten(type, readOnly, source));
   return mount && `two tasks must not write to the volume '${mount.source}'`;
+}
+
+/** What keeps all new tasks from running beside all old ones, in words; undefined: nothing. */
+export function blueGreenIsImpossible(spec: Exclusive): string | undefined {
+  return takenPort(spec) ?? startFirstIsImpossible(spec);
+}
+
+function takenPort({ ports }: Exclusive): string | undefined {
+  const port = ports.find(({ mode, published }) => mode === 'host' && published !== undefined);
+  return port && `two tasks can't share the host port ${port.published}/${port.protocol}`;
 }
 
 /** A named volume that a task writes to. What a bind mount is for, only its owner knows. */

@@ -5,14 +5,14 @@
 
 import type { Service, Task } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.ts';
-import { isUnderWay } from '../../state/update-standing.ts';
+import { isRollback, isUnderWay } from '../../state/update-standing.ts';
 import { leaveCause, leaveDeadline, serves } from './drain/must-leave.ts';
 import { isFailedMove, predecessorOf, tendLeaving } from './drain/tend-leaving.ts';
-import { evictsAt, isOnInvalidNode, type NodeLookup } from './node-validity.ts';
+import { evictsAt, isOnInvalidNode, mayBeAtWork, type NodeLookup } from './node-validity.ts';
 import { mayRestart, nodeOf, pullRetryAt, restartOf, restartsAt, startsAt } from './restart.ts';
 import type { Slot } from './slot-tasks.ts';
 import { CHANGED, QUIET, type Tended, withId } from './tended.ts';
-import { isOutdated, specFor, startsFirst } from './updater/handover.ts';
+import { isOutdated, placeTaken, specFor, startsFirst, takesPlaces } from './updater/handover.ts';
 import { isOfUpdate, isUpdateFailure, policyInForce } from './updater/update-failure.ts';
 import { earliest } from './wake-queue.ts';
 import type { Deciding } from './wishes.ts';
@@ -40,6 +40,10 @@ export function updateStanding(service: Service, slot: Slot, nodes: NodeLookup, 
   const { state } = task.status;
   if (isTerminal(state)) return slot.live === undefined ? 'settled' : 'inFlux';
   if (taskStateRank(state) < taskStateRank('running')) return 'inFlux';
+  // The next new one may go where this old one still stops.
+  const leavesAPlace = startsFirst(service) && takesPlaces(service.spec);
+  if (leavesAPlace && slot.tasks.some((older) => older !== task && mayBeAtWork(older, nodes)))
+    return 'inFlux';
   const delayed = delayedUntil(service, task);
   return delayed !== undefined && at < delayed ? 'inFlux' : 'settled';
 }
@@ -102,6 +106,10 @@ export function tendSlot(
   const isPreparedFirst = predecessor && isOutdated(service, predecessor, state) && !startsFirst(service);
   for (const task of slot.tasks) {
     if (task === live || task === predecessor || !isMeantToRun(task.desiredState)) continue;
+    if (serves(task)) {
+      deciding.budgets.stopped(service.id);
+      tellStopsFirst(service, task, live, deciding);
+    }
     wishes.shutdown(task.id);
     changed = true;
   }
@@ -128,6 +136,16 @@ export function tendSlot(
     return CHANGED;
   }
   return changed ? CHANGED : waiting(false, deadline);
+}
+
+/** A start-first that can't be kept is told. */
+function tellStopsFirst(service: Service, older: Task, live: Task, { wishes }: Deciding): void {
+  const taken = placeTaken(service, older, live);
+  const { updateStatus } = service;
+  if (taken === undefined || !isUnderWay(updateStatus)) return;
+  const what = isRollback(updateStatus) ? 'rollback' : 'update';
+  const message = `${what} in progress, stop-first: ${taken}`;
+  if (message !== updateStatus.message) wishes.updateStatus(service.id, { ...updateStatus, message });
 }
 
 /** Look again at the first of these times. */
@@ -174,10 +192,11 @@ export function isWorthALook(before: Task | undefined, after: Task | undefined, 
   if (after.replaces !== undefined && serves(after) && !serves(before)) return true;
   // So may one that waits to be started, for this one to be prepared, or to find no place beside the old one.
   const waits = after.desiredState === 'ready';
-  if (waits && (after.status.state !== before.status.state || after.explanation !== before.explanation))
-    return true;
+  const isExplained = after.explanation !== before.explanation;
+  if (waits && (after.status.state !== before.status.state || isExplained)) return true;
   return (
-    updating && (before.desiredState !== after.desiredState || before.status.state !== after.status.state)
+    updating &&
+    (before.desiredState !== after.desiredState || before.status.state !== after.status.state || isExplained)
   );
 }
 

@@ -52,7 +52,8 @@ export function olderInUpdate(
   if (!isOutdated(service, older, nodes)) return isOutdated(service, live, nodes) ? 'stays' : 'goes';
   if (isHeldBack(service, live.specVersion)) return 'serves-on';
   if (serves(live)) return 'goes';
-  if (live.desiredState === 'running') return startsFirst(service) ? 'serves-on' : 'goes';
+  if (live.desiredState === 'running')
+    return startsFirst(service) && placeTaken(service, older, live) === undefined ? 'serves-on' : 'goes';
   const { state } = live.status;
   const isPrepared =
     taskStateRank(state) >= taskStateRank('ready') && !isTerminal(state) && live.startAfter <= at;
@@ -63,6 +64,34 @@ export function olderInUpdate(
 function isHeldUp({ explanation, status }: Task): boolean {
   if (status.state !== 'pending' || !explanation) return false;
   return explanation.rejected.some(({ filter }) => RELIEVED_BY_AN_END.has(filter));
+}
+
+/**
+ * Start-first: what keeps the new task from every node as long as the old one runs, in words. Room that is lacking is
+ * waited for; a place that the old one itself takes would be waited for without end.
+ */
+export function placeTaken(service: Service, older: Task, live: Task): string | undefined {
+  if (live.status.state !== 'pending' || isBlueGreen(service) || !startsFirst(service)) return undefined;
+  for (const { filter } of live.explanation?.rejected ?? []) {
+    if (filter === 'max-replicas') return 'no node may have another of its tasks';
+    const port = filter === 'host-port' ? sharedHostPort(older, live) : undefined;
+    if (port !== undefined) return `no node has the host port ${port} free`;
+  }
+  return undefined;
+}
+
+/** While a task of the service runs on a node, another one may have no place there. */
+export function takesPlaces({ ports, task }: Service['spec']): boolean {
+  return task.placement.maxReplicasPerNode > 0 || ports.some(({ mode }) => mode === 'host');
+}
+
+function sharedHostPort(older: Task, live: Task): string | undefined {
+  const names = ({ ports }: Task) =>
+    ports.flatMap(({ mode, published, protocol }) =>
+      mode === 'host' && published !== undefined ? [`${published}/${protocol}`] : [],
+    );
+  const held = new Set(names(older));
+  return names(live).find((port) => held.has(port));
 }
 
 /** The newest of these that goes on until a new task takes over: one that has traffic before one that has none. */

@@ -169,11 +169,13 @@ describe('given a service whose tasks are changed', () => {
     expect(web.images()).toBe('one one one one');
   });
 
+  const onHostPort: Partial<ServiceSpecInput> = {
+    update: { order: 'start-first' },
+    ports: [{ target: 80, published: 8080, mode: 'host' }],
+  };
+
   test('when start-first is impossible, then it stops first, and says so', () => {
-    const web = running({
-      update: { order: 'start-first' },
-      ports: [{ target: 80, published: 8080, mode: 'host' }],
-    });
+    const web = running({ ...onHostPort, mode: 'global' });
     web.update(two);
     web.harness.run();
     expect(web.status()?.message).toBe(
@@ -181,6 +183,31 @@ describe('given a service whose tasks are changed', () => {
     );
     web.harness.settleFor(5_000);
     expect(web.images()).toBe('two two two two');
+  });
+
+  test('when the host port is free on another node, then it starts first there', () => {
+    const web = running(onHostPort, 5);
+    web.update(two);
+    web.harness.settleFor(5_000);
+    expect(web.images()).toBe('two two two two');
+    expect(web.least()).toBe(4);
+  });
+
+  test.each([
+    ['a host port is free on no node', onHostPort, 'no node has the host port 8080/tcp free'],
+    [
+      'every node has as many tasks as it may',
+      { update: { order: 'start-first' }, task: { placement: { maxReplicasPerNode: 1 } } },
+      'no node may have another of its tasks',
+    ],
+  ] as const)('when %s, then it stops first, and says so', (_, spec, why) => {
+    const web = running(spec as Partial<ServiceSpecInput>);
+    web.update(two);
+    web.report('two', 'running');
+    web.harness.settle();
+    expect(web.status()?.message).toBe(`update in progress, stop-first: ${why}`);
+    expect(web.images()).toBe('two two two two');
+    expect(web.least()).toBe(3);
   });
 
   test('when it is changed again on the way, then the newest spec wins', () => {
