@@ -4,7 +4,7 @@
  * replica, and is ready to lead at once since its state is built already.
  */
 
-import { ClosedError, type SkepError, UnavailableError } from '../errors.ts';
+import { ClosedError, OutcomeUnknownError, type SkepError, UnavailableError } from '../errors.ts';
 import type { EventLog, LeaderTerm } from '../log/event-log.ts';
 import { type ClusterId, newId } from '../model/ids.ts';
 import type { ClusterSpec } from '../model/other-specs.ts';
@@ -80,6 +80,17 @@ interface Waiter {
 
 /** Reasons that mean no more than that another member leads now. */
 const LOST: ReadonlySet<string> = new Set(['not-leader', 'fenced']);
+
+/**
+ * A leadership that was lost is another member's, also where it is open what became of its last words; anything else
+ * would meet the next command just as well.
+ */
+function isLost(failure: SkepError): boolean {
+  return (
+    failure instanceof OutcomeUnknownError ||
+    (failure instanceof UnavailableError && LOST.has(failure.reason))
+  );
+}
 
 /** One manager of a cluster. */
 export class Manager {
@@ -189,9 +200,7 @@ export class Manager {
       await ledger.idle();
       sequence = ledger.acceptedSequence;
       if (!failure) return;
-      // A leadership that was lost is another member's; anything else would meet the next command just as well.
-      const lost = failure instanceof UnavailableError && LOST.has(failure.reason);
-      this.#refusal = lost ? undefined : failure;
+      this.#refusal = isLost(failure) ? undefined : failure;
       this.#tellRefusal();
       if (term.signal.aborted) return;
       this.#parts.logger.error({ error: failure }, 'the log refused what was decided; beginning again');
