@@ -22,6 +22,7 @@ export {
   type AssignmentsMessage,
   type DispatcherPort,
   type EndpointsMessage,
+  type KnownAssignments,
   type ServiceEndpoint,
   type Session,
   SessionError,

@@ -3,7 +3,7 @@ import { Workshop } from '../manager/dispatcher/test-support/workshop.ts';
 import { asId, type NodeId, type SecretId, type TaskId } from '../model/ids.ts';
 import { SimulatedDriver } from '../testing/simulated-driver.ts';
 import { aCluster, type StateBuilder } from '../testing/state-builder.ts';
-import type { StatusReport } from './dispatcher-port.ts';
+import type { AssignmentsMessage, DispatcherPort, StatusReport } from './dispatcher-port.ts';
 
 const id = (text: string) => asId<TaskId>(text);
 
@@ -11,6 +11,23 @@ const id = (text: string) => asId<TaskId>(text);
 function withWeb(tasks = 1, task: Record<string, unknown> = {}): StateBuilder {
   const built = aCluster().withNode({ state: 'unknown' }).withService({ name: 'web', task });
   return tasks === 0 ? built : built.withTasks('web', tasks, { nodes: ['node-1'], state: 'assigned' });
+}
+
+/** The dispatcher, with what it assigns noted. */
+function overhearing(port: DispatcherPort, heard: AssignmentsMessage[]): DispatcherPort {
+  return {
+    ...port,
+    async openSession(request, signal) {
+      const session = await port.openSession(request, signal);
+      async function* assignments() {
+        for await (const message of session.assignments) {
+          heard.push(message);
+          yield message;
+        }
+      }
+      return { ...session, assignments: assignments() };
+    },
+  };
 }
 
 describe('an agent and its dispatcher', () => {
@@ -134,6 +151,22 @@ describe('an agent that loses its managers', () => {
     expect(shop.host.running().map(({ starts }) => starts)).toEqual([1, 1, 1]);
     shop.host.kill(id('web-2'));
     await shop.until('web-2', 'failed');
+  });
+
+  it('given tasks and secrets that it holds, when another leads, then it is told only what changed meanwhile', async () => {
+    const heard: AssignmentsMessage[] = [];
+    const shop = new Workshop(withWeb(3));
+    await shop.connect('node-1', { dispatcher: overhearing(shop.port, heard) });
+    await shop.until('web-3', 'running');
+    shop.dispatcher.close();
+    shop.desire('web-2', 'shutdown');
+    shop.lead();
+    await shop.until('web-2', 'shutdown');
+    expect(heard).toMatchObject([
+      { kind: 'complete', tasks: [{}, {}, {}] },
+      { kind: 'incremental', update: [{ task: { id: 'web-2', desiredState: 'shutdown' } }], remove: [] },
+    ]);
+    expect(shop.host.running().map((each) => each.id)).toEqual(['web-1', 'web-3']);
   });
 
   it('given no leader for a minute, when tasks end meanwhile, then they run on or end, and it is told afterwards', async () => {

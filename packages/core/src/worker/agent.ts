@@ -78,7 +78,7 @@ export class Agent {
   #node: Node | undefined;
   /** What the driver told of the platform last. */
   #platform: NodeDescription['platform'] = { os: '', architecture: '' };
-  #leaving = false;
+  #draining: Promise<void> | undefined;
   #running: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -159,34 +159,51 @@ export class Agent {
     this.#running = this.#run();
   }
 
+  /**
+   * Stops all tasks, each with its own grace, and reports it; takes no more from then on. The managers are asked first,
+   * so that nobody sends them traffic any more. Safe to call twice; never rejects.
+   */
+  drain(options: Pick<AgentCloseOptions, 'drainDelay'> = {}): Promise<void> {
+    this.#draining ??= this.#drain(options);
+    return this.#draining;
+  }
+
   /** Leaves the managers and lets go of the driver. Safe to call twice; never rejects. */
   close(options: AgentCloseOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options);
     return this.#closing;
   }
 
-  async #close({ drain = false, drainDelay = true }: AgentCloseOptions): Promise<void> {
-    const { clock, dispatcher, nodeId, driver } = this.#options;
-    const { callMs, leaveMs } = this.#limits;
-    const signal = new AbortController().signal;
-    const quietly = (what: string, work: () => Promise<void>, deadlineMs = callMs) =>
-      bounded({ clock, signal, deadlineMs, what }, work).catch((error: unknown) =>
-        this.#logger.debug({ error: errorText(error) }, `${what} did not succeed`),
-      );
-    if (drain) {
-      this.#leaving = true;
-      const { id } = this.#session ?? {};
-      if (id !== undefined) await quietly('leaving', () => dispatcher.leave(nodeId, id), leaveMs);
-      await this.#worker.shutdownAll({ drainDelay });
-      if (this.#session) await quietly('reporting the last statuses', () => this.#reporter.drained());
-    }
+  async #close({ drain = false, ...options }: AgentCloseOptions): Promise<void> {
+    const { dispatcher, nodeId, driver } = this.#options;
+    if (drain) await this.drain(options);
     const session = this.#session;
     this.#life.abort(new ClosedError('the agent'));
     this.#state = 'closed';
     await this.#running;
-    if (session) await quietly('closing the session', () => dispatcher.closeSession(nodeId, session.id));
+    if (session)
+      await this.#quietly('closing the session', () => dispatcher.closeSession(nodeId, session.id));
     this.#worker.close();
-    await quietly('closing the driver', () => driver.close());
+    await this.#quietly('closing the driver', () => driver.close());
+  }
+
+  async #drain({ drainDelay = true }: Pick<AgentCloseOptions, 'drainDelay'>): Promise<void> {
+    const { dispatcher, nodeId } = this.#options;
+    const { id } = this.#session ?? {};
+    if (id !== undefined) {
+      await this.#quietly('leaving', () => dispatcher.leave(nodeId, id), this.#limits.leaveMs);
+    }
+    await this.#worker.shutdownAll({ drainDelay });
+    if (this.#session) await this.#quietly('reporting the last statuses', () => this.#reporter.drained());
+  }
+
+  /** Does it within a time, or not. Never rejects. */
+  async #quietly(what: string, work: () => Promise<void>, deadlineMs = this.#limits.callMs): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = new AbortController();
+    await bounded({ clock, signal, deadlineMs, what }, work).catch((error: unknown) =>
+      this.#logger.debug({ error: errorText(error) }, `${what} did not succeed`),
+    );
   }
 
   /** One session after the other. Never rejects. */
@@ -242,12 +259,14 @@ export class Agent {
 
   #open(description: NodeDescription): Promise<Session> {
     const { clock, dispatcher, nodeId, address } = this.#options;
+    const { known } = this.#worker;
     const bounds = { clock, signal: this.#life.signal, deadlineMs: this.#limits.callMs };
     return bounded({ ...bounds, what: 'opening a session' }, (signal) =>
       dispatcher.openSession(
         {
           ...{ nodeId, description, address, calls: this.#worker },
-          ...(this.#leaving ? { leaving: true } : {}),
+          ...(known ? { known } : {}),
+          ...(this.#draining ? { leaving: true } : {}),
         },
         signal,
       ),

@@ -28,7 +28,10 @@ export interface AssignedTask {
   readonly held?: true;
 }
 
-/** What this node should run. Sent in order; the first of a session is always complete. */
+/**
+ * What this node should run. Sent in order; the first of a session is complete, unless the agent said what it knows:
+ * then it is what that lacks.
+ */
 export type AssignmentsMessage =
   | {
       /** All of it: what is not listed should not be here. */
@@ -37,7 +40,7 @@ export type AssignmentsMessage =
       readonly files: readonly AssignedFile[];
     }
   | {
-      /** Only what changed since the message before. */
+      /** Only what changed since the message before, or since the session before. */
       readonly kind: 'incremental';
       readonly update: readonly AssignedTask[];
       readonly remove: readonly TaskId[];
@@ -49,10 +52,27 @@ export type AssignmentsMessage =
 export interface AssignedFile {
   /** `secret/NAME/REVISION` or `config/NAME/REVISION`. */
   readonly key: string;
+  /** Another one where the content is another; tells nothing of it. */
+  readonly version: string;
   readonly file: Omit<TaskFile, 'target' | 'mode'>;
   /** The text is a template, to be filled in for each task. */
   readonly template?: boolean;
 }
+
+/**
+ * What an agent was told in earlier sessions and holds still. Named thing by thing rather than by an index of the log:
+ * so any manager can tell what it lacks, also one that was restored from a backup, and an agent's own reports, which
+ * move the index on, cost nothing.
+ */
+export interface KnownAssignments {
+  readonly tasks: readonly KnownTask[];
+  readonly files: readonly KnownFile[];
+}
+
+/** All that may change about an assigned task. */
+export type KnownTask = Pick<Task, 'id' | 'desiredState'> & Pick<AssignedTask, 'held'>;
+
+export type KnownFile = Pick<AssignedFile, 'key' | 'version'>;
 
 /** A task that may receive traffic, and the service that it is of. */
 export interface ServiceEndpoint extends Endpoint {
@@ -108,6 +128,8 @@ export interface SessionRequest {
   /** Address under which ports of this node are reached. */
   readonly address: string;
   readonly calls: WorkerCalls;
+  /** What the agent need not be told again. Absent: nothing, as after its start. */
+  readonly known?: KnownAssignments;
   /** The agent is about to go: it stops its tasks and takes no more. */
   readonly leaving?: true;
 }
@@ -119,7 +141,7 @@ export interface Session {
   readonly messages: AsyncIterable<SessionMessage>;
   /**
    * What this node should run. Ends when the session ends. What changes while nobody reads is told once, as it is
-   * then; whoever begins to read anew ends the reader before and gets a complete set first.
+   * then; whoever begins to read anew in one session ends the reader before and gets a complete set first.
    */
   readonly assignments: AsyncIterable<AssignmentsMessage>;
   /**

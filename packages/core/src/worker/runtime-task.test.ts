@@ -16,7 +16,8 @@ function aTask(spec: object): Task {
 }
 
 function secret(name: string, text: string, template = false): AssignedFile {
-  return { key: fileKey('secret', name, 1), file: { kind: 'secret', name, data: bytes(text) }, template };
+  const key = fileKey('secret', name, 1);
+  return { key, version: text, file: { kind: 'secret', name, data: bytes(text) }, template };
 }
 
 function told(spec: object, files: readonly AssignedFile[] = [], labels: Record<string, string> = {}) {

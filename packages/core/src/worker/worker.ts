@@ -21,7 +21,13 @@ import type { TaskId } from '../model/ids.ts';
 import { sleep } from '../runtime/clock.ts';
 import { BackOff } from './back-off.ts';
 import { bounded, errorText } from './bounded.ts';
-import type { AssignedFile, AssignedTask, AssignmentsMessage, WorkerCalls } from './dispatcher-port.ts';
+import type {
+  AssignedFile,
+  AssignedTask,
+  AssignmentsMessage,
+  KnownAssignments,
+  WorkerCalls,
+} from './dispatcher-port.ts';
 import { checkExec } from './driver-answers.ts';
 import { Executor } from './executor.ts';
 import type { ExecutorParts } from './executor-parts.ts';
@@ -43,6 +49,8 @@ export class Worker implements WorkerCalls {
   readonly #recovered = new Map<TaskId, RecoveredTask>();
   readonly #life = new AbortController();
   #draining = false;
+  /** Managers have told it all that should be here, once. */
+  #isTold = false;
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -57,6 +65,16 @@ export class Worker implements WorkerCalls {
   /** Tasks that are here, ended ones included. */
   get tasks(): readonly AssignedTask[] {
     return [...this.#executors.values()].map((executor) => executor.assigned);
+  }
+
+  /** What managers need not tell again; undefined before they have told anything. */
+  get known(): KnownAssignments | undefined {
+    if (!this.#isTold) return undefined;
+    const tasks = this.tasks.map(({ task: { id, desiredState }, held }) => ({
+      ...{ id, desiredState },
+      ...(held ? { held } : {}),
+    }));
+    return { tasks, files: [...this.#files.values()].map(({ key, version }) => ({ key, version })) };
   }
 
   /** Makes what is here what the message says. Returns at once: executors go on by themselves. */
@@ -123,6 +141,7 @@ export class Worker implements WorkerCalls {
   }
 
   #applyComplete(message: Extract<AssignmentsMessage, { kind: 'complete' }>): void {
+    this.#isTold = true;
     const listed = new Set(message.tasks.map(({ task }) => task.id));
     for (const id of [...this.#executors.keys()]) if (!listed.has(id)) this.#remove(id);
     for (const id of [...this.#recovered.keys()]) if (!listed.has(id)) this.#discard(id);

@@ -85,12 +85,16 @@ export class DispatcherService {
     if (first.done || first.value.kind !== 'open') {
       throw new NodeError('MALFORMED', 'a session begins with a description of the node');
     }
-    const { description, address, leaving } = first.value;
+    const { description, address, known, leaving } = first.value;
     const toAgent = new Mailbox<ToAgent>();
     signal.addEventListener('abort', () => toAgent.end(signal.reason), { once: true });
     const calls = new AgentCalls(toAgent);
     const session = await this.#dispatcher.openSession(
-      { nodeId, description, address, calls, ...(leaving ? { leaving } : {}) },
+      {
+        ...{ nodeId, description, address, calls },
+        ...(known ? { known } : {}),
+        ...(leaving ? { leaving } : {}),
+      },
       signal,
     );
     const open: Open = { session, calls };

@@ -3,7 +3,7 @@
  * no session but its own, and gets no assignments but its own.
  */
 
-import type { NodeDescription } from '@skep/core';
+import { DESIRED_STATES, type NodeDescription, type TaskId } from '@skep/core';
 import {
   type AssignmentsMessage,
   asId,
@@ -41,12 +41,37 @@ const description = z.unknown().transform((value, context): NodeDescription => {
   }
 });
 
+const taskId = z
+  .string()
+  .max(256)
+  .transform((text) => asId<TaskId>(text));
+
+/** What an agent may know from sessions before; more than any node runs. */
+const KNOWN_MAX = 100_000;
+const known = z.object({
+  tasks: z
+    .array(
+      z.object({
+        id: taskId,
+        desiredState: z.enum(DESIRED_STATES),
+        held: z.literal(true).exactOptional(),
+      }),
+    )
+    .max(KNOWN_MAX)
+    .readonly(),
+  files: z
+    .array(z.object({ key: z.string(), version: z.string() }))
+    .max(KNOWN_MAX)
+    .readonly(),
+});
+
 const fromAgent = z.discriminatedUnion('kind', [
   /** The first message, and only that. */
   z.object({
     kind: z.literal('open'),
     description,
     address: z.string().min(1).max(300),
+    known: known.optional(),
     leaving: z.literal(true).optional(),
   }),
   z.object({ kind: z.literal('heartbeat') }),
@@ -93,7 +118,7 @@ const inSession = z.object({ session: sessionId });
 /** Names the caller's session. */
 export type InSession = z.output<typeof inSession>;
 
-/** What the caller should run: all of it first, then what changes. */
+/** What the caller should run: all of it first, or what it lacks if it said what it knows; then what changes. */
 export const followAssignments: Method<'server-stream', InSession, AssignmentsPart> = {
   name: 'dispatcher.assignments',
   kind: 'server-stream',

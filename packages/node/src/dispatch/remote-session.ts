@@ -51,7 +51,7 @@ export class RemoteSession implements Session {
 
   /** @throws SessionError */
   static async open(link: ManagerLink, request: SessionRequest, signal: AbortSignal): Promise<RemoteSession> {
-    const { description, address, calls, leaving } = request;
+    const { description, address, calls, known, leaving } = request;
     const life = new AbortController();
     // Every call that the managers make listens to it.
     setMaxListeners(0, life.signal);
@@ -59,7 +59,13 @@ export class RemoteSession implements Session {
     signal.addEventListener('abort', giveUp, { once: true });
     if (signal.aborted) giveUp();
     const toManagers = new Mailbox<FromAgent>();
-    void toManagers.put({ kind: 'open', description, address, ...(leaving ? { leaving } : {}) });
+    void toManagers.put({
+      kind: 'open',
+      description,
+      address,
+      ...(known ? { known } : {}),
+      ...(leaving ? { leaving } : {}),
+    });
     try {
       const stream = await link.duplex(openSession, toManagers, { signal: life.signal });
       const answers = stream[Symbol.asyncIterator]();

@@ -9,8 +9,8 @@ import {
   type TaskId,
 } from '../../model/ids.ts';
 import { aCluster, type StateBuilder } from '../../testing/state-builder.ts';
-import type { AssignmentsMessage } from '../../worker/dispatcher-port.ts';
-import { completeSet, incrementalSet, TASKS_PER_MESSAGE, toldNothing } from './assignments.ts';
+import type { AssignmentsMessage, KnownAssignments } from '../../worker/dispatcher-port.ts';
+import { completeSet, incrementalSet, resumedSet, TASKS_PER_MESSAGE, toldNothing } from './assignments.ts';
 
 const NODE = asId<NodeId>('node-1');
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -38,6 +38,36 @@ function withSecret(builder: StateBuilder, name: string, value = name, id = name
     },
   );
   return builder;
+}
+
+/** An agent, as far as what it is told goes. */
+class Listener {
+  readonly tasks = new Map<TaskId, string>();
+  readonly files = new Map<string, string>();
+
+  hear(message: AssignmentsMessage | undefined): void {
+    if (message?.kind === 'complete') {
+      this.tasks.clear();
+      this.files.clear();
+    }
+    const isAll = message?.kind === 'complete';
+    for (const { task } of (isAll ? message.tasks : message?.update) ?? [])
+      this.tasks.set(task.id, task.desiredState);
+    for (const { key, version } of (isAll ? message.files : message?.updateFiles) ?? [])
+      this.files.set(key, version);
+    if (message?.kind !== 'incremental') return;
+    for (const id of message.remove) this.tasks.delete(id);
+    for (const key of message.removeFiles) this.files.delete(key);
+  }
+
+  get known(): KnownAssignments {
+    return {
+      tasks: [...this.tasks].map(
+        ([id, desiredState]) => ({ id, desiredState }) as KnownAssignments['tasks'][0],
+      ),
+      files: [...this.files].map(([key, version]) => ({ key, version })),
+    };
+  }
 }
 
 /** Two services, one with a secret and a config, and one task of each on the node. */
@@ -82,8 +112,16 @@ describe('completeSet', () => {
     const built = withSecret(withFiles(), 'unused').withTasks('db', 2, { nodes: ['node-1'] });
     const { files } = completeSet(NODE, built.state, toldNothing());
     expect(files).toEqual([
-      { key: 'secret/password/1', file: { kind: 'secret', name: 'password', data: bytes('password') } },
-      { key: 'config/settings/1', file: { kind: 'config', name: 'settings', data: bytes('a=1') } },
+      {
+        key: 'secret/password/1',
+        version: 'digest-of-password',
+        file: { kind: 'secret', name: 'password', data: bytes('password') },
+      },
+      {
+        key: 'config/settings/1',
+        version: 'settings',
+        file: { kind: 'config', name: 'settings', data: bytes('a=1') },
+      },
     ]);
   });
 
@@ -175,7 +213,7 @@ describe('incrementalSet', () => {
     expect(sizes).toEqual([TASKS_PER_MESSAGE, TASKS_PER_MESSAGE, 5]);
   });
 
-  it('given any history told in any slices, when a node adds the messages up, then it has what a complete set says', () => {
+  it('given any history told in any slices and sessions, when a node adds the messages up, then it has what a complete set says', () => {
     const step = fc.oneof(
       fc.constant('db' as const),
       fc.constant('web' as const),
@@ -184,25 +222,23 @@ describe('incrementalSet', () => {
         what: fc.constantFrom('run', 'fail', 'shutdown', 'remove'),
       }),
       fc.constant('tell' as const),
+      fc.constant('new session' as const),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         const built = withFiles();
-        const told = toldNothing();
+        let told = toldNothing();
         const marked = new Set<TaskId>();
-        const tasks = new Map<string, string>();
-        const files = new Set(completeSet(NODE, built.state, told).files.map(({ key }) => key));
-        const tell = () => {
-          const message = incrementalSet(NODE, built.state, told, marked);
-          for (const { task } of message?.update ?? []) tasks.set(task.id, task.desiredState);
-          for (const id of message?.remove ?? []) tasks.delete(id);
-          for (const { key } of message?.updateFiles ?? []) files.add(key);
-          for (const key of message?.removeFiles ?? []) files.delete(key);
-        };
+        const agent = new Listener();
+        agent.hear(completeSet(NODE, built.state, told));
         for (const each of steps) {
           const seen = built.changes.length;
-          if (each === 'tell') tell();
-          else if (typeof each === 'string')
+          if (each === 'tell') agent.hear(incrementalSet(NODE, built.state, told, marked));
+          else if (each === 'new session') {
+            told = toldNothing();
+            marked.clear();
+            agent.hear(resumedSet(NODE, built.state, told, agent.known));
+          } else if (typeof each === 'string')
             built.withTasks(each, 1, { nodes: ['node-1'], state: 'assigned' });
           else {
             const rows = [...built.state.tasks()];
@@ -220,13 +256,76 @@ describe('incrementalSet', () => {
             }
           }
         }
-        tell();
-        const expected = completeSet(NODE, built.state, toldNothing());
-        expect([...tasks].sort()).toEqual(
-          expected.tasks.map(({ task }) => [task.id, task.desiredState]).sort(),
-        );
-        expect([...files].sort()).toEqual(expected.files.map(({ key }) => key).sort());
+        agent.hear(incrementalSet(NODE, built.state, told, marked));
+        const expected = new Listener();
+        expected.hear(completeSet(NODE, built.state, toldNothing()));
+        expect([...agent.tasks].sort()).toEqual([...expected.tasks].sort());
+        expect([...agent.files].sort()).toEqual([...expected.files].sort());
       }),
     );
   });
 });
+
+describe('resumedSet', () => {
+  it('given nothing changed but what the agent reported itself, when made, then it says nothing', () => {
+    const built = withFiles().withTasks('db', 3, { nodes: ['node-1'], state: 'assigned' });
+    const agent = new Listener();
+    agent.hear(completeSet(NODE, built.state, toldNothing()));
+    built.withStatus(['db-1', 'db-2', 'db-3'], 'running');
+    const message = resumedSet(NODE, built.state, toldNothing(), agent.known);
+    expect(keys(message)).toEqual({ update: [], remove: [], updateFiles: [], removeFiles: [] });
+  });
+
+  it('given tasks that came, changed and went between sessions, when made, then it tells of these alone', () => {
+    const built = withFiles().withTasks('web', 4, { nodes: ['node-1'] });
+    const agent = new Listener();
+    agent.hear(completeSet(NODE, built.state, toldNothing()));
+    built.withDesired(['web-2'], 'shutdown').apply({ type: 'task.removed', ids: [asId('web-3')] });
+    built.withTasks('db', 1, { nodes: ['node-1'] });
+    const told = toldNothing();
+    expect(keys(resumedSet(NODE, built.state, told, agent.known))).toEqual({
+      update: ['web-2', 'db-1'],
+      remove: ['web-3'],
+      updateFiles: ['secret/password/1', 'config/settings/1'],
+      removeFiles: [],
+    });
+    expect([...told.tasks.keys()]).toEqual(['web-1', 'web-2', 'web-4', 'db-1']);
+  });
+
+  it('given a secret made anew under its old name, when made, then the new value is told', () => {
+    const built = withFiles().withTasks('db', 1, { nodes: ['node-1'] });
+    const agent = new Listener();
+    agent.hear(completeSet(NODE, built.state, toldNothing()));
+    built.apply({ type: 'secret.removed', id: asId('password') });
+    withSecret(built, 'password', 'changed', 'password-2');
+    expect(resumedSet(NODE, built.state, toldNothing(), agent.known).updateFiles).toMatchObject([
+      { key: 'secret/password/1', file: { data: bytes('changed') } },
+    ]);
+  });
+
+  it('given a task that was held and may stop now, when made, then it is told', () => {
+    const built = withFiles().withTasks('web', 1, { nodes: ['node-1'], desired: 'shutdown' });
+    const known = { tasks: [{ ...aKnown('web-1', 'shutdown'), held: true as const }], files: [] };
+    expect(resumedSet(NODE, built.state, toldNothing(), known).update).toMatchObject([
+      { task: { id: 'web-1' } },
+    ]);
+    expect(resumedSet(NODE, built.state, toldNothing(), known, () => true).update).toEqual([]);
+  });
+
+  it('given an agent that knows what never was, when made, then it is told to let go of it', () => {
+    const known = {
+      tasks: [aKnown('elsewhere', 'running')],
+      files: [{ key: 'secret/other/1', version: 'x' }],
+    };
+    expect(keys(resumedSet(NODE, withFiles().state, toldNothing(), known))).toEqual({
+      update: [],
+      remove: ['elsewhere'],
+      updateFiles: [],
+      removeFiles: ['secret/other/1'],
+    });
+  });
+});
+
+function aKnown(id: string, desiredState: 'running' | 'shutdown') {
+  return { id: asId<TaskId>(id), desiredState };
+}

@@ -9,7 +9,12 @@ import type { Config, Secret, Task } from '../../model/objects.ts';
 import { revisionOf } from '../../model/revision.ts';
 import { isAfter, isMeantToRun, isTerminal } from '../../model/task-state.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
-import type { AssignedFile, AssignedTask, AssignmentsMessage } from '../../worker/dispatcher-port.ts';
+import type {
+  AssignedFile,
+  AssignedTask,
+  AssignmentsMessage,
+  KnownAssignments,
+} from '../../worker/dispatcher-port.ts';
 import { fileKey } from '../../worker/file-key.ts';
 
 /** Most tasks that one incremental message updates or removes; the rest follow in the next. */
@@ -17,8 +22,7 @@ export const TASKS_PER_MESSAGE = 1_000;
 
 /** A file as a node was told it. */
 interface ToldFile {
-  /** Tells whether the value is another now. */
-  readonly version: string;
+  readonly version: AssignedFile['version'];
   readonly users: Set<TaskId>;
 }
 
@@ -58,6 +62,33 @@ export function completeSet(
     for (const file of useFiles(task, state, told)) files.set(file.key, file);
   }
   return { kind: 'complete', tasks: [...told.tasks.values()], files: [...files.values()] };
+}
+
+/**
+ * What an agent lacks that knows so much from sessions before: with it, it has what {@link completeSet} says. Notes in
+ * `told` all that it knows then.
+ */
+export function resumedSet(
+  nodeId: NodeId,
+  state: ClusterState,
+  told: Told,
+  known: KnownAssignments,
+  holds: Holds = holdsNone,
+): Incremental {
+  const { tasks, files } = completeSet(nodeId, state, told, holds);
+  const knownTasks = new Map(known.tasks.map((task) => [task.id, task]));
+  const knownFiles = new Map(known.files.map(({ key, version }) => [key, version]));
+  const isNews = ({ task, held }: AssignedTask) => {
+    const before = knownTasks.get(task.id);
+    return before?.desiredState !== task.desiredState || before.held !== held;
+  };
+  return {
+    kind: 'incremental',
+    update: tasks.filter(isNews),
+    remove: known.tasks.map(({ id }) => id).filter((id) => !told.tasks.has(id)),
+    updateFiles: files.filter(({ key, version }) => knownFiles.get(key) !== version),
+    removeFiles: known.files.map(({ key }) => key).filter((key) => !told.files.has(key)),
+  };
 }
 
 /**
@@ -153,18 +184,16 @@ function needsFiles(task: Task): boolean {
 function useFiles(task: Task, state: ClusterState, told: Told): AssignedFile[] {
   if (!needsFiles(task)) return [];
   const news: AssignedFile[] = [];
-  const use = (found: { readonly version: string; readonly file: AssignedFile } | undefined) => {
-    if (!found) return;
-    const known = told.files.get(found.file.key);
-    if (known?.version === found.version) {
+  const use = (file: AssignedFile | undefined) => {
+    if (!file) return;
+    const { key, version } = file;
+    const known = told.files.get(key);
+    if (known?.version === version) {
       known.users.add(task.id);
       return;
     }
-    told.files.set(found.file.key, {
-      version: found.version,
-      users: new Set([...(known?.users ?? []), task.id]),
-    });
-    news.push(found.file);
+    told.files.set(key, { version, users: new Set([...(known?.users ?? []), task.id]) });
+    news.push(file);
   };
   for (const { name, revision } of task.spec.secrets) use(secretFile(name, revision ?? 1, state));
   for (const { name, revision } of task.spec.configs) use(configFile(name, revision ?? 1, state));
@@ -183,31 +212,32 @@ function releaseFiles(id: TaskId, told: Told): string[] {
   return unused;
 }
 
-function secretFile(name: string, revision: number, state: ClusterState) {
+function secretFile(name: string, revision: number, state: ClusterState): AssignedFile | undefined {
   const id = state.idByName('secret', name);
   const secret = id === undefined ? undefined : state.secret(asId(id));
   const found = secret && revisionOf(secret, revision);
   const data = found && state.roots.vault.get(found.digest);
   if (!data) return undefined;
-  return { version: found.digest, file: assignedFile('secret', secret, revision, data) };
+  return assignedFile('secret', secret, { revision, version: found.digest, data });
 }
 
-function configFile(name: string, revision: number, state: ClusterState) {
+function configFile(name: string, revision: number, state: ClusterState): AssignedFile | undefined {
   const id = state.idByName('config', name);
   const config = id === undefined ? undefined : state.config(asId(id));
   const found = config && revisionOf(config, revision);
   if (!found) return undefined;
-  return { version: config.id, file: assignedFile('config', config, revision, found.data) };
+  return assignedFile('config', config, { revision, version: config.id, data: found.data });
 }
 
 function assignedFile(
   kind: 'secret' | 'config',
   { spec }: Secret | Config,
-  revision: number,
-  data: Uint8Array,
+  content: { readonly revision: number; readonly version: string; readonly data: Uint8Array },
 ): AssignedFile {
+  const { revision, version, data } = content;
   return {
     key: fileKey(kind, spec.name, revision),
+    version,
     file: { kind, name: spec.name, data },
     ...(spec.template ? { template: true } : {}),
   };

@@ -4,6 +4,7 @@ import type { TaskState } from '../../model/task-state.ts';
 import { aCluster, aDescription, type BuiltNode } from '../../testing/state-builder.ts';
 import type {
   AssignmentsMessage,
+  KnownAssignments,
   Session,
   SessionMessage,
   WorkerCalls,
@@ -22,7 +23,7 @@ const calls: WorkerCalls = {
 
 /** A workshop whose agents are the test itself. */
 class Desk extends Workshop {
-  open(node = 'node-1', description: BuiltNode = {}): Promise<Session> {
+  open(node = 'node-1', description: BuiltNode = {}, known?: KnownAssignments): Promise<Session> {
     return this.clock.run(
       this.dispatcher.openSession(
         {
@@ -30,6 +31,7 @@ class Desk extends Workshop {
           description: aDescription({ hostname: node, ...description }),
           address: '10.0.0.1',
           calls,
+          ...(known ? { known } : {}),
         },
         new AbortController().signal,
       ),
@@ -451,6 +453,31 @@ describe('Dispatcher assignments', () => {
     await desk.clock.settle();
     expect(first.ended()).toBe(true);
     expect(second.items).toMatchObject([{ kind: 'complete', tasks: [{}, {}] }]);
+  });
+
+  it('given an agent that knows its tasks, when it opens a session with the next leader, then it gets what changed', async () => {
+    const desk = new Desk(withWeb().withTasks('web', 3, { nodes: ['node-1'] }));
+    desk.lead();
+    await desk.clock.settle();
+    desk.desire('web-2', 'shutdown');
+    desk.reap('web-3');
+    await desk.clock.settle();
+    const tasks = ['web-1', 'web-2', 'web-3'].map((id) => ({
+      id: task(id),
+      desiredState: 'running' as const,
+    }));
+    const session = await desk.open('node-1', {}, { tasks, files: [] });
+    const stream = reader<AssignmentsMessage>(session.assignments);
+    await desk.clock.settle();
+    desk.desire('web-1', 'shutdown');
+    await desk.clock.settle();
+    expect(stream.items).toMatchObject([
+      { kind: 'incremental', update: [{ task: { id: 'web-2' } }], remove: ['web-3'] },
+      { kind: 'incremental', update: [{ task: { id: 'web-1' } }], remove: [] },
+    ]);
+    const again = reader<AssignmentsMessage>(session.assignments);
+    await desk.clock.settle();
+    expect(again.items).toMatchObject([{ kind: 'complete' }]);
   });
 });
 

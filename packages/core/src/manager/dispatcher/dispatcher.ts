@@ -114,10 +114,10 @@ export class Dispatcher implements DispatcherPort {
       throw new SessionError('unavailable', `node ${nodeId} opens sessions too often`);
     }
     this.#sessions.get(nodeId)?.end(new SessionError('session-invalid', 'a newer session took its place'));
-    const { calls } = request;
+    const { calls, known } = request;
     const id = newId<SessionId>(this.#random);
     const session = new NodeSession(
-      { id, nodeId, calls },
+      { id, nodeId, calls, known },
       {
         committed: () => this.#store.committed,
         holds: (task) => this.#departures.holds(task),

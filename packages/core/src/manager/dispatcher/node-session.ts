@@ -5,12 +5,13 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 import type {
   AssignmentsMessage,
   EndpointsMessage,
+  KnownAssignments,
   Session,
   SessionError,
   SessionMessage,
   WorkerCalls,
 } from '../../worker/dispatcher-port.ts';
-import { completeSet, type Holds, incrementalSet, toldNothing } from './assignments.ts';
+import { completeSet, type Holds, incrementalSet, resumedSet, toldNothing } from './assignments.ts';
 import { allEndpoints, type EndpointJournal } from './endpoint-journal.ts';
 import { PullStream } from './pull-stream.ts';
 
@@ -33,18 +34,26 @@ export class NodeSession {
   readonly #assignments: PullStream<AssignmentsMessage>;
   readonly #messages: PullStream<SessionMessage>;
   readonly #endpoints: PullStream<EndpointsMessage>;
+  /** What the first reader of assignments has from sessions before. */
+  #known: KnownAssignments | undefined;
   /** Where it stands in the journal of endpoints. */
   #place = 0;
   #nodeChanged = true;
   #ended: SessionError | undefined;
 
   constructor(
-    session: { readonly id: SessionId; readonly nodeId: NodeId; readonly calls: WorkerCalls },
+    session: {
+      readonly id: SessionId;
+      readonly nodeId: NodeId;
+      readonly calls: WorkerCalls;
+      readonly known: KnownAssignments | undefined;
+    },
     sources: SessionSources,
   ) {
     this.id = session.id;
     this.nodeId = session.nodeId;
     this.calls = session.calls;
+    this.#known = session.known;
     this.#sources = sources;
     this.#assignments = new PullStream((first) => this.#nextAssignments(first));
     this.#messages = new PullStream((first) => this.#nextMessage(first));
@@ -97,7 +106,11 @@ export class NodeSession {
     const state = this.#sources.committed();
     if (first) {
       this.#dirty.clear();
-      return completeSet(this.nodeId, state, this.#told, holds);
+      const known = this.#known;
+      this.#known = undefined;
+      return known === undefined
+        ? completeSet(this.nodeId, state, this.#told, holds)
+        : resumedSet(this.nodeId, state, this.#told, known, holds);
     }
     while (this.#dirty.size > 0) {
       const message = incrementalSet(this.nodeId, state, this.#told, this.#dirty, holds);
