@@ -42,8 +42,12 @@ function missing(sim: SimulatedCluster): string | undefined {
     if (node.status.state !== 'ready') return `node ${node.description.hostname} is ${node.status.state}`;
   }
   for (const service of sim.cluster.services.list()) {
-    const { converged, reasons, desired } = sim.cluster.services.status(service.id);
+    const { converged, reasons, desired, job } = sim.cluster.services.status(service.id);
     if (!converged) return `service ${service.spec.name}: ${reasons.join('; ')}`;
+    if (job !== undefined && (job.outcome !== 'completed' || job.completed < job.total)) {
+      const standing = `${job.completed} of ${job.total} tasks completed, outcome ${job.outcome}`;
+      return `run ${job.iteration} of job ${service.spec.name}: ${standing}`;
+    }
     if (service.spec.mode !== 'global') continue;
     const { constraints } = service.spec.task.placement;
     const nodes = [...state.nodes()].filter((node) => meetsConstraints(node, constraints)).length;
@@ -75,6 +79,9 @@ function checkExpected(sim: SimulatedCluster, { name, spec }: Expected): void {
     return;
   }
   if (service === undefined) throw new Violation(`service ${name} was acknowledged, and is lost`);
+  const runs = service.jobStatus?.iteration;
+  if (runs !== spec.runs)
+    throw new Violation(`job ${name} was done ${runs} times, and asked for ${spec.runs} times`);
   const { replicas, task } = service.spec;
   if (replicas !== spec.replicas || task.env['CHANGE'] !== spec.change) {
     throw new Violation(

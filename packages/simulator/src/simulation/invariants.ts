@@ -1,6 +1,6 @@
 /** What must hold at every moment, whatever goes wrong. */
 
-import type { ChangeSet, Node, Task } from '@skep/core';
+import type { ChangeSet, Node, Service, Task } from '@skep/core';
 import { isTerminal } from '@skep/core';
 import {
   type ClusterState,
@@ -24,6 +24,7 @@ const EPSILON = 1e-9;
 export function checkTransaction({ changes }: ChangeSet, state: ClusterState, tally: Tally): void {
   const slots = new Map<string, Task>();
   for (const change of changes) {
+    if (change.kind === 'service') countRuns(change.before, change.after, tally);
     if (change.kind !== 'task') continue;
     const { before, after } = change;
     if (!after) continue;
@@ -31,7 +32,7 @@ export function checkTransaction({ changes }: ChangeSet, state: ClusterState, ta
     if (before) {
       checkTask(before, after);
       checkStop(before, after, state);
-    }
+    } else checkUndone(after, state);
     if (after.status.state === 'assigned' && before?.status.state !== 'assigned') {
       checkPlacement(after, state);
       tally.add('tasks placed');
@@ -40,7 +41,10 @@ export function checkTransaction({ changes }: ChangeSet, state: ClusterState, ta
       tally.add('tasks began to run');
     if (isMeantToRun(after.desiredState)) slots.set(`${after.serviceId} ${state.slotKey(after)}`, after);
   }
-  for (const task of slots.values()) checkSlot(task, state);
+  for (const task of slots.values()) {
+    checkSlot(task, state);
+    checkConcurrency(task, state);
+  }
 }
 
 /** No manager may have come to an end by itself, whatever befell it. @throws Violation */
@@ -125,6 +129,38 @@ function checkSlot(task: Task, state: ClusterState): void {
   throw new Violation(
     `slot ${task.slot} of service ${task.serviceId} has ${meant.length} tasks that are meant to run: ${ids}`,
   );
+}
+
+/** What a run of a job has completed in a slot is not done again. */
+function checkUndone(task: Task, state: ClusterState): void {
+  const { id, serviceId, jobIteration } = task;
+  if (jobIteration === undefined) return;
+  const done = state
+    .slot(serviceId, state.slotKey(task))
+    .find((each) => each.jobIteration === jobIteration && each.status.state === 'complete');
+  if (done === undefined) return;
+  throw new Violation(`task ${id} was made for what task ${done.id} of the same run has completed`);
+}
+
+/** No more tasks of a run are at work than may be at once. */
+function checkConcurrency({ serviceId, jobIteration }: Task, state: ClusterState): void {
+  const service = state.service(serviceId);
+  if (jobIteration === undefined || service?.spec.mode !== 'replicated-job') return;
+  const { concurrency } = service.spec.job ?? {};
+  if (concurrency === undefined || jobIteration !== service.jobStatus?.iteration) return;
+  const atWork = [...state.tasksOfService(serviceId)].filter(
+    (each) =>
+      each.jobIteration === jobIteration && isMeantToRun(each.desiredState) && !isTerminal(each.status.state),
+  ).length;
+  if (atWork <= concurrency) return;
+  throw new Violation(`job ${service.spec.name} has ${atWork} tasks at work, of which ${concurrency} may be`);
+}
+
+function countRuns(before: Service | undefined, after: Service | undefined, tally: Tally): void {
+  const last = before?.jobStatus?.ended.at(-1)?.iteration ?? 0;
+  for (const { iteration, outcome } of after?.jobStatus?.ended ?? []) {
+    if (iteration > last) tally.add(`runs of jobs: ${outcome}`);
+  }
 }
 
 function checkPlacement(task: Task, state: ClusterState): void {

@@ -3,6 +3,7 @@
  * that are killed.
  */
 
+import type { SimulatedBehaviour } from '@skep/core/testing';
 import { type RandomStream, randomStream, type Tally, Violation } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
 import type { ActionName } from './plan.ts';
@@ -89,14 +90,14 @@ export class Misfortune {
   }
 
   /** Everything that is down comes back, nothing is cut or slow, and tasks behave. */
-  async end(images: readonly string[]): Promise<void> {
+  async end(images: Readonly<Record<string, SimulatedBehaviour>>): Promise<void> {
     const sim = this.#sim;
     sim.note('faults stop');
     sim.heal();
     for (const name of this.#paused) this.#resume(name);
     for (const name of [...this.#full]) this.#freeDisk(name);
     for (const worker of sim.workers) {
-      for (const image of images) sim.host(worker).setBehaviour(image, {});
+      for (const [image, calm] of Object.entries(images)) sim.host(worker).setBehaviour(image, calm);
     }
     for (let look = 0; !this.#areManagersBack(); look++) {
       if (look === LOOKS_MAX)

@@ -42,6 +42,8 @@ export interface SimulationPlan {
   readonly managers: number;
   readonly workers: readonly PlannedWorker[];
   readonly users: number;
+  /** Users that have jobs done, beside the others. */
+  readonly jobs: number;
   readonly latencyMs: LatencyRange;
   readonly snapshotEntries: number;
   readonly images: Readonly<Record<string, SimulatedBehaviour>>;
@@ -51,8 +53,8 @@ export interface SimulationPlan {
   readonly stepMs: number;
 }
 
-/** How tasks behave while there are faults. */
-const IMAGES: Readonly<Record<string, SimulatedBehaviour>> = {
+/** How tasks of services behave while there are faults. */
+const SERVICE_IMAGES: Readonly<Record<string, SimulatedBehaviour>> = {
   steady: {},
   slow: { prepareMs: [100, 4_000], startMs: [10, 500], stopMs: [10, 3_000] },
   flaky: { runMs: [1_000, 30_000], exitCode: 1 },
@@ -60,8 +62,22 @@ const IMAGES: Readonly<Record<string, SimulatedBehaviour>> = {
   picky: { rejectTemporary: 2 },
 };
 
-/** The images, by name. */
-export const IMAGE_NAMES: readonly string[] = Object.keys(IMAGES);
+/** The same for tasks of jobs. */
+const JOB_IMAGES: Readonly<Record<string, SimulatedBehaviour>> = {
+  batch: { prepareMs: [10, 1_000], runMs: [200, 8_000] },
+  mishap: { runMs: [200, 5_000], exitCode: 3 },
+  endless: { prepareMs: [10, 3_000], runMs: [20_000, 60_000], stopMs: [10, 3_000] },
+};
+
+/** What services and jobs may be made of. */
+export const SERVICE_IMAGE_NAMES: readonly string[] = Object.keys(SERVICE_IMAGES);
+export const JOB_IMAGE_NAMES: readonly string[] = Object.keys(JOB_IMAGES);
+
+/** How tasks behave once faults have stopped. */
+export const CALM_IMAGES: Readonly<Record<string, SimulatedBehaviour>> = {
+  ...Object.fromEntries(SERVICE_IMAGE_NAMES.map((name) => [name, {}])),
+  ...Object.fromEntries(JOB_IMAGE_NAMES.map((name) => [name, { runMs: 1_000 }])),
+};
 
 /** Which of the two zones a worker is in. */
 export function zoneOf(at: number): 'a' | 'b' {
@@ -84,16 +100,23 @@ export function planOf(seed: number): SimulationPlan {
       passesTrafficOn: hasDataPlanes && random.chance(0.7),
     })),
     users: random.between(2, 5),
+    jobs: jobsOf(seed),
     latencyMs: random.pick([
       [0.2, 1],
       [0.5, 2],
       [1, 30],
     ] as const) ?? [0.5, 2],
     snapshotEntries: random.pick([25, 200, 10_000]) ?? 200,
-    images: IMAGES,
+    images: { ...SERVICE_IMAGES, ...JOB_IMAGES },
     weights,
     stepMs: random.pick([300, 1_000, 3_000]) ?? 1_000,
   };
+}
+
+/** From a stream of its own: a seed without jobs is what it was before there were any. */
+function jobsOf(seed: number): number {
+  const random = randomStream(seed, 'jobs');
+  return random.chance(0.5) ? random.between(1, 2) : 0;
 }
 
 function weightOf(name: ActionName, random: RandomStream): number {

@@ -1,17 +1,25 @@
 /** Bugs to plant, each of which the simulation has to notice: what it can't notice it doesn't check. */
 
 import { OutcomeUnknownError } from '@skep/core';
-import type { EventLog, LogStateMachine } from '@skep/core/log';
-import type { AssignedFile, AssignedTask, AssignmentsMessage, DispatcherPort } from '@skep/core/member';
-import { decodeTransaction, encodeTransaction } from '@skep/core/testing';
+import { type AssignedFile, type AssignedTask, SessionError } from '@skep/core/member';
+import {
+  bound,
+  type Event,
+  ending,
+  opening,
+  rewriting,
+  rewritingAll,
+  skipping,
+  type Transaction,
+  withMessages,
+} from './planted-parts.ts';
 import type { SimulationRequest } from './simulate.ts';
-
-type Transaction = ReturnType<typeof decodeTransaction>;
-type Event = Transaction['events'][number];
 
 /** A bug, as a wrong part of a cluster. */
 export interface PlantedBug {
   readonly name: string;
+  /** What is said of the rule that it breaks. */
+  readonly breaks: RegExp;
   /** Makes the part, anew for each simulation. */
   readonly plant: () => NonNullable<SimulationRequest['bug']>;
 }
@@ -20,6 +28,7 @@ export interface PlantedBug {
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a manager takes a command that it lost on the way for carried out',
+    breaks: /was acknowledged by .*, and the log does not have it/,
     plant: () => ({
       wrapForwarder: (forwarder) => ({
         async forward(request, signal) {
@@ -35,6 +44,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the scheduler gives every task to the node that it knows longest',
+    breaks: /was assigned to node .*, which /,
     plant: () => {
       let first: string | undefined;
       return rewriting((event) => {
@@ -47,6 +57,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the orchestrator fills two slots in one',
+    breaks: /has \d+ tasks that are meant to run/,
     plant: () =>
       rewriting((event) =>
         event.type === 'task.created'
@@ -56,6 +67,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the orchestrator forgets to want the end of tasks',
+    breaks: /not as asked for|nobody wants it|meant to run/,
     plant: () =>
       rewriting((event) =>
         event.type === 'task.desired' && event.state === 'shutdown' ? { ...event, ids: [] } : event,
@@ -63,6 +75,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a manager skips a transaction when it starts again',
+    breaks: /holds another state than the log tells|could not go on/,
     plant: () => ({
       wrapLog: (log, manager) =>
         manager === 'manager-1' ? opening(log, (machine) => skipping(machine)) : log,
@@ -70,6 +83,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the dispatcher sends secrets that no task there refers to',
+    breaks: /to which no task there refers/,
     plant: () => {
       const files = new Map<string, AssignedFile>();
       return {
@@ -86,6 +100,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the dispatcher does not tell agents of tasks that are removed',
+    breaks: /not as asked for/,
     plant: () => ({
       wrapDispatcher: (port) =>
         withMessages(port, (message) =>
@@ -103,6 +118,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the dispatcher does not tell agents to wait until nobody sends a task traffic any more',
+    breaks: /was told to stop while .* sends it traffic/,
     plant: () => ({
       wrapDispatcher: (port) =>
         withMessages(port, (message) => {
@@ -115,12 +131,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the dispatcher acknowledges reports that it drops',
+    breaks: /not as asked for/,
     plant: () => ({
       wrapDispatcher: (port) => ({ ...bound(port), reportStatus: () => Promise.resolve() }),
     }),
   },
   {
     name: 'the dispatcher takes a report that comes late for the newest',
+    breaks: /was observed \w+ after it was \w+/,
     plant: () => {
       const told = new Map<string, Extract<Event, { type: 'task.status' }>['rows'][number][]>();
       return rewriting((event) => {
@@ -136,6 +154,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the dispatcher gives a task to a second node as well',
+    breaks: /belongs to node/,
     plant: () => {
       const given = new Map<string, AssignedTask>();
       return {
@@ -153,6 +172,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the dispatcher sends the first value of a secret whatever became of it',
+    breaks: /has an older revision of secret/,
     plant: () => {
       const first = new Map<string, Uint8Array>();
       const old = (each: AssignedFile): AssignedFile => {
@@ -172,6 +192,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'agents tell the secrets of their tasks in what they report',
+    breaks: /the status of task .* tells a secret/,
     plant: () => {
       let secret = '';
       return {
@@ -192,6 +213,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a command is kept under the id of the one before it',
+    breaks: /was carried out twice|the log does not have it/,
     plant: () => {
       let last: Transaction['commandId'];
       return {
@@ -208,94 +230,156 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a manager comes to an end over a transaction',
+    breaks: /could not go on/,
     plant: () => ({
       wrapLog: (log, manager) => (manager === 'manager-1' ? opening(log, (machine) => ending(machine)) : log),
     }),
   },
-];
-
-/** A log to which each event is appended as the bug has it. */
-function rewriting(change: (event: Event) => Event): NonNullable<SimulationRequest['bug']> {
-  return {
-    wrapLog: (log) =>
-      rewritingAll(log, (transaction) => ({ ...transaction, events: transaction.events.map(change) })),
-  };
-}
-
-function rewritingAll(log: EventLog, change: (transaction: Transaction) => Transaction): EventLog {
-  return replacing(log, 'append', (append) => {
-    const payload = encodeTransaction(change(decodeTransaction(append.payload)));
-    return log.append({ ...append, payload });
-  });
-}
-
-function opening(log: EventLog, wrap: (machine: LogStateMachine) => LogStateMachine): EventLog {
-  return replacing(log, 'open', (machine) => log.open(wrap(machine)));
-}
-
-/** Leaves out the thirtieth entry that it is given. */
-function skipping(machine: LogStateMachine): LogStateMachine {
-  return atThirtieth(machine, () => {});
-}
-
-/** Fails at the thirtieth. */
-function ending(machine: LogStateMachine): LogStateMachine {
-  return atThirtieth(machine, () => {
-    throw new Error('it does not know what to make of this');
-  });
-}
-
-function atThirtieth(machine: LogStateMachine, happen: () => void): LogStateMachine {
-  let count = 0;
-  return {
-    apply: (entry) => {
-      count += 1;
-      if (count === 30) happen();
-      else machine.apply(entry);
-    },
-    capture: () => machine.capture(),
-    restore: (position, chunks) => machine.restore(position, chunks),
-  };
-}
-
-function replacing<K extends 'append' | 'open'>(log: EventLog, method: K, by: EventLog[K]): EventLog {
-  return new Proxy(log, {
-    get(target, name) {
-      if (name === method) return by;
-      const member = Reflect.get(target, name, target) as unknown;
-      return typeof member === 'function' ? member.bind(target) : member;
-    },
-  });
-}
-
-function withMessages(
-  port: DispatcherPort,
-  change: (message: AssignmentsMessage) => AssignmentsMessage,
-): DispatcherPort {
-  return {
-    ...bound(port),
-    async openSession(request, signal) {
-      const session = await port.openSession(request, signal);
-      const { assignments } = session;
+  {
+    name: 'the dispatcher tells a secret in an error, which agents log',
+    breaks: /logged a secret/,
+    plant: () => {
+      let secret: string | undefined;
       return {
-        ...session,
-        assignments: {
-          async *[Symbol.asyncIterator]() {
-            for await (const message of assignments) yield change(message);
+        wrapDispatcher: (port) => ({
+          ...withMessages(port, (message) => {
+            const files = message.kind === 'complete' ? message.files : message.updateFiles;
+            const found = files.find(({ file }) => file.kind === 'secret');
+            if (found) secret = new TextDecoder().decode(found.file.data);
+            return message;
+          }),
+          heartbeat: async (node, session) => {
+            if (secret === undefined) return port.heartbeat(node, session);
+            const told = secret;
+            secret = undefined;
+            throw new SessionError('unavailable', `what to do with ${told}?`);
           },
-        },
+        }),
       };
     },
-  };
-}
+  },
+  {
+    name: 'a secret is sent in place of the one that the task refers to',
+    breaks: /got secret .*, for which it did not ask/,
+    plant: () => {
+      const renamed = (each: AssignedFile): AssignedFile =>
+        each.file.kind === 'secret' ? { ...each, file: { ...each.file, name: 'another-key' } } : each;
+      return {
+        wrapDispatcher: (port) =>
+          withMessages(port, (message) =>
+            message.kind === 'complete'
+              ? { ...message, files: message.files.map(renamed) }
+              : { ...message, updateFiles: message.updateFiles.map(renamed) },
+          ),
+      };
+    },
+  },
+  {
+    name: 'the orchestrator makes a task anew that it has stopped, as if nothing had been',
+    breaks: /is wanted \w+ after it was wanted shutdown/,
+    plant: () => {
+      const rows = new Map<string, readonly Event[]>();
+      const stopped: string[] = [];
+      return rewriting((event) => {
+        remember(event, rows);
+        const again = stopped.splice(0).flatMap((id) => rows.get(id) ?? []);
+        if (event.type === 'task.desired' && event.state === 'shutdown')
+          stopped.push(...event.ids.slice(0, 1));
+        return [...again, event];
+      });
+    },
+  },
+  {
+    name: 'the dispatcher takes what an agent knows for all that it should',
+    breaks: /not as asked for/,
+    plant: () => ({
+      wrapDispatcher: (port) => ({
+        ...bound(port),
+        async openSession(request, signal) {
+          const session = await port.openSession(request, signal);
+          if (request.known === undefined) return session;
+          return {
+            ...session,
+            assignments: {
+              async *[Symbol.asyncIterator]() {
+                let isFirst = true;
+                for await (const message of session.assignments) {
+                  if (!isFirst) yield message;
+                  isFirst = false;
+                }
+              },
+            },
+          };
+        },
+      }),
+    }),
+  },
+  {
+    name: 'the orchestrator leaves runs of jobs open that are done',
+    breaks: /not as asked for .*: run \d+ of job/,
+    plant: () => rewriting((event) => (event.type === 'service.run-ended' ? [] : event)),
+  },
+  {
+    name: 'a manager forgets to have a job done again',
+    breaks: /was done \d+ times, and asked for \d+ times/,
+    plant: () =>
+      rewriting((event) => {
+        if (event.type !== 'service.updated') return event;
+        const { beginsRun: _, ...others } = event;
+        return others;
+      }),
+  },
+  {
+    name: 'the orchestrator does not see that a part of a job is done',
+    breaks: /was made for what task .* of the same run has completed/,
+    plant: () => {
+      const slots = new Map<string, { readonly slot: number; readonly iteration: number }>();
+      let done: { readonly slot: number; readonly iteration: number } | undefined;
+      return rewriting((event) => {
+        if (event.type === 'task.status') {
+          for (const { id, status } of event.rows)
+            if (status.state === 'complete') done = slots.get(id) ?? done;
+        }
+        if (event.type !== 'task.created') return event;
+        const rows = event.rows.map((row) => {
+          if (row.jobIteration === undefined || row.slot === 0) return row;
+          const slot = done?.iteration === row.jobIteration ? done.slot : row.slot;
+          slots.set(row.id, { slot, iteration: row.jobIteration });
+          return { ...row, slot };
+        });
+        return { ...event, rows };
+      });
+    },
+  },
+];
 
-function bound(port: DispatcherPort): DispatcherPort {
-  return {
-    openSession: (request, signal) => port.openSession(request, signal),
-    heartbeat: (node, session) => port.heartbeat(node, session),
-    reportStatus: (node, session, reports) => port.reportStatus(node, session, reports),
-    confirmEndpoints: (node, session, index) => port.confirmEndpoints(node, session, index),
-    leave: (node, session) => port.leave(node, session),
-    closeSession: (node, session) => port.closeSession(node, session),
-  };
+/** Notes what makes each task what it is, so that it can be made again. */
+function remember(event: Event, rows: Map<string, readonly Event[]>): void {
+  switch (event.type) {
+    case 'task.created':
+      for (const row of event.rows) {
+        rows.set(row.id, [
+          { type: 'task.removed', ids: [row.id] },
+          { ...event, rows: [row] },
+        ]);
+      }
+      return;
+    case 'task.allocated':
+      for (const id of event.ids) rows.set(id, [...(rows.get(id) ?? []), { ...event, ids: [id] }]);
+      return;
+    case 'task.assigned':
+      for (const row of event.rows) {
+        for (const id of row.tasks) {
+          const assigned = { type: event.type, rows: [{ ...row, tasks: [id] }] };
+          rows.set(id, [...(rows.get(id) ?? []), assigned]);
+        }
+      }
+      return;
+    case 'task.status':
+      for (const row of event.rows) {
+        rows.set(row.id, [...(rows.get(row.id) ?? []), { type: event.type, rows: [row] }]);
+      }
+      return;
+    default:
+  }
 }

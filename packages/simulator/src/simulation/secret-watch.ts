@@ -1,49 +1,77 @@
 /** Looks on as files are sent to agents: a secret may only be where a task refers to it that was sent there too. */
 
-import type { AssignedFile, AssignedTask, AssignmentsMessage, DispatcherPort } from '@skep/core/member';
+import type {
+  AssignedFile,
+  AssignedTask,
+  AssignmentsMessage,
+  DispatcherPort,
+  KnownAssignments,
+} from '@skep/core/member';
 import { type Tally, Violation } from '@skep/raft/simulator';
 
-/** The port, looked at on its way to the agent of `worker`. */
-export function watchSecrets(
-  port: DispatcherPort,
-  worker: string,
-  tally: Tally,
-  fail: (violation: unknown) => void,
-): DispatcherPort {
-  return {
-    async openSession(request, signal) {
-      const session = await port.openSession(request, signal);
-      const assignments = {
-        async *[Symbol.asyncIterator]() {
-          const held = new Held(worker);
-          for await (const message of session.assignments) {
-            try {
-              tally.add('secrets sent', held.take(message));
-            } catch (error) {
-              fail(error);
-            }
-            yield message;
-          }
-        },
-      };
-      return { ...session, assignments };
-    },
-    heartbeat: (node, session) => port.heartbeat(node, session),
-    reportStatus: (node, session, reports) => port.reportStatus(node, session, reports),
-    confirmEndpoints: (node, session, index) => port.confirmEndpoints(node, session, index),
-    leave: (node, session) => port.leave(node, session),
-    closeSession: (node, session) => port.closeSession(node, session),
-  };
+/** Knows which secrets each agent holds. */
+export class SecretWatch {
+  readonly #tally: Tally;
+  readonly #fail: (violation: unknown) => void;
+  readonly #held = new Map<string, Held>();
+
+  /** @param fail - is told of what may not be */
+  constructor(tally: Tally, fail: (violation: unknown) => void) {
+    this.#tally = tally;
+    this.#fail = fail;
+  }
+
+  /** The port, looked at on its way to the agent of `worker`. */
+  watched(port: DispatcherPort, worker: string): DispatcherPort {
+    return {
+      openSession: async (request, signal) => {
+        const session = await port.openSession(request, signal);
+        const held = this.#resumed(worker, request.known);
+        return { ...session, assignments: this.#look(session.assignments, held) };
+      },
+      heartbeat: (node, session) => port.heartbeat(node, session),
+      reportStatus: (node, session, reports) => port.reportStatus(node, session, reports),
+      confirmEndpoints: (node, session, index) => port.confirmEndpoints(node, session, index),
+      leave: (node, session) => port.leave(node, session),
+      closeSession: (node, session) => port.closeSession(node, session),
+    };
+  }
+
+  async *#look(assignments: AsyncIterable<AssignmentsMessage>, held: Held) {
+    for await (const message of assignments) {
+      try {
+        this.#tally.add(`assignments told: ${message.kind}`);
+        this.#tally.add('secrets sent', held.take(message));
+      } catch (error) {
+        this.#fail(error);
+      }
+      yield message;
+    }
+  }
+
+  /** What the agent holds as its session begins. A process that is new holds nothing. */
+  #resumed(worker: string, known: KnownAssignments | undefined): Held {
+    const held = new Held(worker, known === undefined ? undefined : this.#held.get(worker), known);
+    this.#held.set(worker, held);
+    return held;
+  }
 }
 
-/** What an agent holds in one session. */
+/** What an agent holds. */
 class Held {
   readonly #worker: string;
   readonly #tasks = new Map<string, AssignedTask>();
   readonly #files = new Set<string>();
 
-  constructor(worker: string) {
+  /** @param before - in the session before, of which it knows `known` still */
+  constructor(worker: string, before?: Held, known?: KnownAssignments) {
     this.#worker = worker;
+    if (before === undefined || known === undefined) return;
+    for (const { id } of known.tasks) {
+      const task = before.#tasks.get(id);
+      if (task !== undefined) this.#tasks.set(id, task);
+    }
+    for (const { key } of known.files) if (before.#files.has(key)) this.#files.add(key);
   }
 
   /** How many secrets came with it. @throws Violation */

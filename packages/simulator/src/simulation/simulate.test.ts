@@ -3,7 +3,7 @@ import { PLANTED_BUGS } from './planted-bugs.ts';
 import { simulate } from './simulate.ts';
 
 /** Seeds that were hard once, and some more. `npm run sim` runs as many as you like. */
-const SEEDS = [1, 100, 3074, 30003, 31055];
+const SEEDS = [1, 100, 1237, 3074, 30003, 31055];
 
 /** Virtual time costs real time on a busy machine. */
 const TIMEOUT_MS = 120_000;
@@ -36,12 +36,15 @@ describe('given users at work while managers, workers and the network fail', () 
 describe('given a planted bug', () => {
   it.each(PLANTED_BUGS)(
     'when $name, then the simulation notices',
-    async ({ plant }) => {
+    async ({ plant, breaks }) => {
+      const found: string[] = [];
       for (let seed = 1; seed <= SEEDS_TO_NOTICE; seed++) {
         const { violation } = await simulate({ seed, bug: plant() });
-        if (violation !== undefined) return;
+        if (violation === undefined) continue;
+        if (breaks.test(violation)) return;
+        found.push(violation);
       }
-      expect.fail(`not noticed in ${SEEDS_TO_NOTICE} seeds`);
+      expect.fail(`not noticed in ${SEEDS_TO_NOTICE} seeds, but ${found.join('; ')}`);
     },
     TIMEOUT_MS,
   );

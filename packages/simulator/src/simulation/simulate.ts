@@ -10,8 +10,8 @@ import { checkConvergence } from './convergence.ts';
 import { checkMachines, checkManagers, checkTransaction } from './invariants.ts';
 import { ManagerChanges } from './manager-changes.ts';
 import { Misfortune } from './misfortune.ts';
-import { ACTIONS, type ActionName, planOf, type SimulationPlan } from './plan.ts';
-import { watchSecrets } from './secret-watch.ts';
+import { ACTIONS, type ActionName, CALM_IMAGES, planOf, type SimulationPlan } from './plan.ts';
+import { SecretWatch } from './secret-watch.ts';
 import { StopWatch } from './stop-watch.ts';
 import { SECRET_MARK } from './user.ts';
 import { Users } from './users.ts';
@@ -52,6 +52,7 @@ export async function simulate(request: SimulationRequest): Promise<Simulation> 
     failed.push(violation);
     sim?.committed.fail(violation);
   };
+  const secrets = new SecretWatch(tally, fail);
   const { wrapDispatcher = (port) => port } = bug;
   try {
     sim = await SimulatedCluster.open({
@@ -59,7 +60,7 @@ export async function simulate(request: SimulationRequest): Promise<Simulation> 
       workers: stops.workers,
       ...bug,
       seed,
-      wrapDispatcher: (port, worker) => watchSecrets(wrapDispatcher(port, worker), worker, tally, fail),
+      wrapDispatcher: (port, worker) => secrets.watched(wrapDispatcher(port, worker), worker),
       onLog: (source, _level, fields, message) => {
         if (`${message} ${JSON.stringify(fields)}`.includes(SECRET_MARK)) {
           fail(new Violation(`${source} logged a secret: ${message.replace(SECRET_MARK, '…')}`));
@@ -112,7 +113,7 @@ async function play(parts: {
     await sim.advance(random.exponential(plan.stepMs));
     check();
   }
-  await misfortune.end(Object.keys(plan.images));
+  await misfortune.end(CALM_IMAGES);
   await sim.run(users.settled());
   await sim.run(managers.settled());
   // A removal that was on its way may have been carried out only now.

@@ -5,7 +5,7 @@
 
 import type { Cluster, ServiceSpecInput } from '@skep/core';
 import type { RandomStream } from '@skep/raft/simulator';
-import { IMAGE_NAMES } from './plan.ts';
+import { SERVICE_IMAGE_NAMES } from './plan.ts';
 
 /** No secret value is without it, so that a trace or a log line can be searched for it. */
 export const SECRET_MARK = 'not-for-your-eyes';
@@ -18,7 +18,14 @@ const FILE_KINDS: readonly FileKind[] = ['secret', 'config'];
 export interface Expected {
   readonly name: string;
   /** Of its service. Undefined: it must not be there. */
-  readonly spec: { readonly replicas: number | undefined; readonly change: string } | undefined;
+  readonly spec:
+    | {
+        readonly replicas: number | undefined;
+        readonly change: string;
+        /** Of a job: how often it was to be done. */
+        readonly runs?: number;
+      }
+    | undefined;
   /** What its secret and its config hold. */
   readonly contents: Readonly<Partial<Record<FileKind, string>>>;
 }
@@ -38,7 +45,8 @@ export interface AskOptions {
 /** Asks one manager. */
 export type Command = (cluster: Cluster, options: AskOptions) => Promise<Answer>;
 
-interface Wish {
+/** Something that a user asks for. */
+export interface Wish {
   /** In words, for the trace. */
   readonly what: string;
   readonly command: Command;
@@ -46,8 +54,17 @@ interface Wish {
   readonly onDone: () => void;
 }
 
-/** One user. It wants one thing at a time. */
-export class User {
+/** Somebody who wants one thing at a time. */
+export interface AnyUser {
+  readonly name: string;
+  readonly expected: Expected;
+  isBusy: boolean;
+  /** What it asks for next. */
+  next(): Wish;
+}
+
+/** A user with a service that runs on. */
+export class User implements AnyUser {
   readonly name: string;
   isBusy = false;
   readonly #random: RandomStream;
@@ -68,7 +85,6 @@ export class User {
     return { name: this.name, spec: this.#spec, contents: this.#contents };
   }
 
-  /** What it asks for next. */
   next(): Wish {
     for (const kind of FILE_KINDS) if (this.#contents[kind] === undefined) return this.#keep('create', kind);
     if (this.#spec === undefined) return this.#apply('create');
@@ -116,16 +132,9 @@ export class User {
 
   #remove(): Wish {
     const { name } = this;
-    return {
-      what: `remove service ${name}`,
-      command: async (cluster, options) => {
-        await cluster.services.remove(name, options);
-        return { unchanged: false };
-      },
-      onDone: () => {
-        this.#spec = undefined;
-      },
-    };
+    return removal(name, () => {
+      this.#spec = undefined;
+    });
   }
 
   #scale(change: string): Wish {
@@ -180,7 +189,7 @@ export class User {
       ...(this.#isGlobal ? { mode: 'global' } : { replicas }),
       update: { parallelism: random.between(0, 2) },
       task: {
-        image: random.pick(IMAGE_NAMES) ?? 'steady',
+        image: random.pick(SERVICE_IMAGE_NAMES) ?? 'steady',
         env: { CHANGE: String(this.#changes) },
         stopGraceMs: 2_000,
         secrets: references('secret'),
@@ -194,6 +203,18 @@ export class User {
       },
     };
   }
+}
+
+/** The wish that a service be removed. */
+export function removal(name: string, onDone: () => void): Wish {
+  return {
+    what: `remove service ${name}`,
+    command: async (cluster, options) => {
+      await cluster.services.remove(name, options);
+      return { unchanged: false };
+    },
+    onDone,
+  };
 }
 
 /** The name of a user's secret or config. */

@@ -7,8 +7,9 @@ import { isSkepError } from '@skep/core';
 import { sleep } from '@skep/core/member';
 import { type RandomStream, randomStream, type Tally, Violation } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
+import { JobUser } from './job-user.ts';
 import { type SimulationPlan, zoneOf } from './plan.ts';
-import { type Command, type Expected, User } from './user.ts';
+import { type AnyUser, type Command, type Expected, User } from './user.ts';
 
 /** Codes of errors that leave it open whether the command was carried out, or say that it can be asked for again. */
 const OPEN: ReadonlySet<string> = new Set(['UNAVAILABLE', 'OUTCOME_UNKNOWN', 'CLOSED', 'TIMEOUT', 'ABORTED']);
@@ -18,7 +19,7 @@ export class Users {
   readonly #parts: { readonly sim: SimulatedCluster; readonly plan: SimulationPlan; readonly tally: Tally };
   readonly #random: RandomStream;
   readonly #seed: number;
-  readonly #users: readonly User[];
+  readonly #users: readonly AnyUser[];
   readonly #busyNodes = new Set<string>();
   readonly #running = new Set<Promise<void>>();
   #commands = 0;
@@ -30,7 +31,11 @@ export class Users {
     this.#seed = seed;
     this.#parts = parts;
     this.#random = randomStream(seed, 'users');
-    this.#users = Array.from({ length: parts.plan.users }, (_, at) => new User(at, this.#random));
+    const { users, jobs } = parts.plan;
+    this.#users = [
+      ...Array.from({ length: users }, (_, at) => new User(at, this.#random)),
+      ...Array.from({ length: jobs }, (_, at) => new JobUser(at, this.#random)),
+    ];
   }
 
   /** What each user was told last. */
