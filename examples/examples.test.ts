@@ -29,6 +29,18 @@ describe('the custom driver example', () => {
   });
 });
 
+describe('the nodes example', () => {
+  it('when it is run, then two nodes do the work, one is worked with from the other, and leaves', async () => {
+    const { lines, exit } = runExample('nodes/nodes.ts');
+    expect(await exit, lines.join('\n')).toBe(0);
+    expect([...lines.slice(0, 2)].sort().map((line) => line.replace(/\d$/, 'N'))).toEqual([
+      'manager: hello from greeter.N',
+      'worker: hello from greeter.N',
+    ]);
+    expect(lines.slice(2)).toEqual(['said beside a task, and ended with 0', '2 tasks run on 1 node']);
+  });
+});
+
 describe('the what-if example', () => {
   it('when it is run, then plans come true or are refused, and a waiting task says what would help', async () => {
     const { lines, exit } = runExample('what-if/what-if.ts');

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 
+export type { RaftMetrics } from '@skep/raft';
 export { isNodeError, NodeError, type NodeErrorCode } from './errors.ts';
 export { closeAll } from './node/close-all.ts';
 export { type InitOptions, init } from './node/init.ts';

@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
-import { SimulatedDriver, type SimulatedHostOptions } from '@skep/core/testing';
+import type { TaskId } from '@skep/core';
+import { asId } from '@skep/core/member';
+import { SimulatedDriver, type SimulatedHostOptions, systemClock } from '@skep/core/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SkepNode } from '../node/skep-node.ts';
 import { Cable } from '../test-support/cable.ts';
@@ -8,6 +10,7 @@ import { Machines, simulatedDriver, until } from '../test-support/machines.ts';
 import { codeOf } from '../test-support/test-cluster.ts';
 import { runCommand, type ToCommand } from './agent-forwarding.ts';
 import { followAssignments } from './methods.ts';
+import { RemoteDispatcher } from './remote-dispatcher.ts';
 
 let machines: Machines;
 
@@ -103,6 +106,78 @@ describe('given a worker whose way to the managers is cut', () => {
     expect(status.running).toBe(2);
     expect(states).not.toContain('down');
     expect(driver.runtimes().map(({ starts }) => starts)).toEqual([1, 1]);
+  });
+});
+
+describe('given a worker with tasks, one of which takes its time to stop', () => {
+  it('when it leaves, then they have stopped in order before it is gone, and run elsewhere', async () => {
+    const { first, workers } = await aCluster(1, 2, { web: { stopMs: 100 } });
+    await first.cluster.services.create(web(4));
+    await first.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+    const [leaving, staying] = workers;
+    const { nodeId } = leaving?.node ?? expect.unreachable();
+    const ends = new Map<string, string>();
+    let atItsEnd: string[] = [];
+    const watching = first.cluster.watch().subscribe((event) => {
+      if (event.type === 'removed' && event.kind === 'node') atItsEnd = [...ends.values()];
+      if (!('object' in event) || event.kind !== 'task' || event.object.nodeId !== nodeId) return;
+      ends.set(event.object.id, event.object.status.state);
+    });
+    await leaving?.node.leave();
+    await until(() => first.cluster.nodes.count === 2);
+    const status = await first.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+    watching.unsubscribe();
+    expect(atItsEnd).toEqual(['shutdown', 'shutdown']);
+    expect(status.running).toBe(4);
+    expect(staying?.driver.host.running()).toHaveLength(4);
+    expect(leaving?.driver.runtimes()).toEqual([]);
+  });
+
+  it('when it would leave and can not be heard, then it stays, and its tasks run on', async () => {
+    using cable = new Cable();
+    const one = await machines.init('one', { advertise: await cable.open() });
+    cable.leadTo(one.manager.listen);
+    const driver = simulatedDriver();
+    const worker = await machines.join('worker', 'worker', one, { driver });
+    await one.cluster.services.create(web(1));
+    await one.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+    cable.cut();
+    expect(await codeOf(worker.leave())).toMatch(/^(UNREACHABLE|CONNECTION_LOST)$/);
+    expect(driver.host.running()).toHaveLength(1);
+    cable.heal();
+    await until(() => worker.agent?.sessionId !== undefined);
+    await worker.leave();
+    expect(driver.runtimes()).toEqual([]);
+  });
+});
+
+describe('given an agent that comes back and says what it knows', () => {
+  it('when it has a session, then it is told what it lacks and what to let go of, and no more', async () => {
+    const { first, workers } = await aCluster(1, 1);
+    await first.cluster.services.create(web(2));
+    await first.cluster.services.waitFor('web', 'running', { timeout: 20_000 });
+    const { node } = workers[0] ?? expect.unreachable();
+    const { agent, nodeId } = node;
+    const calls = agent?.worker ?? expect.unreachable();
+    await agent?.close();
+    const [known, unknown] = first.cluster.tasks.list();
+    const running = (id: string) => ({ id: asId<TaskId>(id), desiredState: 'running' as const });
+    const session = await new RemoteDispatcher(node.link, systemClock).openSession(
+      {
+        ...{ nodeId, calls, address: '127.0.0.1' },
+        description: first.cluster.nodes.inspect(nodeId).description,
+        known: { tasks: [running(known?.id ?? ''), running('long-gone')], files: [] },
+      },
+      new AbortController().signal,
+    );
+    const { value } = await session.assignments[Symbol.asyncIterator]().next();
+    expect(value).toMatchObject({
+      kind: 'incremental',
+      update: [{ task: { id: unknown?.id } }],
+      remove: ['long-gone'],
+      updateFiles: [],
+      removeFiles: [],
+    });
   });
 });
 

@@ -71,7 +71,8 @@ async function aCluster(web: Parameters<typeof simulatedDriver>[0] = {}) {
   const spared = cable.connections;
   const driver = simulatedDriver({ clock, ...web });
   const lost = await slowly(machines.join('lost', 'worker', one, { clock, driver }));
-  await slowlyUntil(() => one.cluster.nodes.list({ state: 'ready' }).length === 2);
+  const isReady = ({ nodeId }: SkepNode) => one.cluster.nodes.get(nodeId)?.status.state === 'ready';
+  await slowlyUntil(() => isReady(well) && isReady(lost));
   await slowly(one.cluster.services.create({ name: 'web', task: { image: 'web' }, replicas: 4 }));
   await slowlyUntil(() => one.cluster.services.status('web').converged);
   expect([wellDriver.host.running().length, driver.host.running().length]).toEqual([2, 2]);

@@ -18,7 +18,7 @@ import { parseUnlockKey } from '../security/unlock-key.ts';
 import { readBackup } from './backup-file.ts';
 import type { ManagerOrigin } from './manager-part.ts';
 import { newNode } from './new-node.ts';
-import { addressesOf, hostOf, type NodeHost, type NodeOptions } from './options.ts';
+import { addressesOf, defaultAvailability, hostOf, type NodeHost, type NodeOptions } from './options.ts';
 import type { SkepNode } from './skep-node.ts';
 
 /** Options of {@link init}. */
@@ -61,7 +61,13 @@ export async function init(options: InitOptions): Promise<SkepNode> {
         await node.open({ origin, ...(options.signal ? { signal: options.signal } : {}) });
         const { cluster, trust } = node.manager;
         const { host: address } = parseAddress(addresses.advertise);
-        await cluster.nodes.join({ id: nodeId, hostname: addresses.hostname, address, role: 'manager' });
+        await cluster.nodes.join({
+          id: nodeId,
+          hostname: addresses.hostname,
+          address,
+          role: 'manager',
+          availability: defaultAvailability(options),
+        });
         if (origin.kind === 'first') await trust.create(record);
         else await node.manager.demoteOthers();
       },

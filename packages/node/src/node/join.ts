@@ -11,7 +11,14 @@ import { strangersContext } from '../security/credentials.ts';
 import { type JoinToken, parseJoinToken, rootDigestOf } from '../security/join-token.ts';
 import { certificatesOf, leafOf } from '../security/pem.ts';
 import { newNode } from './new-node.ts';
-import { type Addresses, addressesOf, hostOf, type NodeHost, type NodeOptions } from './options.ts';
+import {
+  type Addresses,
+  addressesOf,
+  defaultAvailability,
+  hostOf,
+  type NodeHost,
+  type NodeOptions,
+} from './options.ts';
 import type { SkepNode } from './skep-node.ts';
 
 /** Options of {@link join}. */
@@ -21,6 +28,7 @@ export interface JoinOptions extends NodeOptions {
   /** Address of a manager, `host:port`; or several, of which one that answers is taken. */
   readonly remote: string | readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
+  /** Default `active`; without a driver `drain`, since nothing can run there. */
   readonly availability?: 'active' | 'pause' | 'drain';
 }
 
@@ -108,7 +116,7 @@ async function admittedBy(
   });
   try {
     const { hostname, advertise } = addresses;
-    const { labels = {}, availability = 'active' } = options;
+    const { labels = {}, availability = defaultAvailability(options) } = options;
     const issued = await channel.unary(
       joinCluster,
       {

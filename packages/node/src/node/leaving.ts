@@ -23,13 +23,15 @@ export interface Leaving {
   readonly role: NodeRole;
   readonly link: ManagerLink;
   readonly clock: Clock;
+  /** Stops its tasks in order, and has the managers know. Never rejects. */
+  drain(): Promise<void>;
   /** Calls back when the node has become something else. Returns the way to stop. */
   onRole(listener: (role: NodeRole) => void): () => void;
 }
 
 /**
  * Takes a node out of the cluster. A manager becomes a worker before: one that led hands over, and the others need no
- * vote of it any more when it is gone.
+ * vote of it any more when it is gone. Its tasks have stopped by then, each with its grace, and are replaced elsewhere.
  *
  * @throws NodeError `LAST_MANAGER`, `QUORUM_LOSS`, `UNREACHABLE`, `DEADLINE_EXCEEDED`
  */
@@ -39,7 +41,11 @@ export async function leaveForGood(leaving: Leaving): Promise<void> {
   if (role === 'manager') {
     await link.unary(stepDown, undefined, patience);
     await workerFrom(leaving);
+  } else {
+    // Out of reach, it has to stay: its tasks are not stopped for that.
+    await link.unary(takesPart, undefined, patience);
   }
+  await leaving.drain();
   await link.unary(leaveCluster, undefined, patience);
 }
 

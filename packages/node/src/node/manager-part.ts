@@ -5,7 +5,7 @@
 
 import { type Clock, Cluster, type Logger, type Random } from '@skep/core';
 import { sleep } from '@skep/core/member';
-import { isVoter } from '@skep/raft';
+import { isVoter, type RaftMetrics } from '@skep/raft';
 import type { RaftEventLog } from '@skep/raft/event-log';
 import { agentForwarder } from '../dispatch/agent-forwarding.ts';
 import { DispatcherService } from '../dispatch/dispatcher-service.ts';
@@ -56,6 +56,7 @@ export interface ManagerPartOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: RaftMetrics;
 }
 
 /** How a manager comes to its state. */
@@ -176,7 +177,7 @@ export class ManagerPart {
     signal: AbortSignal,
     closers: (() => unknown)[],
   ): Promise<ManagerPart> {
-    const { credentials, clock, random, logger, memberId } = options;
+    const { credentials, clock, random, logger, metrics, memberId } = options;
     const { clusterId, nodeId } = credentials.identity;
     const listener = await Listener.open({
       listen: parseAddress(options.listen, 'listen'),
@@ -189,7 +190,7 @@ export class ManagerPart {
     const { storage, history } = await storageOf(options, advertise);
     const isFirst = options.origin.kind === 'first';
     const log = raftLog({
-      ...{ storage, listener, advertise, credentials, memberId, isFirst, clock, random },
+      ...{ storage, listener, advertise, credentials, memberId, isFirst, clock, random, logger, metrics },
       mayTakePart: (member) => view.mayTakePart(member),
     });
     const view = new ClusterView({ log, clusterId, clock });

@@ -4,7 +4,7 @@ import { join as joinPath } from 'node:path';
 import { silentLogger } from '@skep/core/member';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatJoinToken, parseJoinToken } from '../security/join-token.ts';
-import { Machines, until } from '../test-support/machines.ts';
+import { Machines, simulatedDriver, until } from '../test-support/machines.ts';
 import { codeOf } from '../test-support/test-cluster.ts';
 import type { SkepNode } from './skep-node.ts';
 
@@ -60,6 +60,21 @@ describe('given a machine', () => {
     expect(await codeOf(machines.init('one', { logger: logger as typeof silentLogger }))).toBe(
       'INVALID_OPTION',
     );
+  });
+});
+
+describe('given somewhere for the numbers of Raft', () => {
+  it('when two managers take part, then those of the log and of the connections come', async () => {
+    const names = new Set<string>();
+    const note = (name: string) => void names.add(name);
+    const metrics = { count: note, gauge: note, observe: note };
+    const one = await machines.init('one', { metrics });
+    await machines.join('two', 'manager', one);
+    const wanted = ['raft_term', 'raft_wal_fsync_duration_ms', 'raft_connections_total'];
+    await until(() => wanted.every((name) => names.has(name)));
+    const { gauge: _, ...lacking } = metrics;
+    const broken = machines.init('three', { metrics: lacking as typeof metrics });
+    await expect(broken).rejects.toThrow('metrics must have a method gauge');
   });
 });
 
@@ -138,6 +153,25 @@ describe('given a cluster and machines that join', () => {
     expect(one.manager.context.raft.status.configuration.voters).toHaveLength(1);
     await until(() => one.cluster.nodes.count === 1);
     expect(await readdir(await machines.dirOf('two'))).toEqual([]);
+  });
+});
+
+describe('given nodes without drivers', () => {
+  it('when the list of nodes is read, then they are ready, at drain, and get no tasks', async () => {
+    const one = await machines.init('one');
+    await machines.join('two', 'manager', one);
+    await machines.join('worker', 'worker', one);
+    const { nodes, services, tasks } = one.cluster;
+    await until(() => nodes.list({ state: 'ready' }).length === 3);
+    for (const { spec, description } of nodes.list()) {
+      expect([spec.availability, description.engine.driver]).toEqual(['drain', 'none']);
+    }
+    await services.create(service);
+    await until(() => tasks.list()[0]?.explanation !== undefined);
+    expect(tasks.list()[0]?.explanation?.message).toContain('no suitable node');
+    await nodes.update('worker', { availability: 'active' });
+    await until(() => tasks.list({ state: 'rejected' }).length > 0);
+    expect(tasks.list({ state: 'rejected' })[0]?.status.error).toContain('node with a driver');
   });
 });
 
@@ -245,7 +279,7 @@ describe('given managers that come and go', () => {
 
   it('when a node is removed, then it hears of it, and gets nothing any more', async () => {
     const one = await machines.init('one');
-    const worker = await machines.join('worker', 'worker', one);
+    const worker = await machines.join('worker', 'worker', one, { driver: simulatedDriver() });
     expect(await codeOf(one.remove('worker'))).toBe('PRECONDITION_FAILED');
     await one.remove('worker', { force: true });
     await until(() => worker.condition === 'removed');

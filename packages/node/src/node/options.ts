@@ -4,6 +4,7 @@ import { hostname as machineName, networkInterfaces } from 'node:os';
 import type { Clock, HistoryOptions, Logger, Random } from '@skep/core';
 import type { RuntimeDriver } from '@skep/core/driver';
 import { silentLogger, systemClock, systemRandom } from '@skep/core/member';
+import { noRaftMetrics, type RaftMetrics } from '@skep/raft';
 import { NodeError } from '../errors.ts';
 import { formatAddress, isUnspecified, parseAddress } from '../rpc/address.ts';
 
@@ -21,7 +22,8 @@ export interface NodeOptions {
   /** Default: the machine's name. */
   readonly hostname?: string;
   /**
-   * What runs tasks here. Without one the node runs none, as a manager may. A driver serves one node.
+   * What runs tasks here. Without one the node runs none, as a manager may: it joins at availability `drain`, and has to
+   * be made `active` when it is started with a driver later. A driver serves one node.
    */
   readonly driver?: RuntimeDriver;
   /** Opens a node that is locked: `SWMKEY-1-…`. */
@@ -31,6 +33,8 @@ export interface NodeOptions {
   /** Gives up when aborted. */
   readonly signal?: AbortSignal;
   readonly logger?: Logger;
+  /** Where the numbers of Raft and its connections go while the node is a manager: `raft_…`, as `@skep/raft` lists them. */
+  readonly metrics?: RaftMetrics;
   readonly clock?: Clock;
   /** Must be unpredictable, but in simulations. */
   readonly random?: Random;
@@ -41,24 +45,41 @@ export interface NodeHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: RaftMetrics;
 }
 
 const LOGGER_METHODS = ['debug', 'info', 'warn', 'error', 'child'] as const;
+const METRICS_METHODS = ['count', 'gauge', 'observe'] as const;
 const DEFAULT_LISTEN = '0.0.0.0:2377';
 
-/** The host's parts, with the defaults. @throws NodeError `INVALID_OPTION` for a logger that lacks a method. */
-export function hostOf({ clock, random, logger }: Partial<NodeHost>): NodeHost {
+/** The host's parts, with the defaults. @throws NodeError `INVALID_OPTION` for a logger or metrics that lack a method. */
+export function hostOf({ clock, random, logger, metrics }: Partial<NodeHost>): NodeHost {
   // Found out only when it is needed, it would look as if the cluster never came about.
-  for (const method of LOGGER_METHODS) {
-    if (logger !== undefined && typeof logger[method] !== 'function') {
-      throw new NodeError('INVALID_OPTION', `logger must have a method ${method}`);
-    }
-  }
+  if (logger) requireMethods('logger', logger, LOGGER_METHODS);
+  if (metrics) requireMethods('metrics', metrics, METRICS_METHODS);
   return {
     clock: clock ?? systemClock,
     random: random ?? systemRandom,
     logger: logger ?? silentLogger,
+    metrics: metrics ?? noRaftMetrics,
   };
+}
+
+function requireMethods<T extends object>(
+  option: string,
+  value: T,
+  methods: readonly (keyof T & string)[],
+): void {
+  for (const method of methods) {
+    if (typeof value[method] !== 'function') {
+      throw new NodeError('INVALID_OPTION', `${option} must have a method ${method}`);
+    }
+  }
+}
+
+/** Whether a new node takes tasks. */
+export function defaultAvailability({ driver }: Pick<NodeOptions, 'driver'>): 'active' | 'drain' {
+  return driver === undefined ? 'drain' : 'active';
 }
 
 /** Where a node listens and is reached. */

@@ -2,8 +2,8 @@
 
 import type { Socket } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
-import type { Clock, Random } from '@skep/core';
-import { configurationOf, type RaftStorage } from '@skep/raft';
+import type { Clock, Logger, Random } from '@skep/core';
+import { configurationOf, type RaftMetrics, type RaftStorage } from '@skep/raft';
 import { RaftEventLog } from '@skep/raft/event-log';
 import { type SharedPort, TcpTransport, type TcpTransportTls } from '@skep/raft/tcp-transport';
 import { isNodeError } from '../errors.ts';
@@ -25,27 +25,29 @@ export interface RaftWiringParts {
   readonly mayTakePart: (member: string) => boolean;
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: RaftMetrics;
 }
 
 /** The log of a manager. */
 export function raftLog(parts: RaftWiringParts): RaftEventLog {
-  const { memberId, storage, listener, advertise, credentials, clock, random } = parts;
+  const { memberId, storage, listener, advertise, credentials, clock, random, metrics } = parts;
+  const logger = parts.logger.child({ member: memberId });
+  const host = { clock, random, logger, metrics };
   const transport = new TcpTransport({
     id: memberId,
     cluster: credentials.clusterId,
     listen: sharedPort(listener),
     advertised: advertise,
     tls: raftTls(credentials, parts.mayTakePart),
-    clock,
-    random,
+    ...host,
   });
   return new RaftEventLog({
     id: memberId,
     storage,
     storageKeeps: { durable: true, encryptedAtRest: true },
     transport,
-    clock,
-    random,
+    ...host,
     ...(parts.isFirst ? { bootstrap: configurationOf([memberId], [], { [memberId]: advertise }) } : {}),
   });
 }

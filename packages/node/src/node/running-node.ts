@@ -19,6 +19,7 @@ import { allSteps } from './closing.ts';
 import { KeyKeeper } from './key-keeper.ts';
 import { type Leaving, leaveForGood, untilOutOfRaft } from './leaving.ts';
 import { type ManagerOrigin, ManagerPart, MembershipEnded } from './manager-part.ts';
+import { NoDriver } from './no-driver.ts';
 import type { NodeHistoryOptions, NodeHost } from './options.ts';
 import { WorkerPart } from './worker-part.ts';
 
@@ -144,7 +145,7 @@ export class RunningNode implements Leaving {
 
   /** What runs tasks here, whatever the node's role is; undefined without a driver. */
   get agent(): Agent | undefined {
-    return this.#agent;
+    return this.#parts.driver === undefined ? undefined : this.#agent;
   }
 
   /**
@@ -172,7 +173,7 @@ export class RunningNode implements Leaving {
   }
 
   /**
-   * Leaves the cluster for good and forgets it: the directory is as it was before.
+   * Leaves the cluster for good and forgets it: its tasks are stopped first, and the directory is as it was before.
    *
    * @param options.force - forget it even if the managers refuse or can't be reached.
    * @throws NodeError `LAST_MANAGER`, `QUORUM_LOSS`, `UNREACHABLE`; the node stays then.
@@ -184,6 +185,7 @@ export class RunningNode implements Leaving {
       const isGone = isNodeError(error) && error.code === 'NODE_REMOVED';
       if (!isGone && !options.force) throw error;
     }
+    await this.drain();
     await this.#agent?.worker.removeAll();
     await this.#close('stop', () => this.#parts.directory.removeNode());
   }
@@ -200,6 +202,11 @@ export class RunningNode implements Leaving {
     await this.#agent?.close({ ...options, drain: true });
   }
 
+  /** Stops its tasks, has the managers know, and runs none from then on; what they left stays. Never rejects. */
+  async drain(): Promise<void> {
+    await this.#agent?.drain();
+  }
+
   /** Calls back once the node was removed. Returns the way to stop. */
   onRemoved(listener: () => void): () => void {
     const own = () => listener();
@@ -213,8 +220,7 @@ export class RunningNode implements Leaving {
   }
 
   async #startAgent(): Promise<void> {
-    const { driver, directory, host } = this.#parts;
-    if (driver === undefined) return;
+    const { driver = new NoDriver(), directory, host } = this.#parts;
     const { clusterId, nodeId, hostname, advertise } = this;
     this.#agent = agentOf({
       ...{ clusterId, nodeId, hostname, advertise, driver, host },

@@ -188,7 +188,8 @@ export class SkepNode implements AsyncDisposable {
   }
 
   /**
-   * Leaves the cluster for good and forgets it: the directory is as it was before.
+   * Leaves the cluster for good and forgets it. Its tasks stop first, each with its grace, and run elsewhere; then the
+   * directory is as it was before.
    *
    * @param options.force - forget it even if the managers refuse or can't be reached.
    * @throws NodeError `LAST_MANAGER`, `QUORUM_LOSS`, `UNREACHABLE`; the node stays then.
