@@ -259,37 +259,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
-    name: 'a secret is sent in place of the one that the task refers to',
-    breaks: /got secret .*, for which it did not ask/,
-    plant: () => {
-      const renamed = (each: AssignedFile): AssignedFile =>
-        each.file.kind === 'secret' ? { ...each, file: { ...each.file, name: 'another-key' } } : each;
-      return {
-        wrapDispatcher: (port) =>
-          withMessages(port, (message) =>
-            message.kind === 'complete'
-              ? { ...message, files: message.files.map(renamed) }
-              : { ...message, updateFiles: message.updateFiles.map(renamed) },
-          ),
-      };
-    },
-  },
-  {
-    name: 'the orchestrator makes a task anew that it has stopped, as if nothing had been',
-    breaks: /is wanted \w+ after it was wanted shutdown/,
-    plant: () => {
-      const rows = new Map<string, readonly Event[]>();
-      const stopped: string[] = [];
-      return rewriting((event) => {
-        remember(event, rows);
-        const again = stopped.splice(0).flatMap((id) => rows.get(id) ?? []);
-        if (event.type === 'task.desired' && event.state === 'shutdown')
-          stopped.push(...event.ids.slice(0, 1));
-        return [...again, event];
-      });
-    },
-  },
-  {
     name: 'the dispatcher takes what an agent knows for all that it should',
     breaks: /not as asked for/,
     plant: () => ({
@@ -313,11 +282,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         },
       }),
     }),
-  },
-  {
-    name: 'the orchestrator leaves runs of jobs open that are done',
-    breaks: /not as asked for .*: run \d+ of job/,
-    plant: () => rewriting((event) => (event.type === 'service.run-ended' ? [] : event)),
   },
   {
     name: 'a manager forgets to have a job done again',
@@ -352,34 +316,3 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
 ];
-
-/** Notes what makes each task what it is, so that it can be made again. */
-function remember(event: Event, rows: Map<string, readonly Event[]>): void {
-  switch (event.type) {
-    case 'task.created':
-      for (const row of event.rows) {
-        rows.set(row.id, [
-          { type: 'task.removed', ids: [row.id] },
-          { ...event, rows: [row] },
-        ]);
-      }
-      return;
-    case 'task.allocated':
-      for (const id of event.ids) rows.set(id, [...(rows.get(id) ?? []), { ...event, ids: [id] }]);
-      return;
-    case 'task.assigned':
-      for (const row of event.rows) {
-        for (const id of row.tasks) {
-          const assigned = { type: event.type, rows: [{ ...row, tasks: [id] }] };
-          rows.set(id, [...(rows.get(id) ?? []), assigned]);
-        }
-      }
-      return;
-    case 'task.status':
-      for (const row of event.rows) {
-        rows.set(row.id, [...(rows.get(row.id) ?? []), { type: event.type, rows: [row] }]);
-      }
-      return;
-    default:
-  }
-}
