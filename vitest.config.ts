@@ -15,6 +15,7 @@ export default defineConfig({
       'test/**/*.test.ts',
     ],
     environment: 'node',
+    setupFiles: ['test/setup/property-seed.ts'],
     maxWorkers: '100%',
     // Long enough for a busy machine: what a test asserts never depends on it.
     testTimeout: 30_000,
