@@ -55,6 +55,10 @@ interface Stored {
 
 /** Restores and replays everything into the machine. See the head of this file. */
 export async function recover(context: RecoveryContext): Promise<Recovered> {
+  // A process that was killed may have left names that are not durable, and what follows rests on them.
+  for (const directory of [context.segmentDirectory, context.snapshotDirectory]) {
+    await context.disk.syncDirectory(directory);
+  }
   const { stored, tornBytes: tornHeader } = await listSegments(context);
   const { intact, damaged } = await listSnapshots(context.disk, context.snapshotDirectory);
   const used = await restoreNewest(context, intact, damaged, stored[0]?.header.base);

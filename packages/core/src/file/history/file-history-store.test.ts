@@ -349,4 +349,33 @@ describe('given a history on disk', () => {
     await first.close();
     await expect(new HistoryFixture().open(store())).resolves.toBeDefined();
   });
+
+  it('when its process dies as it ends a segment, and the power fails later, then what was found in between is still there', async () => {
+    const found = new Set<number>();
+    for (let seed = 1; seed <= 100; seed++) {
+      const { disk, store } = aDisk(seed);
+      const first = store();
+      await first.open();
+      const record = { index: 1, at: 1, payload: new Uint8Array([1]) };
+      await first.append({ records: [record], keys: new Uint32Array([1]) });
+      disk.cutPowerAfter(1 + (seed % 6));
+      await first.endSegment().catch(() => {});
+      disk.kill();
+      await first.close();
+      disk.boot();
+      const second = store();
+      await second.open();
+      await second.sync();
+      const last = second.segments.at(-1)?.last ?? 0;
+      disk.crash();
+      await second.close();
+      disk.boot();
+      const third = store();
+      await third.open();
+      expect(third.segments.at(-1)?.last ?? 0, `seed ${seed}`).toBe(last);
+      await third.close();
+      found.add(last);
+    }
+    expect(found).toContain(1);
+  });
 });

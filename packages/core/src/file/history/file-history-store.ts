@@ -123,6 +123,8 @@ export class FileHistoryStore implements HistoryStore {
         const message = `the history in ${this.#dir} is open already, in this process or another`;
         throw new LogError('locked', message);
       }
+      // A process that was killed may have left names that are not durable, and what follows rests on them.
+      for (const each of [directory, this.#checkpointPlace.directory]) await disk.syncDirectory(each);
       this.#owner = await readOwner(disk, this.#dir);
       await this.#findSegments();
       await this.#findCheckpoints();
