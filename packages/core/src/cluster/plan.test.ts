@@ -150,12 +150,16 @@ describe('given a past, when something is planned on it', () => {
     await run(cluster.close());
   });
 
-  it('then a future index and one that is forgotten are refused with a type', async () => {
+  it('then a future index, one that is forgotten and one that is none are refused with a type', async () => {
     const { cluster, run } = await aClusterOf([{}]);
     const future = cluster.health.index + 1;
     await expect(run(cluster.plan(web, { at: future }))).rejects.toMatchObject({
       code: 'PRECONDITION_FAILED',
     });
+    for (const none of [null, 0, '3', new Date(Number.NaN)]) {
+      const issues = [{ field: 'at' }];
+      await expect(run(cluster.plan(web, { at: none as never }))).rejects.toMatchObject({ issues });
+    }
     const forgotten = cluster.plan(web, { at: new Date(0) });
     await expect(run(forgotten)).rejects.toMatchObject({ code: 'HISTORY_PRUNED', oldest: { index: 1 } });
     await run(cluster.close());

@@ -1,7 +1,7 @@
 /** `cluster.plan`: what would come of a spec, a drained or lost node, or another number of replicas. */
 
 import { InvalidSpecError } from '../errors.ts';
-import type { AtOptions } from '../history/history.ts';
+import { type AtOptions, checkMoment } from '../history/history.ts';
 import { CONTROL_LOOPS } from '../manager/manager.ts';
 import type { Plan } from '../manager/planner/plan.ts';
 import { eventsOf, type Plannable } from '../manager/planner/plan-action.ts';
@@ -48,12 +48,14 @@ export async function planOn(
   checkOptions(options, PLAN_OPTIONS);
   const { decisionsMax = DECISIONS_MAX, at: past, ...waiting } = options;
   const { signal } = waiting;
-  const state =
-    past === undefined ? control.state : await pastState(past, signal === undefined ? {} : { signal });
   if (control.lifetime.ended) throw control.lifetime.ended;
   if (!Number.isSafeInteger(decisionsMax) || decisionsMax < 1) {
     throw new InvalidSpecError([{ field: 'decisionsMax', rule: 'must be a whole number, 1 or more' }]);
   }
+  const state =
+    past === undefined
+      ? control.state
+      : await pastState(checkMoment(past, 'at'), signal === undefined ? {} : { signal });
   // One state gives one plan.
   const random = seededRandom(state.index);
   const at = past === undefined ? Math.max(state.at, control.clock.now()) : state.at;

@@ -303,7 +303,8 @@ export class History {
   }
 }
 
-function checkMoment(moment: unknown, field: string): number | Date {
+/** A moment as a caller names it, in that field of his. @throws InvalidSpecError */
+export function checkMoment(moment: unknown, field: string): number | Date {
   if (moment instanceof Date && !Number.isNaN(moment.getTime())) return moment;
   if (typeof moment === 'number' && Number.isSafeInteger(moment) && moment > 0) return moment;
   const rule = 'must be the index of a transaction, a whole number from 1, or a valid Date';
