@@ -16,6 +16,9 @@ const COMMAND = ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1000 & 
 /** Calls to the engine at a time. */
 const AT_A_TIME = 8;
 
+/** Longest that is waited for one step, so that a benchmark which hangs ends, and says what it waited for. */
+const STEP_MS = 600_000;
+
 /** One way of making containers. */
 export interface Contestant {
   readonly name: string;
@@ -38,7 +41,7 @@ export async function skep(engine: PrivateEngine): Promise<Contestant> {
         replicas: count,
         task: { image: IMAGE, command: COMMAND, stopGraceMs: 1_000 },
       });
-      await cluster.services.waitFor('bench', 'running', { timeout: 600_000 });
+      await cluster.services.waitFor('bench', 'running', { timeout: STEP_MS });
       return performance.now() - began;
     },
     clear: async () => {
@@ -103,13 +106,12 @@ export async function swarm(engine: PrivateEngine): Promise<Contestant> {
       })) as { readonly ID: string };
       service = ID;
       const filters = encodeURIComponent(JSON.stringify({ service: [ID], 'desired-state': ['running'] }));
-      for (;;) {
+      await until(`${count} tasks of Swarm mode that run`, 20, async () => {
         const tasks = (await call('GET', `/tasks?filters=${filters}`)) as readonly {
           readonly Status: { readonly State: string };
         }[];
-        if (tasks.filter(({ Status }) => Status.State === 'running').length === count) break;
-        await pause(20);
-      }
+        return tasks.filter(({ Status }) => Status.State === 'running').length === count;
+      });
       return performance.now() - began;
     },
     clear: async () => {
@@ -131,11 +133,19 @@ async function inTurns(count: number, work: (index: number) => Promise<unknown>)
   await Promise.all(Array.from({ length: Math.min(AT_A_TIME, count) }, worker));
 }
 
-async function untilBare(engine: PrivateEngine): Promise<void> {
-  for (;;) {
+function untilBare(engine: PrivateEngine): Promise<void> {
+  return until('an engine without containers', 50, async () => {
     const left = await engine.request<readonly unknown[]>('GET', '/containers/json?all=1');
-    if (left.length === 0) return;
-    await pause(50);
+    return left.length === 0;
+  });
+}
+
+/** Asks again and again. @throws Error when it has not come within {@link STEP_MS} */
+async function until(what: string, everyMs: number, isSo: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + STEP_MS;
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`${what} did not come within ${STEP_MS / 1000} s`);
+    await pause(everyMs);
   }
 }
 
