@@ -67,7 +67,7 @@ const methods: CalledMethods = {
     await until(() => cluster().nodes.get(id)?.status.state === 'ready');
     return sharedNow();
   },
-  readyCount: () => cluster().nodes.list({ state: 'ready' }).length,
+  readyCount: () => cluster().nodes.list({ state: 'ready', role: 'worker' }).length,
 
   create: (name: string, image: string, replicas: number) =>
     cluster().services.create({

@@ -497,6 +497,24 @@ describe('a worker that is restarted', () => {
     expect(shop.host.running().map((runtime) => runtime.id)).toEqual(['web-2']);
   });
 
+  it('given many tasks that are wanted no more, when it comes back, then they go together, and nothing is taken for a leak', async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error) => warnings.push(name);
+    process.on('warning', note);
+    const shop = new Workshop(withWeb(20));
+    const agent = await shop.connect();
+    await shop.until('web-20', 'running');
+    await agent.close();
+    for (let slot = 1; slot <= 20; slot++) shop.reap(`web-${slot}`);
+    await shop.connect();
+    await shop.clock.settle();
+    // Warnings are told in a turn of their own.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', note);
+    expect(shop.host.runtimes()).toEqual([]);
+    expect(warnings).toEqual([]);
+  });
+
   it('given a task that ended in the state and yet runs, when it comes back, then it is stopped, not reported', async () => {
     const shop = new Workshop(withWeb(1));
     const first = await shop.connect();

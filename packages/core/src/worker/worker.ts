@@ -19,6 +19,7 @@ import type {
 import { DriverError } from '../errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import { sleep } from '../runtime/clock.ts';
+import { Lifetime } from '../runtime/lifetime.ts';
 import { BackOff } from './back-off.ts';
 import { bounded, errorText } from './bounded.ts';
 import type {
@@ -47,7 +48,7 @@ export class Worker implements WorkerCalls {
   readonly #files = new Map<string, AssignedFile>();
   /** What the driver found and no assignment has claimed or disowned yet. */
   readonly #recovered = new Map<TaskId, RecoveredTask>();
-  readonly #life = new AbortController();
+  readonly #life = new Lifetime();
   #draining = false;
   /** Managers have told it all that should be here, once. */
   #isTold = false;
@@ -79,7 +80,7 @@ export class Worker implements WorkerCalls {
 
   /** Makes what is here what the message says. Returns at once: executors go on by themselves. */
   apply(message: AssignmentsMessage): void {
-    if (this.#life.signal.aborted) return;
+    if (this.#life.ended) return;
     if (message.kind === 'complete') this.#applyComplete(message);
     else this.#applyIncremental(message);
   }
@@ -101,7 +102,7 @@ export class Worker implements WorkerCalls {
 
   /** Lets go of everything without touching it. */
   close(): void {
-    this.#life.abort(new Error('the worker is closed'));
+    this.#life.end(new Error('the worker is closed'));
     for (const executor of this.#executors.values()) executor.close();
     this.#files.clear();
   }
@@ -190,12 +191,13 @@ export class Worker implements WorkerCalls {
 
   #discard(id: TaskId): void {
     this.#recovered.delete(id);
-    this.#track(this.#discardUntilGone(id));
+    const end = new AbortController();
+    const stop = this.#life.onEnd((reason) => end.abort(reason));
+    this.#track(this.#discardUntilGone(id, end.signal).finally(stop));
   }
 
-  async #discardUntilGone(id: TaskId): Promise<void> {
+  async #discardUntilGone(id: TaskId, signal: AbortSignal): Promise<void> {
     const { clock, driver, limits, logger } = this.#parts;
-    const { signal } = this.#life;
     const backOff = new BackOff({ firstMs: limits.retryMs, maxMs: limits.retryMaxMs });
     logger.info({ task: id }, 'task of an earlier life is assigned to this node no more: discarding it');
     while (!signal.aborted) {
