@@ -5,31 +5,22 @@ import type { Tally } from '../tally.ts';
 import type { DiskCall } from './member-disk.ts';
 import type { NodePlan } from './node-plan.ts';
 
+/** The time of a call, in ms; undefined if it comes back at once. */
+export type DiskTime = (call: DiskCall, areFaultsOver: boolean) => number | undefined;
+
 /** Draws times for the disks of one simulation. */
-export class DiskTimes {
-  readonly #plan: NodePlan;
-  readonly #random: RandomStream;
-  readonly #tally: Tally;
-
-  constructor(plan: NodePlan, random: RandomStream, tally: Tally) {
-    this.#plan = plan;
-    this.#random = random;
-    this.#tally = tally;
-  }
-
-  /** In ms; undefined if the call comes back at once. */
-  of(call: DiskCall, areFaultsOver: boolean): number | undefined {
-    const { writeMean, stallChance, slowCallChance, slowCallMean } = this.#plan;
-    const random = this.#random;
+export function diskTimes(plan: NodePlan, random: RandomStream, tally: Tally): DiskTime {
+  const { writeMean, stallChance, slowCallChance, slowCallMean } = plan;
+  return (call, areFaultsOver) => {
     if (call !== 'sync') {
       if (areFaultsOver || !random.chance(slowCallChance)) return undefined;
       return random.exponential(slowCallMean);
     }
     if (areFaultsOver) return 0;
     if (random.chance(stallChance)) {
-      this.#tally.add('disk stalls');
+      tally.add('disk stalls');
       return random.between(50, 2000);
     }
     return random.exponential(writeMean);
-  }
+  };
 }

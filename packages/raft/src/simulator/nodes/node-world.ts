@@ -20,7 +20,7 @@ import { randomStream } from '../seeded-random.ts';
 import { Tally } from '../tally.ts';
 import { Violation } from '../violation.ts';
 import { AppliedLedger } from './applied-ledger.ts';
-import { DiskTimes } from './disk-times.ts';
+import { type DiskTime, diskTimes } from './disk-times.ts';
 import type { DiskCall, MemberDisks } from './member-disk.ts';
 import type { CarriedFrame } from './node-network.ts';
 import { NodeTransport } from './node-network.ts';
@@ -31,7 +31,7 @@ import { RegisterMachine } from './register-machine.ts';
 import type { Arrival } from './simulated-node.ts';
 import { SimulatedNode } from './simulated-node.ts';
 import { WatchedStorage } from './watched-storage.ts';
-import { WireDamage } from './wire-damage.ts';
+import { type WireDamage, wireDamage } from './wire-damage.ts';
 
 /** A call that never comes back: its process is dead. */
 const NEVER = new Promise<never>(() => {});
@@ -64,7 +64,7 @@ export class NodeWorld {
   readonly #watch: NodeWatch;
   readonly #transports = new Map<MemberId, NodeTransport>();
   readonly #damage: WireDamage;
-  readonly #times: DiskTimes;
+  readonly #timeOf: DiskTime;
   readonly #wakeRandom: RandomStream;
   readonly #bootstrap: Configuration;
   /** While the first members are made, nothing takes time. */
@@ -76,8 +76,8 @@ export class NodeWorld {
     this.disks = disks;
     this.#seed = seed;
     this.#trace = trace;
-    this.#damage = new WireDamage(randomStream(seed, 'wire damage'), plan.damageChance, this.tally);
-    this.#times = new DiskTimes(plan, randomStream(seed, 'disk times'), this.tally);
+    this.#damage = wireDamage(plan.damageChance, randomStream(seed, 'wire damage'), this.tally);
+    this.#timeOf = diskTimes(plan, randomStream(seed, 'disk times'), this.tally);
     this.#wakeRandom = randomStream(seed, 'wake');
     this.#watch = new NodeWatch(this);
     const ids = Array.from({ length: plan.voters + plan.learners }, (_, at) => `n${at + 1}`);
@@ -332,7 +332,7 @@ export class NodeWorld {
       return NEVER;
     }
     if (this.#isFounding) return undefined;
-    const takes = this.#times.of(call, this.areFaultsOver);
+    const takes = this.#timeOf(call, this.areFaultsOver);
     if (takes === undefined) return undefined;
     return new Promise((resolve) => this.planFor(member, takes, 'io', resolve));
   }
@@ -351,7 +351,7 @@ export class NodeWorld {
     const { from, to } = frame;
     const receiver = this.members.get(to);
     const transport = this.#transports.get(to);
-    const bytes = this.areFaultsOver ? frame.bytes : this.#damage.pass(frame.bytes);
+    const bytes = this.areFaultsOver ? frame.bytes : this.#damage(frame.bytes);
     if (receiver === undefined || transport === undefined || !transport.isOpen || bytes === undefined) {
       this.#undelivered(from, to);
       return;

@@ -8,23 +8,15 @@ import { decodeFrame } from '../../transport/frame.ts';
 import type { RandomStream } from '../seeded-random.ts';
 import type { Tally } from '../tally.ts';
 
-/** Damages frames of one simulation. */
-export class WireDamage {
-  readonly #random: RandomStream;
-  readonly #chance: number;
-  readonly #tally: Tally;
+/** The bytes of a frame as they arrive; undefined if they do not. */
+export type WireDamage = (bytes: Uint8Array) => Uint8Array | undefined;
 
-  constructor(random: RandomStream, chance: number, tally: Tally) {
-    this.#random = random;
-    this.#chance = chance;
-    this.#tally = tally;
-  }
-
-  /** The bytes as they arrive; undefined if they do not. */
-  pass(bytes: Uint8Array): Uint8Array | undefined {
-    if (!this.#random.chance(this.#chance)) return bytes;
-    const damaged = this.#damaged(bytes);
-    this.#tally.add('frames damaged on the wire');
+/** Damages this share of the frames of one simulation. */
+export function wireDamage(chance: number, random: RandomStream, tally: Tally): WireDamage {
+  return (bytes) => {
+    if (!random.chance(chance)) return bytes;
+    const damaged = damage(bytes, random);
+    tally.add('frames damaged on the wire');
     try {
       decodeFrame(damaged);
       return undefined;
@@ -32,26 +24,25 @@ export class WireDamage {
       // Whether it is refused as it has to be, its receiver shows.
       return damaged;
     }
-  }
+  };
+}
 
-  #damaged(bytes: Uint8Array): Uint8Array {
-    const random = this.#random;
-    const noise = (length: number) => Uint8Array.from({ length }, () => random.between(0, 255));
-    switch (random.between(0, 3)) {
-      case 0:
-        return bytes.slice(0, random.between(0, bytes.length - 1));
-      case 1:
-        return new Uint8Array([...bytes, ...noise(random.between(1, 8))]);
-      case 2:
-        return noise(random.between(1, 80));
-      default: {
-        const flipped = bytes.slice();
-        for (let count = random.between(1, 4); count > 0; count--) {
-          const at = random.between(0, flipped.length - 1);
-          flipped[at] = (flipped[at] ?? 0) ^ (1 << random.between(0, 7));
-        }
-        return flipped;
+function damage(bytes: Uint8Array, random: RandomStream): Uint8Array {
+  const noise = (length: number) => Uint8Array.from({ length }, () => random.between(0, 255));
+  switch (random.between(0, 3)) {
+    case 0:
+      return bytes.slice(0, random.between(0, bytes.length - 1));
+    case 1:
+      return new Uint8Array([...bytes, ...noise(random.between(1, 8))]);
+    case 2:
+      return noise(random.between(1, 80));
+    default: {
+      const flipped = bytes.slice();
+      for (let count = random.between(1, 4); count > 0; count--) {
+        const at = random.between(0, flipped.length - 1);
+        flipped[at] = (flipped[at] ?? 0) ^ (1 << random.between(0, 7));
       }
+      return flipped;
     }
   }
 }
