@@ -38,7 +38,7 @@ export const ELECTIONS_MUTANTS: readonly Mutant[] = [
     find: 'return place.term > this.lastTerm || (place.term === this.lastTerm && place.index >= this.lastIndex);',
     replace: 'return place.index >= this.lastIndex;',
     layer: 'core',
-    seed: 70,
+    seed: 221,
   },
   {
     name: 'logs are compared by term alone',

@@ -135,4 +135,25 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     find: '} else if (current.removed.includes(member)) {',
     replace: '} else if (current.removed.length < 0) {',
   },
+  {
+    name: 'a stranger is heard beside a leader',
+    item: 7,
+    file: 'core/strangers.ts',
+    find: 'return leader === undefined || !isLoyal;',
+    replace: 'return true;',
+  },
+  {
+    name: 'a member of a configuration to come is never heard',
+    item: 9,
+    file: 'core/strangers.ts',
+    find: 'return leader === undefined || !isLoyal;',
+    replace: 'return false;',
+  },
+  {
+    name: 'a removed member is heard again',
+    item: 24,
+    file: 'core/strangers.ts',
+    find: '  if (committed.removed.includes(id)) return false;\n',
+    replace: '',
+  },
 ];

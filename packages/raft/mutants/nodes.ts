@@ -75,7 +75,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     find: '      if (isFinal(error)) this.#parts.onStorageFailure(error);\n',
     replace: '      void isFinal;\n',
     layer: 'node',
-    seed: 1143,
+    seed: 1635,
   },
   {
     name: 'a receiver that began anew is waited for',

@@ -65,6 +65,7 @@ describe('the core', () => {
     const core = start('a', storedOf('a'));
     core.campaign();
     settle(core);
+    core.changeConfiguration([{ kind: 'add-learner', member: 'b' }]);
     expect(core.status.role).toBe('leader');
     expect(() =>
       core.step({ type: 'heartbeat', from: 'b', to: 'a', term: 1, commit: 0, round: 0, sent: 0 }),

@@ -96,13 +96,18 @@ export class RaftCore {
     if (member.electionElapsed >= member.electionTimeout && member.isPromotable) startPreVote(member);
   }
 
-  /** A message has arrived. One that is not addressed to this member, or comes from a stranger, is not taken. */
+  /** A message has arrived. Returns whether it was taken. */
   step(message: Message): boolean {
+    if (!this.takes(message)) return false;
+    receive(this.#member, message);
+    return true;
+  }
+
+  /** Whether `step` would take it: not what is addressed to another, and not what a stranger sends. */
+  takes(message: Message): boolean {
     const member = this.#member;
     if (message.to !== member.id || message.from === member.id || member.fault !== undefined) return false;
-    if (isFromStranger(member, message)) return false;
-    receive(member, message);
-    return true;
+    return !isFromStranger(member, message);
   }
 
   /** Asks the leader, if that is this member, to append commands: all of them or none. */

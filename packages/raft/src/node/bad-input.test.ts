@@ -10,6 +10,13 @@ function standing({ node, machine }: Awaited<ReturnType<NodeCluster['serving']>>
   return { term, lastIndex, committed, configuration, texts: [...machine.texts] };
 }
 
+/** Someone with a certificate of this cluster who is no member of it, or who has taken the place of one. */
+async function outsider({ network }: NodeCluster, id = 'z') {
+  const transport = network.join(id);
+  await transport.start({ message: () => {}, snapshot: async () => {}, unreachable: () => {} });
+  return transport;
+}
+
 describe('bad input', () => {
   it('given a command over the limit, then it is refused by either way in, counted, and nothing is changed', async () => {
     const cluster = await NodeCluster.started(31, ['a', 'b', 'c']);
@@ -83,8 +90,7 @@ describe('bad input', () => {
     const cluster = await NodeCluster.started(32, ['a']);
     const leader = await cluster.serving();
     const before = standing(leader);
-    const stranger = cluster.network.join('z');
-    await stranger.start({ message: () => {}, snapshot: async () => {}, unreachable: () => {} });
+    const stranger = await outsider(cluster);
     stranger.send({ type: 'proposal', from: 'z', to: 'a', attempt: 1, command: bytes('no') });
     await cluster.clock.advance(100);
     expect(cluster.metrics.counts.get('raft_messages_refused_total stranger')).toBe(1);
@@ -93,6 +99,11 @@ describe('bad input', () => {
   });
 
   it.each([
+    { type: 'append-request', prevIndex: 0, prevTerm: 0, entries: [], commit: 0 },
+    { type: 'heartbeat', commit: 0, round: 1, sent: 1 },
+    { type: 'vote-request', lastIndex: 1000, lastTerm: 1000, transfer: true },
+    { type: 'pre-vote-request', lastIndex: 1000, lastTerm: 1000 },
+    { type: 'timeout-now' },
     { type: 'append-accepted', index: 1000 },
     { type: 'append-rejected', index: 1, hintIndex: 0, hintTerm: 0 },
     { type: 'heartbeat-response', round: 1000, sent: 1000 },
@@ -103,21 +114,63 @@ describe('bad input', () => {
     { type: 'read-response', attempt: { incarnation: 1, number: 1 }, index: 1000 },
     { type: 'read-refused', attempt: { incarnation: 1, number: 1 } },
   ] as const)(
-    'given a $type of a later term from a stranger, then it is refused and counted, and nothing is changed',
+    'given a $type of a later term from a stranger, when the leader and a follower get it, then it is refused and counted, and nothing is changed',
     async (message) => {
       const cluster = await NodeCluster.started(37, ['a', 'b', 'c']);
       const leader = await cluster.serving();
-      const before = standing(leader);
-      const stranger = cluster.network.join('z');
-      await stranger.start({ message: () => {}, snapshot: async () => {}, unreachable: () => {} });
-      stranger.send({ ...message, from: 'z', to: leader.id, term: before.term + 5 });
+      await cluster.converged();
+      const [follower = leader] = cluster.followers();
+      const before = [leader, follower].map(standing);
+      const stranger = await outsider(cluster);
+      for (const { id } of [leader, follower]) {
+        stranger.send({ ...message, from: 'z', to: id, term: leader.node.coreStatus.term + 5 });
+      }
       await cluster.clock.advance(1000);
-      expect(cluster.metrics.counts.get('raft_messages_refused_total stranger')).toBe(1);
+      expect(cluster.metrics.counts.get('raft_messages_refused_total stranger')).toBe(2);
       expect(leader.node.coreStatus.role).toBe('leader');
-      expect(standing(leader)).toEqual(before);
+      expect([leader, follower].map(standing)).toEqual(before);
       await cluster.close();
     },
   );
+
+  it('given a snapshot of a later term from a stranger, then none of its bytes are taken, and nothing is changed', async () => {
+    const cluster = await NodeCluster.started(38, ['a', 'b', 'c']);
+    const leader = await cluster.serving();
+    await cluster.converged();
+    const [follower = leader] = cluster.followers();
+    const before = standing(follower);
+    const stranger = await outsider(cluster);
+    const snapshot = { index: 1000, term: 1000, configuration: configurationOf(['z']) };
+    let isRead = false;
+    async function* chunks() {
+      isRead = true;
+      yield bytes('a state of its own');
+    }
+    const message = { type: 'install-snapshot', from: 'z', to: follower.id, term: 1000, snapshot } as const;
+    await expect(cluster.clock.run(stranger.sendSnapshot(message, chunks()))).rejects.toMatchObject({
+      code: 'undelivered',
+    });
+    expect(cluster.metrics.counts.get('raft_messages_refused_total stranger')).toBe(1);
+    expect(isRead).toBe(false);
+    expect(standing(follower)).toEqual(before);
+    await cluster.close();
+  });
+
+  it('given word of a snapshot without its bytes, then it is refused and counted, and nothing is changed', async () => {
+    const cluster = await NodeCluster.started(39, ['a', 'b', 'c']);
+    const leader = await cluster.serving();
+    await cluster.converged();
+    const [follower = leader] = cluster.followers();
+    const before = standing(follower);
+    const { term } = leader.node.coreStatus;
+    const snapshot = { index: 1000, term, configuration: configurationOf(['a', 'b', 'c']) };
+    const sender = await outsider(cluster, leader.id);
+    sender.send({ type: 'install-snapshot', from: leader.id, to: follower.id, term, snapshot });
+    await cluster.clock.advance(50);
+    expect(cluster.metrics.counts.get('raft_messages_refused_total garbled-frame')).toBe(1);
+    expect(standing(follower)).toEqual(before);
+    await cluster.close();
+  });
 
   it('given proposals in flight, when the leadership is lost, then each outcome says whether it may still commit', async () => {
     const cluster = await NodeCluster.started(33, ['a', 'b', 'c']);

@@ -33,7 +33,10 @@ export class Incoming {
     if (message.to !== settings.id) this.#refuse(message, 'wrong-receiver');
     else if (message.type === 'proposal') this.#propose(message);
     else if (message.type === 'proposal-refused') proposals.refused(message.attempt, message.reason);
-    else if (!core.step(message)) this.#refuse(message, 'stranger');
+    else if (message.type === 'install-snapshot') {
+      // It comes with its bytes or not at all: the core would count on a snapshot that nobody has.
+      this.#refuse(message, 'garbled-frame');
+    } else if (!core.step(message)) this.#refuse(message, 'stranger');
   }
 
   #propose(message: Extract<PeerMessage, { readonly type: 'proposal' }>): void {
@@ -48,9 +51,10 @@ export class Incoming {
     settings.transport.send({ type: 'proposal-refused', from: to, to: from, attempt, reason });
   }
 
-  #refuse({ type, from, to }: PeerMessage, reason: 'stranger' | 'wrong-receiver'): void {
+  #refuse({ type, from, to }: PeerMessage, reason: 'stranger' | 'wrong-receiver' | 'garbled-frame'): void {
     const { metrics, logger } = this.#parts.settings;
-    const err = new TransportError('stranger', `a ${type} from ${from} to ${to} is not taken here`);
+    const code = reason === 'wrong-receiver' ? 'stranger' : reason;
+    const err = new TransportError(code, `a ${type} from ${from} to ${to} is not taken here`);
     metrics.count('raft_messages_refused_total', 1, { reason });
     logger.debug({ err, reason }, 'a message was refused');
   }

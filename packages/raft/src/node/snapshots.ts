@@ -7,6 +7,7 @@ import type { InstallSnapshot } from '../core/message.ts';
 import type { RaftCore } from '../core/raft.ts';
 import type { LogIndex, MemberId, SnapshotDescription } from '../core/types.ts';
 import type { RaftStorage, SnapshotWriter } from '../storage/storage.ts';
+import { TransportError } from '../transport/errors.ts';
 import type { RaftTransport, SnapshotArrival } from '../transport/transport.ts';
 import { RaftNodeError } from './errors.ts';
 import type { RaftLogger, RaftMetrics } from './ports.ts';
@@ -110,7 +111,12 @@ export class Snapshots {
   /** A leader sends one. Its message is given to the core once all bytes are stored. */
   async receive(message: InstallSnapshot, arrival: SnapshotArrival): Promise<void> {
     const { core, metrics, logger, onInput } = this.#parts;
-    const { snapshot } = message;
+    const { from, snapshot } = message;
+    if (!core.takes(message)) {
+      // Before its bytes are here: a stranger's would fill the disk.
+      metrics.count('raft_messages_refused_total', 1, { reason: 'stranger' });
+      throw new TransportError('stranger', `a snapshot from ${from} is not taken here`);
+    }
     if (snapshot.index <= core.status.committed) {
       // It is further than that already, and says so.
       core.step(message);
@@ -135,7 +141,7 @@ export class Snapshots {
     core.step(message);
     const isTaken = core.status.snapshotIndex === snapshot.index && before !== snapshot.index;
     if (isTaken) {
-      logger.info({ from: message.from, index: snapshot.index }, 'a snapshot was received');
+      logger.info({ from, index: snapshot.index }, 'a snapshot was received');
       metrics.count('raft_snapshots_received_total', 1);
     }
     onInput();

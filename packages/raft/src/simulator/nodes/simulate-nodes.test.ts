@@ -15,7 +15,7 @@ const SEEDS: readonly (readonly [seed: number, why: string])[] = [
   [2, 'one of the first'],
   [727, 'a lease was believed in after a pause, before the timer had fired'],
   [75, 'votes of three terms became durable with one sync'],
-  [1143, 'a snapshot could not be written, and its node lived on with a storage that took nothing more'],
+  [1635, 'a snapshot could not be written, and its node lived on with a storage that took nothing more'],
   [579, 'a shipping of a snapshot that was superseded ended the one that took its place'],
   [3381, 'a receiver that began its life anew wanted bytes that the sender had let go, for ever'],
   [2175, 'a doubled proposal was taken, and then refused for want of room'],
