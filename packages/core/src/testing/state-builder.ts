@@ -159,11 +159,12 @@ export class StateBuilder {
   }
 
   /** A service whose ports the allocator has seen to. */
-  withService(service: BuiltService): this {
+  withService(service: BuiltService, { allocated = true }: { readonly allocated?: boolean } = {}): this {
     const { id = service.name, ...input } = service;
     const spec = serviceSpecSchema.parse({ ...input, task: { image: 'image', ...input.task } });
     this.apply({ type: 'service.created', id: asId<ServiceId>(id), spec });
-    this.apply({ type: 'service.allocated', id: asId<ServiceId>(id), endpoint: { ports: spec.ports } });
+    const endpoint = { ports: spec.ports };
+    if (allocated) this.apply({ type: 'service.allocated', id: asId<ServiceId>(id), endpoint });
     return this;
   }
 
