@@ -3,6 +3,8 @@
  * brand that works across two copies of the package. Messages are for people, codes for programs.
  */
 
+import type { Finding } from './model/finding.ts';
+
 const BRAND = Symbol.for('skep.error');
 
 /** The stable codes. */
@@ -14,6 +16,7 @@ export type SkepErrorCode =
   | 'INDEX_CONFLICT'
   | 'IN_USE'
   | 'PRECONDITION_FAILED'
+  | 'GOAL_FAILED'
   | 'UNAVAILABLE'
   | 'OUTCOME_UNKNOWN'
   | 'TIMEOUT'
@@ -95,6 +98,8 @@ export class VersionConflictError extends SkepError {
   readonly id: string;
   readonly expected: number;
   readonly actual: number;
+  /** The field and the rule that it breaks: `version`. */
+  readonly issues: readonly SpecIssue[];
 
   constructor(kind: string, id: string, expected: number, actual: number) {
     super(
@@ -105,6 +110,7 @@ export class VersionConflictError extends SkepError {
     this.id = id;
     this.expected = expected;
     this.actual = actual;
+    this.issues = [{ field: 'version', rule: `must be that of the ${kind} as it is now, ${actual}` }];
   }
 }
 
@@ -140,9 +146,30 @@ export class InUseError extends SkepError {
 /** The command makes no sense in the present state, for the reason told. */
 export class PreconditionError extends SkepError {
   override readonly name = 'PreconditionError';
+  /** The fields that it is about, each with the rule that it breaks. Empty: it is about no field. */
+  readonly issues: readonly SpecIssue[];
 
-  constructor(message: string) {
+  constructor(message: string, issues: readonly SpecIssue[] = []) {
     super('PRECONDITION_FAILED', message);
+    this.issues = issues;
+  }
+}
+
+/**
+ * What was waited for will not come by itself: the update is paused or was rolled back, the job failed. Nothing is undone
+ * by that; `findings` tell what would help.
+ */
+export class GoalFailedError extends SkepError {
+  override readonly name = 'GoalFailedError';
+  /** What was waited for: `service web updated`. */
+  readonly goal: string;
+  /** Why it does not come, and what would resolve it. */
+  readonly findings: readonly Finding[];
+
+  constructor(goal: string, message: string, findings: readonly Finding[]) {
+    super('GOAL_FAILED', `${goal}: ${message}`);
+    this.goal = goal;
+    this.findings = findings;
   }
 }
 
@@ -182,12 +209,15 @@ export class TimeoutError extends SkepError {
   override readonly name = 'TimeoutError';
   /** What stood in the way, in words, one a line. */
   readonly reasons: readonly string[];
+  /** The same as data, with what would resolve it. Empty where that is not known. */
+  readonly findings: readonly Finding[];
 
-  constructor(message: string, reasons: readonly string[] = []) {
+  constructor(message: string, reasons: readonly string[] = [], findings: readonly Finding[] = []) {
     super('TIMEOUT', reasons.length === 0 ? message : `${message}: ${reasons.join('; ')}`, {
       retryable: true,
     });
     this.reasons = reasons;
+    this.findings = findings;
   }
 }
 

@@ -22,6 +22,7 @@ export type { Networks } from './cluster/networks.ts';
 export type { DrainOptions, NodeJoin, Nodes, NodeUpdate, NodeWaitOptions } from './cluster/nodes.ts';
 export { PastCluster } from './cluster/past-cluster.ts';
 export type { PlanOptions } from './cluster/plan.ts';
+export type { Progress, ProgressOptions } from './cluster/progress.ts';
 export type {
   ConfigReader,
   NetworkReader,
@@ -43,9 +44,10 @@ export type {
 } from './cluster/rebalancing.ts';
 export type { SealedRecords } from './cluster/sealed-records.ts';
 export type { Secrets } from './cluster/secrets.ts';
+export type { ServiceGoal, ServiceProgress } from './cluster/service-goals.ts';
 export type { ServiceLogChunk } from './cluster/service-logs.ts';
 export type { ServiceStatus } from './cluster/service-status.ts';
-export type { ServiceGoal, Services, ServiceUpdate } from './cluster/services.ts';
+export type { Services, ServiceUpdate } from './cluster/services.ts';
 export type { TaskExecOptions, Tasks } from './cluster/tasks.ts';
 export { Watch, type WatchEvent, type WatchOptions } from './cluster/watch.ts';
 export type { WatchFilter } from './cluster/watch-filter.ts';
@@ -53,6 +55,7 @@ export {
   AbortedError,
   ClosedError,
   DriverError,
+  GoalFailedError,
   HistoryPrunedError,
   IndexConflictError,
   InUseError,
@@ -90,6 +93,7 @@ export type { HistorySubject } from './history/subject.ts';
 export type { Applied } from './manager/api/applied.ts';
 export type { Rotated } from './manager/api/rotation.ts';
 export type { ServiceChange } from './manager/api/service-commands.ts';
+export type { ServiceDiagnosis, TaskFinding } from './manager/diagnosis/diagnosis.ts';
 export type { StartWait } from './manager/orchestrator/start-order/conditions.ts';
 export type { TaskWait } from './manager/orchestrator/task-wait.ts';
 export type {
@@ -109,6 +113,7 @@ export { type Constraint, checkConstraints, parseConstraint } from './model/cons
 export { findCycle } from './model/dependency-cycle.ts';
 export type { Difference } from './model/differences.ts';
 export type { Endpoint, Endpoints } from './model/endpoint.ts';
+export { FINDING_CODES, type Finding, type FindingCode, needsSomebody } from './model/finding.ts';
 export type {
   ClusterId,
   CommandId,

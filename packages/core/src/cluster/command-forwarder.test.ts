@@ -21,6 +21,7 @@ afterEach(async () => {
 /** What a member answers by itself, from the state that it has. */
 const READS = new Set([
   'constructor',
+  'diagnose',
   'inspect',
   'list',
   'status',

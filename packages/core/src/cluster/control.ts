@@ -14,6 +14,7 @@ import type { Actor, CommandAnswer } from '../events/event.ts';
 import type { DecideContext } from '../manager/control-loop.ts';
 import type { CommandKind, Decided } from '../manager/leader-store.ts';
 import type { Manager } from '../manager/manager.ts';
+import type { Finding } from '../model/finding.ts';
 import { type CommandId, newId } from '../model/ids.ts';
 import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -167,7 +168,8 @@ export class Control {
   /**
    * Waits for the committed state to become so. Looks again after each commit that concerns it, at most once a turn.
    *
-   * @param parts - `concerns` tells which commits can matter, by default all; `reasons` is asked at a time-out.
+   * @param parts - `concerns` tells which commits can matter, by default all; `everyMs`: look again so often, too;
+   *   `reasons` and `findings` are asked at a time-out.
    */
   async until<R>(
     what: string,
@@ -175,16 +177,22 @@ export class Control {
     look: (state: ClusterState) => R | undefined,
     parts: {
       readonly concerns?: (changes: ChangeSet) => boolean;
+      readonly everyMs?: number | undefined;
       readonly reasons?: () => readonly string[];
+      readonly findings?: () => readonly Finding[];
     } = {},
   ): Promise<R> {
     const run = (signal: AbortSignal) =>
       new Promise<R>((resolve, reject) => {
         let cancelTurn = () => {};
+        let cancelTimer = () => {};
         let looking = false;
+        let over = false;
         const end = (finish: () => void) => {
+          over = true;
           stop();
           cancelTurn();
+          cancelTimer();
           finish();
         };
         const check = () => {
@@ -201,8 +209,17 @@ export class Control {
           looking = true;
           cancelTurn = this.clock.defer(check);
         });
+        const { everyMs } = parts;
+        const lookAgain = () => {
+          if (over || everyMs === undefined) return;
+          cancelTimer = this.clock.setTimer(everyMs, () => {
+            check();
+            lookAgain();
+          });
+        };
         signal.addEventListener('abort', () => end(() => reject(signal.reason)), { once: true });
         check();
+        lookAgain();
       });
     return withDeadline(this.clock, options, what, run, { ...parts, lifetime: this.lifetime });
   }

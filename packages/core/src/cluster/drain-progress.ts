@@ -1,10 +1,13 @@
 /** How far the drain of a node has come. */
 
+import { leaveRemedy } from '../manager/diagnosis/leave-remedy.ts';
 import { type LeaveReason, leaveReason } from '../manager/orchestrator/drain/leave-reason.ts';
+import { needsSomebody } from '../model/finding.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Node, Task } from '../model/objects.ts';
 import { isMeantToRun, isTerminal, taskStateRank } from '../model/task-state.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
+import { distinct, type Measured, type Progress } from './progress.ts';
 
 /** A task that is still on a node that is drained, and why. */
 export interface LeavingTask extends LeaveReason {
@@ -13,16 +16,16 @@ export interface LeavingTask extends LeaveReason {
   readonly service: string;
   /** From 1 in a replicated service; 0 in a global one. */
   readonly slot: number;
+  /** What would let it go. */
+  readonly remedy: string;
 }
 
 /** How far a node's drain has come. */
-export interface DrainProgress {
+export interface DrainProgress extends Progress {
   readonly node: NodeId;
-  /** Tasks that are still at work there. */
-  readonly left: number;
   /** Those of them that were told to stop. */
   readonly stopping: number;
-  /** Nothing is at work there any more, and nothing new comes. */
+  /** Nothing is at work there any more, and nothing new comes. The same as `finished`. */
   readonly drained: boolean;
   /** The tasks that are left, at most {@link TASKS_TOLD}, each with what it waits for. */
   readonly tasks: readonly LeavingTask[];
@@ -33,6 +36,13 @@ export const TASKS_TOLD = 100;
 
 /** How far the node's drain has come, as the state has it. Looks at the node's tasks. */
 export function drainProgress(state: ClusterState, node: Node): DrainProgress {
+  const measured = measureDrain(state, node);
+  const stalled = !measured.finished && measured.findings.some(needsSomebody);
+  return { ...measured, total: measured.left, stalled };
+}
+
+/** What a look at the node finds. */
+export function measureDrain(state: ClusterState, node: Node): Measured<DrainProgress> {
   let left = 0;
   let stopping = 0;
   const tasks: LeavingTask[] = [];
@@ -41,10 +51,14 @@ export function drainProgress(state: ClusterState, node: Node): DrainProgress {
     left += 1;
     if (!isMeantToRun(task.desiredState)) stopping += 1;
     const reason = tasks.length < TASKS_TOLD ? leaveReason(state, task) : undefined;
-    if (reason) tasks.push({ task: task.id, service: serviceName(state, task), slot: task.slot, ...reason });
+    if (!reason) continue;
+    const { code, message } = reason;
+    const remedy = leaveRemedy(code);
+    const service = serviceName(state, task);
+    tasks.push({ task: task.id, service, slot: task.slot, code, message, remedy });
   }
   const drained = node.spec.availability === 'drain' && left === 0;
-  return { node: node.id, left, stopping, drained, tasks };
+  return { node: node.id, left, stopping, drained, finished: drained, tasks, findings: distinct(tasks) };
 }
 
 /** Nobody hears of the end of what is on a node that is down, so there only what is meant to run counts. */

@@ -32,7 +32,11 @@ describe('given a node with tasks', () => {
     expect(told[0]).toMatchObject({ left: 2, stopping: 0, drained: false });
     const codes = told.flatMap(({ tasks }) => tasks.map(({ code }) => code));
     expect([...new Set(codes)]).toEqual(['successor-starts', 'drain-delay']);
-    expect(told.at(-1)).toEqual({ node: node.id, left: 0, stopping: 0, drained: true, tasks: [] });
+    expect(told.at(-1)).toEqual({
+      node: node.id,
+      ...{ left: 0, total: 2, stopping: 0, drained: true, finished: true, stalled: false },
+      ...{ tasks: [], findings: [] },
+    });
     expect(cluster.services.status('web')).toMatchObject({ converged: true, running: 6 });
     await run(cluster.close());
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidSpecError, PreconditionError, TimeoutError } from '../errors.ts';
+import { GoalFailedError, InvalidSpecError, TimeoutError } from '../errors.ts';
 import { seededRandom } from '../runtime/random.ts';
 import type { SimulatedBehaviour } from '../testing/simulated-behaviour.ts';
 import { SimulatedClock } from '../testing/simulated-clock.ts';
@@ -54,7 +54,7 @@ describe('given a replicated job', () => {
     const { cluster, run } = await aCluster();
     const task = { image: 'broken', restart: { maxAttempts: 1 } };
     await run(cluster.services.create({ ...batch, task }));
-    await expect(run(cluster.services.waitFor('batch', 'completed'))).rejects.toThrow(PreconditionError);
+    await expect(run(cluster.services.waitFor('batch', 'completed'))).rejects.toThrow(GoalFailedError);
     expect(cluster.services.status('batch')).toMatchObject({
       converged: false,
       job: { completed: 0, total: 1, failed: 1, outcome: 'failed' },

@@ -13,11 +13,11 @@ import type { NodeId } from '../model/ids.ts';
 import { type Node, type NodeState, unknownDescription } from '../model/objects.ts';
 import { type NodeSpec, type NodeSpecInput, nodeSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
-import { plainEqual } from '../model/plain-equal.ts';
-import type { WaitOptions } from '../runtime/abort.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
-import { type DrainProgress, drainProgress } from './drain-progress.ts';
+import { clusterFindings } from './diagnose.ts';
+import { type DrainProgress, drainProgress, measureDrain } from './drain-progress.ts';
+import { distinct, type ProgressOptions, ProgressTeller, splitOptions } from './progress.ts';
 import { NodeReader } from './readers.ts';
 
 const NODE = commandsOn('node');
@@ -39,11 +39,8 @@ export interface DrainOptions extends VersionedCommandOptions {
   readonly deadlineMs?: number;
 }
 
-/** Options of {@link Nodes.waitFor}. */
-export interface NodeWaitOptions extends WaitOptions {
-  /** Hears how far a drain has come, at first and each time that it differs. */
-  readonly onProgress?: (progress: DrainProgress) => void;
-}
+/** Options of {@link Nodes.waitFor}. Progress is told of a drain. */
+export type NodeWaitOptions = ProgressOptions<DrainProgress>;
 
 /** A machine that becomes a node. */
 export interface NodeJoin extends NodeSpecInput {
@@ -173,31 +170,36 @@ export class Nodes extends NodeReader {
    * Waits until the node is in this state, or, with `drained`, until nothing is at work there any more and it takes
    * nothing new.
    *
-   * @throws NotFoundError, AbortedError, ClosedError; TimeoutError with what the last tasks wait for
+   * @throws NotFoundError, InvalidSpecError, AbortedError, ClosedError; TimeoutError with what the last tasks wait for
    */
-  waitFor(ref: string, goal: NodeState | 'drained', options: NodeWaitOptions = {}): Promise<Node> {
-    const { onProgress, ...waiting } = options;
+  async waitFor(ref: string, goal: NodeState | 'drained', options: NodeWaitOptions = {}): Promise<Node> {
+    const { waiting, telling } = splitOptions(options);
     if (goal !== 'drained') {
       return this.#control.until(`node ${ref} ${goal}`, waiting, (now) => {
         const node = findNode(now, ref);
         return node.status.state === goal ? node : undefined;
       });
     }
-    let told: DrainProgress | undefined;
+    const teller = new ProgressTeller<DrainProgress>(this.#control.clock, telling);
+    const { everyMs } = teller;
     const look = (now: ClusterState): Node | undefined => {
       const node = findNode(now, ref);
-      const progress = drainProgress(now, node);
-      if (!plainEqual(progress, told)) onProgress?.(progress);
-      told = progress;
+      const progress = measureDrain(now, node);
+      teller.look(() => ({
+        ...progress,
+        findings: [...clusterFindings(this.#control.manager), ...progress.findings],
+      }));
       return progress.drained ? node : undefined;
     };
+    const left = () => measureDrain(this.#control.state, this.inspect(ref)).tasks;
     const reasons = () => {
       if (this.inspect(ref).spec.availability !== 'drain') return ['it is not to be drained'];
-      return (told?.tasks ?? [])
+      return left()
         .slice(0, REASONS_MAX)
         .map((task) => `${task.service}.${task.slot} ${task.message}`);
     };
-    return this.#control.until(`node ${ref} drained`, waiting, look, { reasons });
+    const findings = () => [...clusterFindings(this.#control.manager), ...distinct(left())];
+    return this.#control.until(`node ${ref} drained`, waiting, look, { everyMs, reasons, findings });
   }
 
   #setAvailability(

@@ -1,7 +1,7 @@
 /** `cluster.services`: what users ask for, and how far it has come. */
 
 import type { LogOptions } from '../driver/runtime-driver.ts';
-import { InvalidSpecError, NotFoundError, PreconditionError, type SpecIssue } from '../errors.ts';
+import { InvalidSpecError, type SpecIssue } from '../errors.ts';
 import { checkRef, findService } from '../manager/api/find.ts';
 import {
   applyService,
@@ -21,7 +21,7 @@ import {
   type UpdateCommand,
   type UpdateCommanded,
 } from '../manager/api/update-commands.ts';
-import { isGoneNode } from '../manager/orchestrator/node-validity.ts';
+import type { ServiceDiagnosis } from '../manager/diagnosis/diagnosis.ts';
 import type { ServiceId } from '../model/ids.ts';
 import type { Service } from '../model/objects.ts';
 import { parseServiceSpec } from '../model/parse-spec.ts';
@@ -31,20 +31,26 @@ import { type ChangeSet, concernsService } from '../state/change.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { again } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
+import { diagnoseNow, diagnoseOn } from './diagnose.ts';
+import { type ProgressOptions, ProgressTeller, splitOptions } from './progress.ts';
 import { ServiceReader } from './readers.ts';
+import {
+  checkGoal,
+  goalFailed,
+  goalInWords,
+  lookAtGoal,
+  measureGoal,
+  type ServiceGoal,
+  type ServiceProgress,
+} from './service-goals.ts';
 import { type ReadTask, type ServiceLogChunk, serviceLogs } from './service-logs.ts';
 import { serviceRequest } from './service-request.ts';
-import { type ServiceStatus, serviceStatus } from './service-status.ts';
+import type { ServiceStatus } from './service-status.ts';
 
 const SERVICE = commandsOn('service');
 
 /** A spec, or how the next one follows from the present one. */
 export type ServiceUpdate = ServiceSpecInput | ((current: ServiceSpec) => ServiceSpecInput);
-
-/** What {@link Services.waitFor} can wait for. */
-export type ServiceGoal = (typeof GOALS)[number] | ((status: ServiceStatus) => boolean);
-
-const GOALS = ['running', 'updated', 'completed', 'removed'] as const;
 
 /** The services of a cluster. */
 export class Services extends ServiceReader {
@@ -199,31 +205,52 @@ export class Services extends ServiceReader {
   }
 
   /**
-   * Waits until the service has converged; has also been updated, or rolled back, to the end; has completed as a job; is
-   * gone with all its tasks; or has the status that a function asks for. By a schedule, the run that goes on is waited for, else the next where none has completed yet.
-   * Tasks on a node that is down can't be waited for: nobody hears of their end.
+   * Why the service and its tasks are not where they should be: for each a code out of a closed set, words, and what would
+   * resolve it; current, and read off the service's own tasks. Any member can tell, also of a service that was removed
+   * and whose tasks still stop.
    *
-   * @throws NotFoundError if there is no such service (unless waiting for its removal), PreconditionError if it is no
-   *   job or its run failed (waiting for its completion), or its update is paused (waiting for its end), TimeoutError with the reasons, AbortedError, ClosedError
+   * @throws NotFoundError, InvalidSpecError, TimeoutError, AbortedError, ClosedError
    */
-  async waitFor(ref: string, goal: ServiceGoal, options: WaitOptions = {}): Promise<ServiceStatus> {
+  diagnose(ref: string, options: WaitOptions = {}): Promise<ServiceDiagnosis> {
+    return diagnoseOn(this.#control, ref, options);
+  }
+
+  /**
+   * Waits until the service has converged (`running`); has also been updated, or rolled back, to the end (`updated`,
+   * `rolled-back`); has completed as a job; is gone with all its tasks; or has the status that a function asks for. By a
+   * schedule, the run that goes on is waited for, else the next where none has completed yet. Tasks on a node that is
+   * down can't be waited for: nobody hears of their end. A stall is told to `onProgress`, and does not end the wait.
+   *
+   * @throws NotFoundError if there is no such service (unless waiting for its removal); PreconditionError if it is no
+   *   job (waiting for its completion); GoalFailedError, with the findings, if its run failed, its update is paused, or
+   *   was rolled back where that is not what is waited for; TimeoutError with the findings; InvalidSpecError;
+   *   AbortedError, ClosedError
+   */
+  async waitFor(
+    ref: string,
+    goal: ServiceGoal,
+    options: ProgressOptions<ServiceProgress> = {},
+  ): Promise<ServiceStatus> {
     checkRef('service', ref);
-    if (typeof goal !== 'function' && !GOALS.includes(goal)) {
-      const names = GOALS.map((name) => `'${name}'`).join(', ');
-      throw new InvalidSpecError([{ field: 'goal', rule: `must be ${names} or a function` }]);
-    }
-    const { state } = this.#control;
-    const id = state.serviceByName(ref)?.id ?? state.departedService(ref) ?? (ref as ServiceId);
-    const look = lookFor(id, ref, goal);
-    const reasons = () => {
-      const service = this.#control.state.service(id);
-      return service
-        ? serviceStatus(this.#control.state, service).reasons
-        : ['its last tasks are being stopped'];
+    checkGoal(goal);
+    const { waiting, telling } = splitOptions(options);
+    const control = this.#control;
+    const id = serviceIdOf(control.state, ref);
+    const teller = new ProgressTeller<ServiceProgress>(control.clock, telling);
+    const { everyMs } = teller;
+    const look = (state: ClusterState): ServiceStatus | undefined => {
+      const found = lookAtGoal(state, id, ref, goal);
+      const diagnose = () => diagnoseNow(control, state, id);
+      teller.look(() => measureGoal(found, diagnose));
+      if (found.failure !== undefined) throw goalFailed(ref, goal, found.failure, diagnose());
+      return found.reached;
     };
-    const told = typeof goal === 'string' ? goal : 'as asked for';
+    const now = () =>
+      measureGoal(lookAtGoal(control.state, id, ref, goal), () => diagnoseNow(control, control.state, id));
+    const reasons = () => now().status.reasons;
+    const findings = () => now().findings;
     const concerns = (changes: ChangeSet) => concernsService(changes, id);
-    return this.#control.until(`service ${ref} ${told}`, options, look, { concerns, reasons });
+    return control.until(goalInWords(ref, goal), waiting, look, { concerns, everyMs, reasons, findings });
   }
 
   /**
@@ -258,56 +285,6 @@ function derive(service: Service, update: (current: ServiceSpec) => ServiceSpecI
   return { spec };
 }
 
-function lookFor(id: ServiceId, ref: string, goal: ServiceGoal) {
-  if (goal === 'removed') return lookForRemoval(id);
-  return goal === 'completed' ? lookForCompletion(id, ref) : lookForStatus(id, ref, goal);
-}
-
-function lookForCompletion(id: ServiceId, ref: string) {
-  return (state: ClusterState): ServiceStatus | undefined => {
-    const service = state.service(id);
-    if (!service) throw new NotFoundError('service', ref);
-    const { jobStatus } = service;
-    if (!jobStatus) throw new PreconditionError(`service ${ref} is no job, so it never completes`);
-    const run = jobStatus.active.length > 0 ? undefined : jobStatus.ended.at(-1);
-    if (run?.outcome === 'failed') {
-      throw new PreconditionError(
-        `run ${run.iteration} of job ${ref} failed: ${run.message ?? 'a task failed'}`,
-      );
-    }
-    return run?.outcome === 'completed' ? serviceStatus(state, service) : undefined;
-  };
-}
-
-function lookForStatus(id: ServiceId, ref: string, goal: Exclude<ServiceGoal, 'removed' | 'completed'>) {
-  return (state: ClusterState): ServiceStatus | undefined => {
-    const service = state.service(id);
-    if (!service) throw new NotFoundError('service', ref);
-    const status = serviceStatus(state, service);
-    const reached = isReached(goal, status);
-    return reached ? status : undefined;
-  };
-}
-
-/** An update that stands still, or was undone, is not reached by waiting. */
-function isReached(goal: Exclude<ServiceGoal, 'removed'>, status: ServiceStatus): boolean {
-  if (typeof goal === 'function') return goal(status);
-  if (goal === 'running') return status.converged;
-  const { update } = status;
-  if (update?.state === 'paused' || update?.state === 'rollback_paused') {
-    throw new PreconditionError(update.message);
-  }
-  const isOver = update === undefined || update.completedAt !== undefined;
-  return isOver && status.converged;
-}
-
-function lookForRemoval(id: ServiceId) {
-  const gone: ServiceStatus = { desired: 0, running: 0, current: 0, converged: true, reasons: [] };
-  return (state: ClusterState): ServiceStatus | undefined => {
-    if (state.service(id)) return undefined;
-    for (const task of state.tasksOfService(id)) {
-      if (task.nodeId === undefined || !isGoneNode(state.node(task.nodeId))) return undefined;
-    }
-    return gone;
-  };
+function serviceIdOf(state: ClusterState, ref: string): ServiceId {
+  return state.serviceByName(ref)?.id ?? state.departedService(ref) ?? (ref as ServiceId);
 }

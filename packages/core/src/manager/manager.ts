@@ -127,6 +127,11 @@ export class Manager {
     return leadership.role === 'follower' ? leadership.leader : undefined;
   }
 
+  /** Why the log takes nothing just now, if so. */
+  get refusal(): SkepError | undefined {
+    return this.#refused();
+  }
+
   /** Counters of the running control loops. */
   get loops(): readonly LoopStatus[] {
     return this.#runners.map((runner) => runner.status);

@@ -1,6 +1,7 @@
 /** Waiting with an end: abort signals and deadlines, the same for everything awaitable. */
 
 import { AbortedError, InvalidSpecError, TimeoutError } from '../errors.ts';
+import type { Finding } from '../model/finding.ts';
 import type { Clock } from './clock.ts';
 import type { Lifetime } from './lifetime.ts';
 
@@ -23,7 +24,8 @@ export function waitForAbort(signal: AbortSignal): Promise<void> {
 /**
  * Runs something that can be aborted under a caller's signal and deadline.
  *
- * @param parts - `reasons` is asked at the time-out for what stood in the way; the end of `lifetime` ends the wait.
+ * @param parts - `reasons` and `findings` are asked at the time-out for what stood in the way, in words and as data; the
+ *   end of `lifetime` ends the wait.
  * @throws AbortedError, TimeoutError, the lifetime's reason, or what `run` throws.
  */
 export async function withDeadline<T>(
@@ -31,7 +33,11 @@ export async function withDeadline<T>(
   options: WaitOptions,
   what: string,
   run: (signal: AbortSignal) => Promise<T>,
-  parts: { readonly reasons?: () => readonly string[]; readonly lifetime?: Lifetime } = {},
+  parts: {
+    readonly reasons?: (() => readonly string[]) | undefined;
+    readonly findings?: (() => readonly Finding[]) | undefined;
+    readonly lifetime?: Lifetime;
+  } = {},
 ): Promise<T> {
   const { signal, timeout } = options;
   if (timeout !== undefined && !(timeout >= 0)) {
@@ -49,9 +55,8 @@ export async function withDeadline<T>(
     timeout === undefined
       ? () => {}
       : clock.setTimer(timeout, () => {
-          controller.abort(
-            new TimeoutError(`${what} did not come within ${timeout} ms`, parts.reasons?.() ?? []),
-          );
+          const [reasons, findings] = [parts.reasons?.() ?? [], parts.findings?.() ?? []];
+          controller.abort(new TimeoutError(`${what} did not come within ${timeout} ms`, reasons, findings));
         });
   try {
     return await Promise.race([run(controller.signal), ended]);

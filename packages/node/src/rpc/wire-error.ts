@@ -68,7 +68,7 @@ const MAKERS: Readonly<Record<string, (wire: WireError) => Error>> = {
     new VersionConflictError(kind, id, expected, actual),
   IndexConflictError: ({ expected, actual }) => new IndexConflictError(expected, actual),
   InUseError: ({ message, users }) => withMessage(new InUseError('', '', users), message),
-  PreconditionError: ({ message }) => new PreconditionError(message),
+  PreconditionError: ({ message, issues }) => new PreconditionError(message, issues),
   UnavailableError: ({ reason, message, retryable }) => new UnavailableError(reason, message, { retryable }),
   OutcomeUnknownError: ({ commandId, message }) => new OutcomeUnknownError(commandId, message),
   TimeoutError: ({ message, reasons }) => withMessage(new TimeoutError(message, reasons), message),

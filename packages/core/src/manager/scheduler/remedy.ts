@@ -81,7 +81,8 @@ export function changeInWords(change: RemedyChange): string {
   }
 }
 
-function amountInWords(resource: string, more: number): string {
+/** So much more of a resource, in words. */
+export function amountInWords(resource: string, more: number): string {
   if (resource === 'cpus') return `${more} more ${more === 1 ? 'CPU' : 'CPUs'}`;
   if (resource === 'memory') return `${Math.ceil((more / MIB) * 10) / 10} MiB more memory`;
   return `${more} more ${resource}`;
