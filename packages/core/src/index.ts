@@ -33,6 +33,7 @@ export type {
   ServiceReader,
   TaskFilter,
   TaskReader,
+  VolumeReader,
 } from './cluster/readers.ts';
 export type {
   PlannedMove,
@@ -49,6 +50,7 @@ export type { ServiceLogChunk } from './cluster/service-logs.ts';
 export type { ServiceStatus } from './cluster/service-status.ts';
 export type { Services, ServiceUpdate } from './cluster/services.ts';
 export type { TaskExecOptions, Tasks } from './cluster/tasks.ts';
+export type { Volumes } from './cluster/volumes.ts';
 export { Watch, type WatchEvent, type WatchOptions } from './cluster/watch.ts';
 export type { WatchFilter } from './cluster/watch-filter.ts';
 export {
@@ -152,6 +154,7 @@ export type {
   TaskStatus,
   UpdateState,
   UpdateStatus,
+  VolumeHome,
 } from './model/objects.ts';
 export {
   type ClusterSpec,

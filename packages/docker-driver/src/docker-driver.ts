@@ -23,7 +23,7 @@ import { EngineError, toDriverError } from './engine-error.ts';
 import { EngineWatch } from './engine-watch.ts';
 import { ImageFacts } from './image-facts.ts';
 import { ImagePuller } from './image-pull.ts';
-import { ownFilter, taskOf } from './labels.ts';
+import { leaseOf, ownFilter, taskOf } from './labels.ts';
 import { type EngineInfo, nodeDescription } from './node-description.ts';
 import { type OpenEngine, releaseFiles } from './open-engine.ts';
 import type { DockerDriverOptions } from './options.ts';
@@ -143,7 +143,11 @@ export class DockerDriver implements RuntimeDriver {
       const id = taskOf(Labels, context);
       if (id === undefined) continue;
       const running = RUNNING.has(State);
-      recovered.set(id, { id, running: running || recovered.get(id)?.running === true });
+      recovered.set(id, {
+        id,
+        running: running || recovered.get(id)?.running === true,
+        ...leaseOf(Labels),
+      });
       if (running || State === 'created') needed.add(id);
     }
     if (this.#address.kind === 'unix') {

@@ -14,6 +14,8 @@ type Labels = Readonly<Record<string, string>>;
 export const CLUSTER_LABEL = 'skep.cluster.id';
 export const NODE_LABEL = 'skep.node.id';
 export const TASK_LABEL = 'skep.task.id';
+/** On containers that run under a lease. */
+const LEASE_LABEL = 'skep.lease.ms';
 
 /** What every object of a node carries. */
 export function ownLabels({ clusterId, nodeId }: Owner): Labels {
@@ -30,6 +32,7 @@ export function taskLabels(task: RuntimeTask, owner: Owner): Labels {
     'skep.task.slot': String(task.slot),
     'skep.service.id': task.serviceId,
     'skep.service.name': task.serviceName,
+    ...(task.leaseMs !== undefined && { [LEASE_LABEL]: String(task.leaseMs) }),
   };
 }
 
@@ -37,6 +40,12 @@ export function taskLabels(task: RuntimeTask, owner: Owner): Labels {
 export function ownFilter(owner: Owner, taskId?: RuntimeTask['id']): { label: string[] } {
   const labels = { ...ownLabels(owner), ...(taskId !== undefined && { [TASK_LABEL]: taskId }) };
   return { label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) };
+}
+
+/** The lease under which the task of a container runs, if it has one; milliseconds. */
+export function leaseOf(labels: Labels | undefined): { readonly leaseMs?: number } {
+  const text = labels?.[LEASE_LABEL];
+  return text === undefined ? {} : { leaseMs: Number(text) };
 }
 
 /** The task whose object it is, if it is one of this node. */

@@ -136,13 +136,13 @@ export class ProcessDriver implements RuntimeDriver {
     this.#node = node;
     await releaseLeftovers(node);
     const recovered: RecoveredTask[] = [];
-    for (const { taskId } of found) {
+    for (const { taskId, leaseMs } of found) {
       const id = taskId as TaskId;
       const look = await lookAtTask(store, id);
       const running = look === 'running' || look === 'ending';
       if (running) node.logs.watch(id);
       else if (typeof look === 'object') await releaseEnded(node, id);
-      recovered.push({ id, running });
+      recovered.push({ id, running, ...(leaseMs === undefined ? {} : { leaseMs }) });
     }
     return recovered;
   }

@@ -27,6 +27,8 @@ export interface TaskMeta {
   readonly serviceName: string;
   readonly stopSignal: StopSignal;
   readonly stopGraceMs: number;
+  /** The lease under which it runs, if it has one; milliseconds. */
+  readonly leaseMs?: number;
   readonly ports: readonly TaskPort[];
   /** Where its secrets and configs are, if it has any. */
   readonly filesDir?: string;
@@ -110,6 +112,7 @@ export class TaskStore {
       serviceName: task.serviceName,
       stopSignal: stopSignalOf(task.spec),
       stopGraceMs: task.spec.stopGraceMs,
+      ...(task.leaseMs === undefined ? {} : { leaseMs: task.leaseMs }),
       ...given,
     };
     const path = this.path(task.id);

@@ -60,6 +60,7 @@ import type { Secrets } from './secrets.ts';
 import type { Services } from './services.ts';
 import type { Settings } from './settings.ts';
 import { Tasks } from './tasks.ts';
+import type { Volumes } from './volumes.ts';
 import { Watch, type WatchOptions } from './watch.ts';
 
 /** Options of {@link Cluster.open}. */
@@ -106,6 +107,8 @@ export class Cluster implements AsyncDisposable {
   readonly networks: Networks;
   readonly secrets: Secrets;
   readonly configs: Configs;
+  /** Where volumes live that tasks follow. */
+  readonly volumes: Volumes;
   /** Bytes that a program which builds on the cluster keeps in it. */
   readonly records: SealedRecords;
   /** Which tasks could be moved to spread the cluster better, and moving them. */
@@ -138,6 +141,7 @@ export class Cluster implements AsyncDisposable {
     this.networks = routed.networks;
     this.secrets = routed.secrets;
     this.configs = routed.configs;
+    this.volumes = routed.volumes;
     this.records = routed.records;
     this.rebalance = routed.rebalance;
     this.#settings = routed.settings;

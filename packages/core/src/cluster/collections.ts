@@ -10,6 +10,7 @@ import { SealedRecords } from './sealed-records.ts';
 import { Secrets } from './secrets.ts';
 import { Services } from './services.ts';
 import { Settings } from './settings.ts';
+import { Volumes } from './volumes.ts';
 
 /** All of them, by the names that commands go by. */
 export type Collections = ReturnType<typeof collectionsOn>;
@@ -25,6 +26,7 @@ export function collectionsOn(control: Control, readTask: ConstructorParameters<
     records: new SealedRecords(control),
     rebalance: new Rebalancing(control),
     settings: new Settings(control),
+    volumes: new Volumes(control),
   };
 }
 

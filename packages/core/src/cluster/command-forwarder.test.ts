@@ -10,6 +10,7 @@ import { SealedRecords } from './sealed-records.ts';
 import { Secrets } from './secrets.ts';
 import { Services } from './services.ts';
 import { Settings } from './settings.ts';
+import { Volumes } from './volumes.ts';
 
 let cluster: Cluster | undefined;
 
@@ -46,6 +47,7 @@ describe('given the collections of a cluster', () => {
       records: SealedRecords,
       rebalance: Rebalancing,
       settings: Settings,
+      volumes: Volumes,
     };
     expect(Object.keys(COMMANDS).sort()).toEqual(Object.keys(classes).sort());
     for (const [name, { prototype }] of Object.entries(classes)) {

@@ -62,6 +62,7 @@ export const COMMANDS: Readonly<Record<string, Readonly<Record<string, number>>>
   records: { replace: 3 },
   rebalance: { start: 1, stop: 0 },
   settings: { update: 1 },
+  volumes: { forget: 1 },
 };
 
 /** Before a command that nobody could take is sent again, milliseconds. */

@@ -13,6 +13,7 @@ import {
   SecretReader,
   ServiceReader,
   TaskReader,
+  VolumeReader,
 } from './readers.ts';
 
 /** What `cluster.at` gives. Holding it costs what has changed since; it never changes itself. */
@@ -23,6 +24,7 @@ export class PastCluster {
   readonly networks: NetworkReader;
   readonly secrets: SecretReader;
   readonly configs: ConfigReader;
+  readonly volumes: VolumeReader;
   readonly #state: ClusterState;
 
   constructor(state: ClusterState) {
@@ -34,6 +36,7 @@ export class PastCluster {
     this.networks = new NetworkReader(source);
     this.secrets = new SecretReader(source);
     this.configs = new ConfigReader(source);
+    this.volumes = new VolumeReader(source);
   }
 
   /** Index of the last transaction that it holds. */

@@ -1,12 +1,22 @@
 /**
- * Reading the collections of a cluster: services, nodes, tasks, networks, secrets and configs of a state. The present
+ * Reading the collections of a cluster: services, nodes, tasks, networks, secrets, configs and volumes of a state. The present
  * is read in this way, and so is the past.
  */
 
+import { NotFoundError } from '../errors.ts';
 import { findConfig, findNetwork, findSecret } from '../manager/api/file-commands.ts';
 import { findNode, findService, findServiceOrDeparted, findTask } from '../manager/api/find.ts';
 import type { NodeId } from '../model/ids.ts';
-import type { Config, Network, Node, NodeState, Secret, Service, Task } from '../model/objects.ts';
+import type {
+  Config,
+  Network,
+  Node,
+  NodeState,
+  Secret,
+  Service,
+  Task,
+  VolumeHome,
+} from '../model/objects.ts';
 import type { NodeSpec } from '../model/other-specs.ts';
 import type { ServiceSpec } from '../model/service-spec.ts';
 import type { DesiredState, TaskState } from '../model/task-state.ts';
@@ -196,6 +206,27 @@ export class ConfigReader {
   /** All configs. */
   list(): readonly Config[] {
     return [...this.#state().configs()].map(withOwnData);
+  }
+}
+
+/** The volumes of a cluster that live on one node each, to be read. */
+export class VolumeReader {
+  readonly #state: StateSource;
+
+  constructor(state: StateSource) {
+    this.#state = state;
+  }
+
+  /** Where the volume of this name lives. @throws NotFoundError */
+  inspect(name: string): VolumeHome {
+    const home = this.#state().volume(name);
+    if (!home) throw new NotFoundError('volume', name);
+    return home;
+  }
+
+  /** All that live on one node, by name. */
+  list(): readonly VolumeHome[] {
+    return [...this.#state().roots.volumes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 }
 

@@ -56,6 +56,8 @@ export interface RuntimeTask {
   readonly ports: readonly AllocatedPort[];
   readonly assignedGeneric: AssignedGeneric;
   readonly files: readonly TaskFile[];
+  /** It may only run while somebody renews its lease. A driver keeps this with what it makes. Absent: it needs none. */
+  readonly leaseMs?: number;
 }
 
 /** How a task's runtime ended. */
@@ -163,6 +165,8 @@ export interface RecoveredTask {
   readonly id: TaskId;
   /** `running` or ended; an ended one still gives its exit to `wait`. */
   readonly running: boolean;
+  /** As it was given. */
+  readonly leaseMs?: number;
 }
 
 /** Runs the tasks of one node. */

@@ -210,6 +210,8 @@ export type ClusterEvent =
   /** What they waited for has come: they may be started as far as their dependencies go. */
   | { readonly type: 'task.dependencies-met'; readonly ids: readonly TaskId[] }
   | { readonly type: 'task.removed'; readonly ids: readonly TaskId[] }
+  /** Nothing goes to where these volumes live any more. */
+  | { readonly type: 'volume.forgotten'; readonly names: readonly string[] }
   | { readonly type: 'network.created'; readonly id: NetworkId; readonly spec: NetworkSpec }
   | { readonly type: 'network.updated'; readonly id: NetworkId; readonly spec: NetworkSpec }
   | { readonly type: 'network.removed'; readonly id: NetworkId }

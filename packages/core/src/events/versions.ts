@@ -60,6 +60,7 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'task.evicted': [],
   'task.kept': [],
   'task.removed': [],
+  'volume.forgotten': [],
   'network.created': [],
   'network.updated': [],
   'network.removed': [],

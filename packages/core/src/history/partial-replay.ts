@@ -123,6 +123,7 @@ export class PartialReplay {
         return ids.has(this.#state.cluster?.id ?? '') ? event : undefined;
       case 'vault.stored':
       case 'vault.removed':
+      case 'volume.forgotten':
         return undefined;
       default:
         return ids.has(event.id) || services.has(event.id) ? event : undefined;

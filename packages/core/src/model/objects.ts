@@ -237,9 +237,10 @@ export interface TaskStatus {
   readonly runtime?: RuntimeStatus;
   /**
    * Why a task ended that was no failure of its own. `constraint`: the constraint enforcer ended it, since its node
-   * changed; only managers write that. `node-left`: its agent ended it to leave in order.
+   * changed; only managers write that. `node-left`: its agent ended it to leave in order. `lease`:
+   * its agent ended it, since the managers could not be heard for the time of its lease.
    */
-  readonly cause?: 'constraint' | 'node-left';
+  readonly cause?: 'constraint' | 'node-left' | 'lease';
 }
 
 /** What a slot remembers of its restarts. Carried by its newest task, so that no loop has to remember. */
@@ -302,6 +303,8 @@ export interface Task extends Meta {
   /** It may not be started yet: its service depends on others, and they have not come to what it waits for. */
   readonly awaitsDependencies?: true;
   readonly assignedGeneric?: AssignedGeneric;
+  /** The lease under which it runs; see `ServiceSpec.maxOne`. Absent: it needs none. */
+  readonly leaseMs?: number;
   /** While the task has no node: why. */
   readonly explanation?: PlacementExplanation;
   /** It may not stay on its node, though it runs there. */
@@ -310,6 +313,15 @@ export interface Task extends Meta {
   readonly leaving?: TaskLeaving;
   /** Once the scheduler gave it a node: why that one. Absent where older versions decided. */
   readonly decision?: PlacementDecision;
+}
+
+/** Where a volume lives that tasks follow. */
+export interface VolumeHome {
+  /** Name of the volume, as the node's driver knows it. */
+  readonly name: string;
+  readonly nodeId: NodeId;
+  /** When the first task with it was made ready there; milliseconds since 1970, the leader's clock. */
+  readonly since: number;
 }
 
 /** A network. Stored and versioned; put to work by the mesh. */

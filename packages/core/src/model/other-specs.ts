@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { dnsName, labels, milliseconds, objectName } from './names.ts';
+import { placementStrategy } from './task-spec.ts';
 
 const rebalance = z.strictObject({
   /** Begin by itself, some time after a node has come or come back. Default: only when it is asked for. */
@@ -63,6 +64,8 @@ export const clusterSpecSchema = z.strictObject({
       error: 'must be longer than heartbeatMs, or every node would be down between two heartbeats',
     })
     .default({ heartbeatMs: 1_000, silentDownMs: 5_000, closedDownMs: 3_500, orphanAfterMs: 86_400_000 }),
+  /** How nodes are taken by tasks of services that do not say. Default: `spread`. */
+  placement: z.strictObject({ strategy: placementStrategy.default('spread') }).optional(),
   /** How tasks are moved so that the cluster is spread better. */
   rebalance: rebalance.optional(),
 });

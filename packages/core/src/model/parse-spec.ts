@@ -2,7 +2,10 @@
 
 import type * as z from 'zod';
 import { InvalidSpecError, type SpecIssue } from '../errors.ts';
+import { affinityIssues } from './affinity.ts';
 import { checkConstraints, parseConstraintKey } from './constraint.ts';
+import { LEASE_ROOM_MS } from './lease.ts';
+import { pinIssues } from './pinned-volumes.ts';
 import { plainEqual } from './plain-equal.ts';
 import { ruleInWords } from './rule-words.ts';
 import { jobSize, type ServiceSpec, type ServiceSpecInput, serviceSpecSchema } from './service-spec.ts';
@@ -32,13 +35,16 @@ export function parseServiceSpec(input: ServiceSpecInput): ServiceSpec {
     ...replicaIssues(spec),
     ...jobIssues(spec),
     ...dependencyIssues(spec),
+    ...maxOneIssues(spec),
     ...portIssues(spec),
     ...mountIssues(spec),
+    ...pinIssues(spec),
     ...fileIssues(spec),
     ...networkIssues(spec),
     ...programIssues(spec),
     ...checkConstraints(spec.task.placement.constraints, 'task.placement.constraints'),
     ...preferenceIssues(spec),
+    ...affinityIssues(spec.task.placement, 'task.placement'),
     ...updateIssues(spec),
   ];
   if (issues.length > 0) throw new InvalidSpecError(issues);
@@ -72,6 +78,30 @@ function jobIssues({ mode, job, schedule, update }: ServiceSpec): SpecIssue[] {
     issues.push({
       field: 'schedule.deadlineMs',
       rule: "has no meaning where missed runs are left out ('skip')",
+    });
+  }
+  return issues;
+}
+
+function maxOneIssues({ maxOne, mode, task, update, rollback, disruption }: ServiceSpec): SpecIssue[] {
+  if (!maxOne) return [];
+  const issues: SpecIssue[] = [];
+  if (mode !== 'replicated') {
+    issues.push({ field: 'maxOne', rule: `is for replicated services, and the mode is ${mode}` });
+  }
+  const leastMs = task.stopGraceMs + LEASE_ROOM_MS;
+  if (maxOne.leaseMs < leastMs) {
+    issues.push({
+      field: 'maxOne.leaseMs',
+      rule: `must be at least ${leastMs}: a task gets ${task.stopGraceMs} ms to stop in, and heartbeats need some`,
+    });
+  }
+  const orders = { update: update.order, rollback: rollback?.order, disruption: disruption?.order };
+  for (const [field, order] of Object.entries(orders)) {
+    if (order !== 'start-first') continue;
+    issues.push({
+      field: `${field}.order`,
+      rule: 'must be stop-first where there is never more than one task',
     });
   }
   return issues;

@@ -22,7 +22,10 @@ export interface RejectionCause {
 
 /** Nodes that one filter turned away. The first filter that rejects a node is the one counted. */
 export interface Rejection {
-  /** `ready`, `resources`, `plugin`, `constraint`, `platform`, `host-port` or `max-replicas`. */
+  /**
+   * `ready`, `resources`, `plugin`, `constraint`, `platform`, `host-port`, `max-replicas`, `affinity` or
+   * `anti-affinity`.
+   */
   readonly filter: string;
   readonly nodes: number;
   /** By what, most nodes first, {@link CAUSES_MAX} at most. Absent where older versions wrote it. */
@@ -60,7 +63,11 @@ export interface PlacementCandidate {
   readonly spread?: readonly number[];
   /** Failures of the service there in the last minutes; 0 as long as they are too few to count. */
   readonly failures: number;
-  /** Active tasks of the service there. */
+  /** Preferred rules of affinity that it breaks. Absent: the tasks have none. */
+  readonly broken?: number;
+  /** With `binpack`: the share of its processors and memory that a task leaves free. */
+  readonly free?: number;
+  /** Active tasks of the service there. With `binpack` more of all tasks are better, and these don't count. */
   readonly serviceTasks: number;
   /** Active tasks of all services there. Between equals, the node that joined first is taken. */
   readonly tasks: number;

@@ -118,6 +118,16 @@ export const serviceSpecSchema = z.strictObject({
    * at all.
    */
   evictAfterMs: milliseconds.optional(),
+  /**
+   * Never two tasks of a slot at once, not even while a node can't be heard: another takes its place only once its lease
+   * has run out, by when its own agent has stopped it.
+   */
+  maxOne: z
+    .strictObject({
+      /** So long after its last word with the managers an agent has stopped the task. Default 30 s. */
+      leaseMs: milliseconds.default(30_000),
+    })
+    .optional(),
   /** How changed tasks are replaced. */
   update: updateSchema.default({ parallelism: 1 }),
   /** How they are replaced in going back to the spec before. */

@@ -4,6 +4,7 @@
  */
 
 import * as z from 'zod';
+import { affinityRules } from './affinity.ts';
 import { labels, milliseconds, objectName, programText, templateText } from './names.ts';
 
 /** Least memory that a reservation or limit may name: 4 MiB. */
@@ -68,6 +69,11 @@ const mount = z.strictObject({
   /** A template. */
   target: filledIn,
   readOnly: z.boolean().default(false),
+  /**
+   * The volume lives on one node: once a task has run with it, tasks that mount it go to that node and no other. Default:
+   * where the name has `{{.Task.Slot}}` in it.
+   */
+  pinned: z.boolean().optional(),
 });
 
 const fileReference = z.strictObject({
@@ -148,6 +154,9 @@ const device = z.strictObject({
     .default('rwm'),
 });
 
+/** How nodes are taken by tasks. */
+export const placementStrategy = z.enum(['spread', 'binpack']);
+
 const placement = z.strictObject({
   /** All must hold: `node.labels.rack==a`. */
   constraints: z.array(z.string()).default([]),
@@ -157,6 +166,15 @@ const placement = z.strictObject({
   platforms: z
     .array(z.strictObject({ os: z.string().default(''), architecture: z.string().default('') }))
     .default([]),
+  /** Near to tasks of these services. */
+  affinity: affinityRules,
+  /** Away from tasks of these services, which stay away from it just as well where that is required. */
+  antiAffinity: affinityRules,
+  /**
+   * `spread`: evenly over the nodes. `binpack`: one node is filled before the next is begun. Default: as the cluster's
+   * settings have it.
+   */
+  strategy: placementStrategy.optional(),
   /** Most tasks of the service on one node; 0 = no limit. */
   maxReplicasPerNode: z.number().int().min(0, 'must not be negative').default(0),
 });
@@ -227,5 +245,7 @@ export type TaskSpecInput = z.input<typeof taskSpecSchema>;
 export type HealthSpec = NonNullable<TaskSpec['health']>;
 /** How a slot is given a new task when its task ended. */
 export type RestartPolicy = TaskSpec['restart'];
+/** How nodes are taken by tasks. */
+export type PlacementStrategy = z.output<typeof placementStrategy>;
 /** Where a task may stand. */
 export type Placement = TaskSpec['placement'];

@@ -40,6 +40,11 @@ export class TemplateError extends Error {
   override readonly name = 'TemplateError';
 }
 
+/** The fields that a template names, such as `.Task.Slot`. */
+export function fieldsOf(template: Template): string[] {
+  return template.flatMap((part) => (part.kind === 'field' ? [part.field] : []));
+}
+
 /** Where a template stands: files may look up the task's variables and other files, specs may not. */
 export type TemplatePlace = 'spec' | 'file';
 

@@ -104,6 +104,7 @@ function complete(given: Given): UpdatePolicy {
 /** What of a spec two tasks may not be able to share. */
 interface Exclusive {
   readonly mode: string;
+  readonly maxOne?: object | undefined;
   readonly ports: readonly {
     readonly mode: string;
     readonly published?: number | undefined;
@@ -123,6 +124,7 @@ interface Exclusive {
  * host port may be free on another node, which a task of a global service does not get.
  */
 export function startFirstIsImpossible(spec: Exclusive): string | undefined {
+  if (spec.maxOne) return 'there is never more than one task of a slot';
   const port = spec.mode === 'global' ? takenPort(spec) : undefined;
   if (port !== undefined) return port;
   const mount = spec.task.mounts.find(({ type, readOnly, source }) => isWritten(type, readOnly, source));

@@ -40,6 +40,8 @@ export interface ChangeSet {
   readonly actor: Actor;
   readonly cause?: number;
   readonly changes: readonly Change[];
+  /** Volumes that have come to live on a node, or do no more. Absent: none. */
+  readonly volumes?: readonly string[];
   /** Secret values were dropped: what is durable must forget them too. */
   readonly forgets: boolean;
   /** The transaction carries secret values, which nothing but the log may keep. */

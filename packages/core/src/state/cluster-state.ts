@@ -5,7 +5,16 @@
 
 import type { CommandAnswer } from '../events/event.ts';
 import type { CommandId, ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId } from '../model/ids.ts';
-import type { ClusterObject, Config, Network, Node, Secret, Service, Task } from '../model/objects.ts';
+import type {
+  ClusterObject,
+  Config,
+  Network,
+  Node,
+  Secret,
+  Service,
+  Task,
+  VolumeHome,
+} from '../model/objects.ts';
 import { PersistentMap } from './persistent/persistent-map.ts';
 import { PersistentVector } from './persistent/persistent-vector.ts';
 import type { RowSet } from './persistent/row-set.ts';
@@ -46,6 +55,8 @@ export interface StateRoots {
   readonly slots: PersistentVector<PersistentVector<SlotRows>>;
   /** By row of the node: rows of its tasks. */
   readonly tasksByNode: PersistentVector<RowSet>;
+  /** Volumes that live on one node, by name. */
+  readonly volumes: PersistentMap<string, VolumeHome>;
   /** Commands carried out lately. Oldest are forgotten first. */
   readonly commands: PersistentMap<CommandId, CommandRecord>;
   readonly commandOrder: PersistentVector<CommandId>;
@@ -89,6 +100,7 @@ export class ClusterState {
     departed: PersistentMap.empty(),
     slots: PersistentVector.empty(),
     tasksByNode: PersistentVector.empty(),
+    volumes: PersistentMap.empty(),
     commands: PersistentMap.empty(),
     commandOrder: PersistentVector.empty(),
   });
@@ -221,6 +233,11 @@ export class ClusterState {
   /** All tasks of a service, slot by slot. */
   *tasksOfService(id: ServiceId): Generator<Task, undefined, undefined> {
     for (const [, tasks] of this.slots(id)) yield* tasks;
+  }
+
+  /** Where a volume lives, if it is one that tasks follow. */
+  volume(name: string): VolumeHome | undefined {
+    return this.roots.volumes.get(name);
   }
 
   /** How this command was carried out, if it was lately. */

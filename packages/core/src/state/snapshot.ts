@@ -6,10 +6,11 @@
 import { decodeValue, encodeValue, UnreadableEventError } from '../events/codec.ts';
 import type { CommandAnswer } from '../events/event.ts';
 import type { CommandId, ServiceId } from '../model/ids.ts';
-import type { AllocatedPort, ClusterObject, Task } from '../model/objects.ts';
+import type { AllocatedPort, ClusterObject, Task, VolumeHome } from '../model/objects.ts';
 import type { PlacementDecision, PlacementExplanation, PlacementFinding } from '../model/placement.ts';
 import type { TaskSpec } from '../model/task-spec.ts';
 import { ClusterState, type NamedKind, nameKey, type SlotRows, type StateRoots } from './cluster-state.ts';
+import { inChunks } from './in-chunks.ts';
 import { closeOwner, createOwner, type Owner } from './persistent/owner.ts';
 import { PersistentMap } from './persistent/persistent-map.ts';
 import { PersistentVector } from './persistent/persistent-vector.ts';
@@ -21,9 +22,6 @@ import { emptyTable, type Table } from './table.ts';
  * revision. All are still read.
  */
 const VERSION = 3;
-/** Rows and bytes of files in one chunk: small enough that making one never holds up the event loop. */
-const ROWS_PER_CHUNK = 1_000;
-const FILE_BYTES_PER_CHUNK = 1024 * 1024;
 
 const PLAIN_TABLES = ['nodes', 'services', 'networks', 'secrets', 'configs'] as const;
 type PlainTable = (typeof PLAIN_TABLES)[number];
@@ -79,6 +77,8 @@ type Chunk =
       readonly rows: readonly (readonly [number, WrittenTask])[];
     }
   | { readonly kind: 'vault'; readonly rows: readonly (readonly [string, Uint8Array])[] }
+  /** Left out where there are none. */
+  | { readonly kind: 'volumes'; readonly rows: readonly VolumeHome[] }
   | { readonly kind: 'commands'; readonly rows: readonly WrittenCommand[] }
   /** How many chunks came before, so that one lost on the way is missed. */
   | { readonly kind: 'end'; readonly chunks: number };
@@ -151,6 +151,8 @@ function* chunksOf(roots: StateRoots): Generator<Chunk, undefined, undefined> {
   // Maps have no order of their own that two members would share.
   const vault = [...roots.vault.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
   for (const rows of inChunks(vault, ([, data]) => data.length)) yield { kind: 'vault', rows };
+  const volumes = [...roots.volumes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const rows of inChunks(volumes)) yield { kind: 'volumes', rows };
   for (const part of inChunks(roots.commandOrder.entries())) {
     const rows = part.map(([order, id]): WrittenCommand => {
       const record = roots.commands.get(id);
@@ -199,24 +201,6 @@ function withNumbers(task: Task, numberOf: (value: Shared) => number): WrittenTa
   };
 }
 
-function* inChunks<T>(
-  items: Iterable<T>,
-  fileBytes: (item: T) => number = () => 0,
-): Generator<T[], undefined, undefined> {
-  let chunk: T[] = [];
-  let bytes = 0;
-  for (const item of items) {
-    chunk.push(item);
-    bytes += fileBytes(item);
-    if (chunk.length === ROWS_PER_CHUNK || bytes >= FILE_BYTES_PER_CHUNK) {
-      yield chunk;
-      chunk = [];
-      bytes = 0;
-    }
-  }
-  if (chunk.length > 0) yield chunk;
-}
-
 /** A state in the course of being read back. */
 class Restoring {
   readonly #owner: Owner = createOwner();
@@ -257,6 +241,12 @@ class Restoring {
         let vault = roots.vault;
         for (const [digest, data] of chunk.rows) vault = vault.set(digest, data, this.#owner);
         this.#roots = { ...roots, vault };
+        return;
+      }
+      case 'volumes': {
+        let { volumes } = roots;
+        for (const home of chunk.rows) volumes = volumes.set(home.name, home, this.#owner);
+        this.#roots = { ...roots, volumes };
         return;
       }
       case 'commands': {
@@ -308,6 +298,7 @@ class Restoring {
       departed: PersistentMap.empty(),
       slots: PersistentVector.empty(),
       tasksByNode: PersistentVector.empty(),
+      volumes: PersistentMap.empty(),
       commands: PersistentMap.empty(),
       commandOrder: PersistentVector.empty(),
     };

@@ -4,7 +4,16 @@
  */
 
 import type { CommandId, ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId } from '../model/ids.ts';
-import type { ClusterObject, Config, Network, Node, Secret, Service, Task } from '../model/objects.ts';
+import type {
+  ClusterObject,
+  Config,
+  Network,
+  Node,
+  Secret,
+  Service,
+  Task,
+  VolumeHome,
+} from '../model/objects.ts';
 import type { Change } from './change.ts';
 import { ClusterState, type CommandRecord, type NamedKind, nameKey } from './cluster-state.ts';
 import { forgetServiceWithoutTasks, noteDeparture } from './departed-services.ts';
@@ -27,6 +36,8 @@ interface FileTables {
 /** A state in the making. Used for one transaction, then sealed. */
 export class StateDraft {
   readonly changes: Change[] = [];
+  /** Names of volumes that have come to live on a node, or do no more. */
+  readonly volumes: string[] = [];
   /** A secret value was dropped. */
   forgets = false;
   /** A secret value, or the key of their digests, was taken in. */
@@ -95,6 +106,20 @@ export class StateDraft {
     this.#roots.nodes = tableDelete(this.#roots.nodes, id, number, this.#owner);
     this.#roots.tasksByNode = this.#roots.tasksByNode.delete(number, this.#owner);
     this.changes.push({ kind: 'node', before, after: undefined });
+    for (const { name, nodeId } of [...this.#roots.volumes.values()])
+      if (nodeId === id) this.forgetVolume(name);
+  }
+
+  /** A volume lives on a node from now on, unless it lives anywhere already. */
+  settleVolume(home: VolumeHome): void {
+    if (this.#roots.volumes.has(home.name)) return;
+    this.#roots.volumes = this.#roots.volumes.set(home.name, home, this.#owner);
+    this.volumes.push(home.name);
+  }
+
+  forgetVolume(name: string): void {
+    this.#roots.volumes = this.#roots.volumes.delete(name, this.#owner);
+    this.volumes.push(name);
   }
 
   putService(after: Service): void {

@@ -285,6 +285,8 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
               {
                 nodeId: id,
                 spread: listOf(natural),
+                broken: natural,
+                free: anyNumber,
                 failures: natural,
                 serviceTasks: natural,
                 tasks: natural,
@@ -305,6 +307,7 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'task.released': shape({ ids, unconfirmed: ids }, ['ids']),
   'task.dependencies-met': record({ ids }),
   'task.removed': record({ ids }),
+  'volume.forgotten': record({ names: listOf(anyText) }),
   'network.created': record({ id, spec: networkSpec }),
   'network.updated': record({ id, spec: networkSpec }),
   'network.removed': record({ id }),

@@ -75,7 +75,11 @@ export class SimulatedDriver implements RuntimeDriver {
       this.host
         .runtimes()
         .filter((runtime) => this.#owns(runtime))
-        .map((runtime) => ({ id: runtime.id, running: runtime.state === 'running' })),
+        .map(({ id, state, task: { leaseMs } }) => ({
+          id,
+          running: state === 'running',
+          ...(leaseMs === undefined ? {} : { leaseMs }),
+        })),
     );
   }
 

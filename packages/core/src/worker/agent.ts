@@ -150,6 +150,7 @@ export class Agent {
           }),
       );
       this.#worker.adopt(checkRecovered(recovered));
+      await this.#worker.endOldLeases();
     } catch (error) {
       this.#state = 'closed';
       throw new DriverError(`driver ${driver.name} could not be opened: ${errorText(error)}`, {
@@ -177,6 +178,8 @@ export class Agent {
   async #close({ drain = false, ...options }: AgentCloseOptions): Promise<void> {
     const { dispatcher, nodeId, driver } = this.#options;
     if (drain) await this.drain(options);
+    // Nobody renews leases any more.
+    await this.#worker.endLeases();
     const session = this.#session;
     this.#life.abort(new ClosedError('the agent'));
     this.#state = 'closed';
@@ -218,7 +221,9 @@ export class Agent {
     while (!signal.aborted) {
       try {
         const description = await this.#describe();
+        const sentAt = clock.monotonic();
         const session = await this.#open(description);
+        this.#worker.renewLeases(sentAt);
         backOff.reset();
         this.#state = 'connected';
         this.#problem = undefined;
@@ -323,7 +328,9 @@ export class Agent {
     const { clock, dispatcher, nodeId } = this.#options;
     const bounds = { clock, signal, deadlineMs: this.#limits.callMs, what: 'heartbeat' };
     for (;;) {
+      const sentAt = clock.monotonic();
       const { heartbeatMs } = await bounded(bounds, () => dispatcher.heartbeat(nodeId, session.id));
+      this.#worker.renewLeases(sentAt);
       await sleep(clock, heartbeatMs, signal);
     }
   }

@@ -27,7 +27,12 @@ export function checkRecovered(answer: unknown): readonly RecoveredTask[] {
       throw new DriverError('the driver found a task that is none: each needs an id and whether it runs');
     }
     const id = asId<TaskId>(task['id']);
-    found.set(id, { id, running: task['running'] });
+    const { leaseMs } = task;
+    found.set(id, {
+      id,
+      running: task['running'],
+      ...(typeof leaseMs === 'number' ? { leaseMs } : {}),
+    });
   }
   return [...found.values()];
 }

@@ -47,7 +47,7 @@ export class Executor {
   /** The driver may be running the task. */
   #mayRun = false;
   #exit: TaskExit | undefined;
-  #nodeLeaves = false;
+  #cause: TaskStatus['cause'];
   #draining: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
   #removal: Promise<void> | undefined;
@@ -113,8 +113,14 @@ export class Executor {
   /** Stops the task because its node leaves, which its status tells. Resolves when its end is observed; never rejects. */
   leaveNode({ drainDelay }: { readonly drainDelay: boolean }): Promise<void> {
     // Whoever wanted it stopped anyway has the say, so that it is not replaced.
-    this.#nodeLeaves = isMeantToRun(this.#assigned.task.desiredState);
+    this.#cause = isMeantToRun(this.#assigned.task.desiredState) ? 'node-left' : undefined;
     return drainDelay ? this.shutdown() : this.#end('worker.stopped', undefined);
+  }
+
+  /** Stops the task because its lease ends, which its status tells. Nothing is waited for. Never rejects. */
+  endLease(): Promise<void> {
+    this.#cause = isMeantToRun(this.#assigned.task.desiredState) ? 'lease' : undefined;
+    return this.#end('worker.stopped');
   }
 
   /** Stops the task and removes what the driver keeps of it. Resolves when it is gone; never rejects. */
@@ -287,7 +293,7 @@ export class Executor {
     if (this.#life.signal.aborted) return;
     const exit: StatusDetail = {
       ...(this.#exit === undefined ? {} : { exitCode: this.#exit.exitCode }),
-      ...(event === 'worker.stopped' && this.#nodeLeaves ? { cause: 'node-left' } : {}),
+      ...(event === 'worker.stopped' && this.#cause !== undefined ? { cause: this.#cause } : {}),
       ...(about === undefined ? {} : { about }),
     };
     if (event === 'worker.stopped' && trouble === undefined) {

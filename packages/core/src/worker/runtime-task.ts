@@ -51,6 +51,7 @@ export function toRuntimeTask(
       ports: task.ports,
       assignedGeneric: task.assignedGeneric ?? {},
       files,
+      ...(task.leaseMs === undefined ? {} : { leaseMs: task.leaseMs }),
     },
   };
 }

@@ -3,8 +3,8 @@
  * on the other. Secrets and configs are kept here, in memory only; nothing of a worker is on disk but what the driver
  * keeps.
  *
- * It never stops a task because nobody answers: only a complete set that does not list the task, or its desired
- * state, does.
+ * It never stops a task because nobody answers, unless the task has a lease: only a complete set that does not list it,
+ * or its desired state, does.
  */
 
 import type {
@@ -18,6 +18,7 @@ import type {
 } from '../driver/runtime-driver.ts';
 import { DriverError } from '../errors.ts';
 import type { TaskId } from '../model/ids.ts';
+import { isTerminal } from '../model/task-state.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifetime } from '../runtime/lifetime.ts';
 import { BackOff } from './back-off.ts';
@@ -32,6 +33,7 @@ import type {
 import { checkExec } from './driver-answers.ts';
 import { Executor } from './executor.ts';
 import type { ExecutorParts } from './executor-parts.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
 
 /** What a worker works with. */
 export interface WorkerParts extends Omit<ExecutorParts, 'fileOf'> {
@@ -49,18 +51,45 @@ export class Worker implements WorkerCalls {
   /** What the driver found and no assignment has claimed or disowned yet. */
   readonly #recovered = new Map<TaskId, RecoveredTask>();
   readonly #life = new Lifetime();
+  readonly #leases: LeaseKeeper;
   #draining = false;
   /** Managers have told it all that should be here, once. */
   #isTold = false;
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
+    this.#leases = new LeaseKeeper(parts.clock, (id) => this.#endLease(id));
     this.#executorParts = { ...parts, fileOf: (key) => this.#files.get(key) };
   }
 
   /** Takes over what the driver found of an earlier life. Nothing is done about it before managers have spoken. */
   adopt(recovered: readonly RecoveredTask[]): void {
     for (const task of recovered) this.#recovered.set(task.id, task);
+  }
+
+  /**
+   * Discards what an earlier life left that runs under a lease: nobody knows how long ago it was renewed. What can't be
+   * discarded is left to the managers' word. Never rejects.
+   */
+  async endOldLeases(): Promise<void> {
+    const { logger } = this.#parts;
+    const old = [...this.#recovered.values()].filter(({ leaseMs }) => leaseMs !== undefined);
+    const end = new AbortController();
+    const stop = this.#life.onEnd((reason) => end.abort(reason));
+    await Promise.all(
+      old.map(async ({ id }) => {
+        try {
+          await this.#discardOnce(id, end.signal);
+          this.#recovered.delete(id);
+        } catch (error) {
+          logger.error(
+            { task: id, error: errorText(error) },
+            'task whose lease may be over was not discarded',
+          );
+        }
+      }),
+    );
+    stop();
   }
 
   /** Tasks that are here, ended ones included. */
@@ -100,8 +129,19 @@ export class Worker implements WorkerCalls {
     await Promise.all([...this.#executors.values()].map((executor) => executor.leaveNode(options)));
   }
 
+  /** The managers have heard what this node sent at this time of the monotonic clock. */
+  renewLeases(sentAt: number): void {
+    this.#leases.renew(sentAt);
+  }
+
+  /** Stops the tasks that need somebody who renews their lease. */
+  async endLeases(): Promise<void> {
+    await Promise.all(this.#leases.watched.map((id) => this.#executors.get(id)?.endLease()));
+  }
+
   /** Lets go of everything without touching it. */
   close(): void {
+    this.#leases.close();
     this.#life.end(new Error('the worker is closed'));
     for (const executor of this.#executors.values()) executor.close();
     this.#files.clear();
@@ -170,11 +210,22 @@ export class Worker implements WorkerCalls {
       const executor = new Executor(assigned, this.#executorParts, this.#recovered.get(id));
       this.#recovered.delete(id);
       this.#executors.set(id, executor);
+      this.#leases.watch(assigned.task);
       executor.begin();
     } catch (error) {
       // A task that this version can't make sense of must not keep the others from their node.
       this.#parts.logger.error({ task: id, error: errorText(error) }, 'assigned task was not understood');
     }
+  }
+
+  #endLease(id: TaskId): void {
+    const executor = this.#executors.get(id);
+    if (!executor || isTerminal(executor.status.state)) return;
+    this.#parts.logger.warn(
+      { task: id },
+      'the managers were not heard for the time of its lease: stopping it',
+    );
+    void executor.endLease();
   }
 
   #remove(id: TaskId): void {
@@ -184,7 +235,9 @@ export class Worker implements WorkerCalls {
     // It stays in the table until it is gone, so that a task which comes back is not run beside itself.
     this.#track(
       executor.remove().then(() => {
-        if (this.#executors.get(id) === executor) this.#executors.delete(id);
+        if (this.#executors.get(id) !== executor) return;
+        this.#executors.delete(id);
+        this.#leases.forget(id);
       }),
     );
   }
@@ -197,14 +250,12 @@ export class Worker implements WorkerCalls {
   }
 
   async #discardUntilGone(id: TaskId, signal: AbortSignal): Promise<void> {
-    const { clock, driver, limits, logger } = this.#parts;
+    const { clock, limits, logger } = this.#parts;
     const backOff = new BackOff({ firstMs: limits.retryMs, maxMs: limits.retryMaxMs });
     logger.info({ task: id }, 'task of an earlier life is assigned to this node no more: discarding it');
     while (!signal.aborted) {
       try {
-        await bounded({ clock, signal, deadlineMs: limits.removeMs, what: 'discard' }, (own) =>
-          driver.discard(id, { signal: own }),
-        );
+        await this.#discardOnce(id, signal);
         return;
       } catch (error) {
         if (signal.aborted) return;
@@ -212,6 +263,12 @@ export class Worker implements WorkerCalls {
         await sleep(clock, backOff.next(), signal).catch(() => {});
       }
     }
+  }
+
+  #discardOnce(id: TaskId, signal: AbortSignal): Promise<void> {
+    const { clock, driver, limits } = this.#parts;
+    const bounds = { clock, signal, deadlineMs: limits.removeMs, what: 'discard' };
+    return bounded(bounds, (own) => driver.discard(id, { signal: own }));
   }
 
   #track(removal: Promise<void>): void {

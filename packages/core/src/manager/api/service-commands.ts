@@ -75,7 +75,7 @@ export function updateService(
   };
   if (changes.length === 0) return { events: [], result: { ...result, action: 'unchanged' } };
   const portsChanged = changes.some((path) => path.startsWith('ports') || path === 'endpointMode');
-  const tasksChanged = portsChanged || changes.some((path) => path === 'task' || path.startsWith('task.'));
+  const tasksChanged = portsChanged || changes.some((path) => /^(task|maxOne)(\.|$)/.test(path));
   return {
     events: [
       ...storeCredentials(head, request),

@@ -59,7 +59,7 @@ export function cleanStatus(status: TaskStatus): TaskStatus | undefined {
     ...(about === 'image' ? { about } : {}),
     ...(Number.isFinite(retryAt) ? { retryAt } : {}),
     // Any other cause is the managers' own to give.
-    ...(cause === 'node-left' && isTerminal(state) ? { cause } : {}),
+    ...((cause === 'node-left' || cause === 'lease') && isTerminal(state) ? { cause } : {}),
     ...(runtime && ports ? { runtime: { id: shorten(runtime.id), ports } } : {}),
   };
 }

@@ -1,6 +1,7 @@
 /** What the orchestrators ask of a task's node. Pure; a new leader's `unknown` is never taken for a loss. */
 
 import type { NodeId } from '../../model/ids.ts';
+import { leaseWaitMs } from '../../model/lease.ts';
 import type { Node, Service, Task } from '../../model/objects.ts';
 import { isTerminal, taskStateRank } from '../../model/task-state.ts';
 
@@ -19,12 +20,15 @@ export function isInvalidNode(node: Node | undefined): boolean {
 }
 
 /**
- * When the tasks of a service on this node are to be replaced because it is down: the service may want to wait for it.
+ * When the tasks of a service on this node are to be replaced because it is down: the service may want to wait for it,
+ * or has to until their leases have run out.
  * Undefined when that time has come, and when there is nothing to wait for.
  */
 export function evictsAt(service: Service, node: Node | undefined, at: number): number | undefined {
-  if (node?.status.state !== 'down' || node.spec.availability === 'drain') return undefined;
-  const due = node.status.since + (service.spec.evictAfterMs ?? 0);
+  if (node?.status.state !== 'down') return undefined;
+  const { evictAfterMs = 0, maxOne } = service.spec;
+  const waitMs = node.spec.availability === 'drain' ? 0 : evictAfterMs;
+  const due = node.status.since + Math.max(waitMs, maxOne ? leaseWaitMs(maxOne.leaseMs) : 0);
   return due > at ? due : undefined;
 }
 

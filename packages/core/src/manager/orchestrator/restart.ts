@@ -26,6 +26,11 @@ export function endedByItself({ state, cause }: TaskStatus): boolean {
   return cause === undefined && (state === 'complete' || state === 'failed' || state === 'rejected');
 }
 
+/** Its agent ended it, and nothing was wrong with it. */
+function isAgentsDoing(cause: TaskStatus['cause']): boolean {
+  return cause === 'node-left' || cause === 'lease';
+}
+
 /**
  * Whether the task's restart policy allows another task in its place. Attempts count only for a task that ended by
  * itself, up to the time at which its end was committed, so the answer does not change as time passes.
@@ -33,8 +38,8 @@ export function endedByItself({ state, cause }: TaskStatus): boolean {
 export function mayRestart(task: Task): boolean {
   const policy = task.spec.restart;
   const { state, cause } = task.status;
-  // Its agent took it along in leaving: as with the loss of a node, the task itself has not ended.
-  if (cause === 'node-left') return true;
+  // Its agent took it along in leaving, or had to stop it: as with the loss of a node, the task itself has not ended.
+  if (isAgentsDoing(cause)) return true;
   if (policy.condition === 'none') return false;
   // What a job's task is there for is to complete.
   if (state === 'complete' && (policy.condition === 'on-failure' || task.jobIteration !== undefined))
@@ -119,7 +124,7 @@ export function restartOf(
   const failures = failuresInARow(old);
   const nodeLost = old.nodeId !== undefined && isInvalidNode(nodes.node(old.nodeId));
   const { state, cause } = old.status;
-  const noFault = nodeLost || state === 'orphaned' || cause === 'node-left';
+  const noFault = nodeLost || state === 'orphaned' || isAgentsDoing(cause);
   // Another node's turn comes at once after a loss; after a change of the node, when the first delay is over.
   const counted = cause === undefined ? failures : 0;
   // After a pull that failed, the delay was waited for already.

@@ -12,6 +12,7 @@ import type { Placement, TaskSpec } from '../../model/task-spec.ts';
 /** True when the task must be replaced for the service to be as its spec says. */
 export function isTaskDirty(service: Service, task: Task, node: Node | undefined): boolean {
   if (task.specVersion === service.specVersion) return false;
+  if (task.leaseMs !== service.spec.maxOne?.leaseMs) return true;
   if (!portsServe(task.ports, service.spec.ports)) return true;
   switch (difference(task.spec, service.spec.task)) {
     case 'none':

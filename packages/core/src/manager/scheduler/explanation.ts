@@ -47,7 +47,12 @@ export function endsWithTasks(counts: Uint32Array, causes: readonly VerdictCause
 }
 
 function isTaken(filter: FilterName): boolean {
-  return filter === 'resources' || filter === 'host-port' || filter === 'max-replicas';
+  return (
+    filter === 'resources' ||
+    filter === 'host-port' ||
+    filter === 'max-replicas' ||
+    filter === 'anti-affinity'
+  );
 }
 
 /** The filters that turned nodes away, most nodes first, each with its causes. */
@@ -102,5 +107,10 @@ function inWords({ filter, nodes, by = [] }: Rejection): string {
       return `host-mode port already in use on ${many}${told}`;
     case 'max-replicas':
       return 'max replicas per node limit exceed';
+    case 'volume':
+      return `${many} without its volumes${told}`;
+    case 'affinity':
+    case 'anti-affinity':
+      return `${filter} not satisfied on ${many}${told}`;
   }
 }

@@ -3,6 +3,8 @@
  * looked at that it doesn't ask. The order is the field's, and the first filter that rejects is the one told.
  */
 
+import type { NodeId } from '../../model/ids.ts';
+import { keepsRule } from './affinity.ts';
 import { freeAmount, type GenericNeeds, offered } from './generic-use.ts';
 import type { NodeCounts } from './node-counts.ts';
 import type { NodeTable } from './node-table.ts';
@@ -37,7 +39,13 @@ export function compileFilters(
 ): Filter {
   const { nodes } = index;
   const { needs, hostPorts, maxReplicasPerNode } = requirements;
-  const chain: Filter[] = [roomFilter(nodes, overlay, needs)];
+  const chain: Filter[] = [];
+  const { home } = requirements;
+  if (home) {
+    const only = home.nodes.length === 1 ? nodes.slotOf(home.nodes[0] as NodeId) : -1;
+    chain.push((slot) => (slot === only ? FIT : home.verdict));
+  }
+  chain.push(roomFilter(nodes, overlay, needs));
   if (needs.generic.length > 0)
     chain.push(genericFilter(nodes, overlay, needs.generic, requirements.firstGeneric));
   const judgements = index.notes.judgementsOf(requirements.static);
@@ -50,6 +58,13 @@ export function compileFilters(
   if (hostPorts.length > 0) chain.push(hostPortFilter(nodes, overlay, hostPorts, requirements.firstHostPort));
   if (maxReplicasPerNode > 0) {
     chain.push((slot) => (serviceTasks(slot) + yielding.get(slot) < maxReplicasPerNode ? FIT : HAS_REPLICAS));
+  }
+  const rules = requirements.affinity?.required ?? [];
+  if (rules.length > 0) {
+    chain.push((slot) => {
+      const broken = rules.findIndex((rule) => !keepsRule(rule, slot, nodes, overlay));
+      return broken === -1 ? FIT : requirements.firstAffinity + broken;
+    });
   }
   return allOf(chain);
 }

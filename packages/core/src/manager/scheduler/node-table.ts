@@ -178,6 +178,16 @@ export function takesTasks(node: Node): boolean {
   return node.status.state === 'ready' && node.spec.availability === 'active';
 }
 
+/** True when nothing changed by which a node is fit for tasks, or is told not to be. */
+export function isSameForPlacing(before: Node, after: Node): boolean {
+  return (
+    before.spec === after.spec &&
+    before.description === after.description &&
+    before.status.address === after.status.address &&
+    before.status.state === after.status.state
+  );
+}
+
 function copied<A extends Uint8Array | Int32Array | Float64Array>(to: A, from: A): A {
   to.set(from);
   return to;

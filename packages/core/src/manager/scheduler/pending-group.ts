@@ -3,7 +3,7 @@
  * stops waiting is struck out where it stands, so that a queue of a million is never searched or copied for one.
  */
 
-import type { TaskId } from '../../model/ids.ts';
+import type { NodeId, TaskId } from '../../model/ids.ts';
 import type { Task } from '../../model/objects.ts';
 import type { PlacementFinding } from '../../model/placement.ts';
 
@@ -19,6 +19,8 @@ export class PendingGroup<Service = unknown> {
   readonly specVersion: number;
   /** One of the tasks: all have its spec and its host ports. */
   readonly sample: Task;
+  /** The nodes on which the volumes live that they follow. */
+  readonly homes: readonly NodeId[];
   /** The end of a task on some node may make room for it. */
   relievable = false;
   /** What its tasks are told. */
@@ -31,11 +33,12 @@ export class PendingGroup<Service = unknown> {
   #explained = 0;
   readonly #struck = new Set<TaskId>();
 
-  constructor(service: Service, key: string, sample: Task) {
+  constructor(service: Service, key: string, sample: Task, homes: readonly NodeId[] = []) {
     this.service = service;
     this.key = key;
     this.specVersion = sample.specVersion;
     this.sample = sample;
+    this.homes = homes;
   }
 
   /** How many tasks wait. */

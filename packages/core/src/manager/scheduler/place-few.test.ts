@@ -5,8 +5,8 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 import { aCluster, type StateBuilder } from '../../testing/state-builder.ts';
 import { PlacementIndex } from './placement-index.ts';
 import { PlacementOverlay } from './placement-overlay.ts';
-import type { PlacementRequest } from './placement-request.ts';
-import { type Placement, schedule } from './schedule.ts';
+import type { Placement, PlacementRequest } from './placement-request.ts';
+import { schedule } from './schedule.ts';
 
 const GIB = 1024 ** 3;
 

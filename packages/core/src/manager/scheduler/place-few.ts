@@ -15,6 +15,7 @@ import { nodeKey } from './node-order.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
 import type { PlacementRequest } from './placement-request.ts';
+import { isScored } from './requirements.ts';
 import { type LeafNodes, SpreadTree } from './spread-tree.ts';
 import { FIT } from './verdicts.ts';
 
@@ -40,6 +41,7 @@ export interface FewPlaced {
 
 /** Whether it pays to try. */
 export function isFew({ count, requirements }: PlacementRequest, { nodes, notes }: PlacementIndex): boolean {
+  if (isScored(requirements)) return false;
   const branches = notes.layoutOf(requirements)?.parents.length ?? 0;
   return count * NODES_PER_TASK <= nodes.size && branches * NODES_PER_BRANCH <= nodes.size;
 }

@@ -4,39 +4,37 @@
  * sets; it holds nothing that a state does not say. Placing reads it and never writes to it.
  */
 
-import type { ServiceId, TaskId } from '../../model/ids.ts';
-import type { Node, Task } from '../../model/objects.ts';
+import type { NodeId, ServiceId, TaskId } from '../../model/ids.ts';
+import type { Node, Service, Task } from '../../model/objects.ts';
+import type { PlacementStrategy } from '../../model/task-spec.ts';
 import { isMeantToRun } from '../../model/task-state.ts';
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
+import { AffinityBook, NOBODY } from './affinity-book.ts';
 import { FailureRecord } from './failure-record.ts';
 import { holdsPlace } from './holds-place.ts';
+import { LeaseGate } from './lease-gate.ts';
 import { dropOldest, NodeNotes } from './node-notes.ts';
 import { FAILURE_WINDOW_MS } from './node-order.ts';
-import { NodeTable, takesTasks } from './node-table.ts';
+import { isSameForPlacing, NodeTable } from './node-table.ts';
 import { PendingGroup } from './pending-group.ts';
-import { compileRequirements, hostPortsOf, needsOf, type Requirements } from './requirements.ts';
+import { compileRequirements, driversOf, hostPortsOf, needsOf, type Requirements } from './requirements.ts';
 import { groupKey, newServiceEntry, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
+import { VolumeFollowers } from './volume-followers.ts';
+import { isFailure, type Waiting, waitsFor } from './waiting.ts';
 import { YieldingTasks } from './yielding-tasks.ts';
 
 /** Kinds of a service's tasks whose compiled requirements are kept: the present ones, and those of an update. */
 const COMPILED_KEPT = 2;
-
-/** What a pending task waits for. */
-type Waiting =
-  | 'nothing'
-  /** Any node. */
-  | 'node'
-  /** Leave to go to the node that it was made for. */
-  | 'own-node'
-  /** To be told that it is not wanted. */
-  | 'end';
 
 /** The index. */
 export class PlacementIndex {
   readonly nodes = new NodeTable();
   readonly services = new Map<ServiceId, ServiceEntry>();
   readonly notes = new NodeNotes(() => ({ nodes: this.nodes.size, services: this.services.size }));
+  readonly affinity = new AffinityBook(this.nodes, this.services);
+  /** Tasks with a lease that may not be placed yet. */
+  readonly leases = new LeaseGate();
   /** Groups to be tried. */
   readonly dirty = new Set<ServiceGroup>();
   /** Groups of which no more could be placed, until something helps. */
@@ -49,10 +47,13 @@ export class PlacementIndex {
   readonly relieved = new Set<number>();
   /** Tasks made for one node and waiting, by that node. */
   readonly #preassigned = new Map<string, Set<TaskId>>();
+  readonly #followers = new VolumeFollowers();
   // Nodes that went while tasks were on them: if one came back, what it holds could only be had from the state.
   readonly #departed = new Set<string>();
   readonly #yielding = new YieldingTasks();
   #lastService: ServiceEntry | undefined;
+  /** How nodes are taken where services don't say. */
+  #strategy: PlacementStrategy | undefined;
 
   /** Builds the index of a state, in one go. */
   static of(state: ClusterState): PlacementIndex {
@@ -66,8 +67,10 @@ export class PlacementIndex {
     const index = new PlacementIndex();
     for (const [row, node] of state.roots.nodes.rows.entries()) index.nodes.add(node, row);
     for (const [row, service] of state.roots.services.rows.entries()) {
-      index.services.set(service.id, newServiceEntry(service.id, row, true));
+      index.services.set(service.id, newServiceEntry(service.id, row, true, NOBODY));
+      index.affinity.foldService(undefined, service);
     }
+    index.#foldCluster(state);
     return index;
   }
 
@@ -94,18 +97,26 @@ export class PlacementIndex {
           this.#foldTask(change.before, change.after, state);
           break;
         case 'node':
+          this.leases.noteNode();
           folded = this.#foldNode(change.before, change.after, state) && folded;
           break;
-        case 'service': {
-          const { id } = change.after ?? change.before ?? { id: undefined };
-          if (id !== undefined) this.#foldService(id, change.after !== undefined, state);
+        case 'service':
+          this.#foldService(change.before, change.after, state);
           break;
-        }
+        case 'cluster':
+          this.#foldCluster(state);
+          break;
         case 'network':
           this.#foldNetwork();
           break;
         default:
       }
+    }
+    for (const id of changes.volumes === undefined ? [] : this.#followers.of(changes.volumes)) {
+      const task = state.task(id);
+      if (!task) continue;
+      this.#endWaiting(task, 'node', state);
+      this.#beginWaiting(task, 'node', state);
     }
     this.#settleYielding(state);
     return folded;
@@ -130,14 +141,22 @@ export class PlacementIndex {
   }
 
   /** What the tasks of a group ask, compiled when first asked for. */
-  requirementsOf(service: ServiceEntry, key: string, sample: Task, state: ClusterState): Requirements {
+  requirementsOf(
+    service: ServiceEntry,
+    key: string,
+    sample: Task,
+    state: ClusterState,
+    homes: readonly NodeId[] = [],
+  ): Requirements {
+    if (service.compiledUnder !== this.affinity.version) service.compiled.clear();
+    service.compiledUnder = this.affinity.version;
     const known = service.compiled.get(key);
     if (known) return known;
-    const compiled = compileRequirements(sample, (name) => {
-      const id = state.idByName('network', name);
-      return id === undefined
-        ? undefined
-        : state.network(id as Parameters<typeof state.network>[0])?.spec.driver;
+    const affinity = this.affinity.compile(sample, state);
+    const compiled = compileRequirements(sample, driversOf(state), {
+      affinity,
+      strategy: this.#strategy,
+      homes: homes.flatMap((id) => state.node(id) ?? []),
     });
     service.compiled.set(key, compiled);
     dropOldest(service.compiled, COMPILED_KEPT);
@@ -160,6 +179,8 @@ export class PlacementIndex {
   }
 
   #foldTask(before: Task | undefined, after: Task | undefined, state: ClusterState): void {
+    const changed = after ?? before;
+    if (changed) this.leases.noteTask(changed);
     this.#yielding.note(before, after);
     const held = before !== undefined && holdsPlace(before);
     const holds = after !== undefined && holdsPlace(after);
@@ -191,9 +212,10 @@ export class PlacementIndex {
     } else {
       this.nodes.update(slot, before, after);
       this.notes.forget(slot);
+      this.affinity.foldNode(slot, before, after);
       if (isSameForPlacing(before, after)) return true;
     }
-    if (!takesTasks(after)) return true;
+    // A node that takes nothing any more helps nobody, and changes what those who wait are told.
     this.#retryBlocked();
     for (const id of this.preassignedTo(after.id)) this.dirtyPreassigned.add(id);
     return true;
@@ -209,16 +231,23 @@ export class PlacementIndex {
       for (const record of service.failures.values()) record.clear(slot);
       this.#forgetIfGone(service);
     }
+    this.affinity.removeNode(slot, node);
     this.notes.forget(slot);
     this.relieved.delete(slot);
     this.nodes.remove(slot);
+    this.#retryBlocked();
     for (const id of this.preassignedTo(node.id)) this.dirtyPreassigned.add(id);
   }
 
-  #foldService(id: ServiceId, exists: boolean, state: ClusterState): void {
+  #foldService(before: Service | undefined, after: Service | undefined, state: ClusterState): void {
+    const id = (after ?? before)?.id;
+    if (id === undefined) return;
+    const { version } = this.affinity;
+    this.affinity.foldService(before, after);
+    if (this.affinity.version !== version) this.#retryBlocked();
     const service = this.#service(id, state);
-    service.exists = exists;
-    if (exists) return;
+    service.exists = after !== undefined;
+    if (service.exists) return;
     for (const group of service.groups.values()) this.dirty.delete(group);
     service.compiled.clear();
     service.failures.clear();
@@ -232,6 +261,13 @@ export class PlacementIndex {
     for (const ids of this.#preassigned.values()) for (const id of ids) this.dirtyPreassigned.add(id);
   }
 
+  #foldCluster(state: ClusterState): void {
+    const strategy = state.cluster?.spec.placement?.strategy;
+    if (strategy === this.#strategy) return;
+    this.#strategy = strategy;
+    for (const service of this.services.values()) service.compiled.clear();
+  }
+
   #hold(task: Task, sign: 1 | -1): void {
     const slot = task.nodeId === undefined ? -1 : this.nodes.slotOf(task.nodeId);
     if (slot === -1) return;
@@ -241,6 +277,7 @@ export class PlacementIndex {
       { needs: needsOf(spec), hostPorts: hostPortsOf(ports), generic: assignedGeneric },
       sign,
     );
+    this.affinity.count(task.serviceId, slot, sign, 'holding');
   }
 
   #countActive(task: Task, sign: 1 | -1, state: ClusterState): void {
@@ -250,6 +287,7 @@ export class PlacementIndex {
     this.nodes.countActive(slot, sign);
     const counts = this.#yielding.has(task.id) ? service.yielding : service.active;
     counts.add(slot, sign, this.nodes.length);
+    this.affinity.count(task.serviceId, slot, sign, 'active');
     if (sign > 0) return;
     this.#yielding.forget(task.id);
     this.#forgetIfGone(service);
@@ -304,15 +342,22 @@ export class PlacementIndex {
         this.dirtyPreassigned.add(task.id);
         return;
       }
-      case 'node': {
-        const service = this.#service(task.serviceId, state);
-        const key = groupKey(task.specVersion, hostPortsOf(task.ports));
-        const group = service.groups.get(key) ?? new PendingGroup(service, key, task);
-        service.groups.set(key, group);
-        group.add(task.id);
-        this.retry(group);
-      }
+      case 'node':
+        if (task.leaseMs === undefined) this.admit(task, state);
+        else this.leases.begin(task);
     }
+  }
+
+  /** A task may be placed. */
+  admit(task: Task, state: ClusterState): void {
+    this.leases.end(task.id);
+    const service = this.#service(task.serviceId, state);
+    const homes = this.#followers.begin(task, state);
+    const key = groupKey(task.specVersion, hostPortsOf(task.ports), homes);
+    const group = service.groups.get(key) ?? new PendingGroup(service, key, task, homes);
+    service.groups.set(key, group);
+    group.add(task.id);
+    this.retry(group);
   }
 
   #endWaiting(task: Task, waited: Waiting, state: ClusterState): void {
@@ -331,8 +376,10 @@ export class PlacementIndex {
         return;
       }
       case 'node': {
+        if (this.leases.end(task.id)) return;
         const service = this.#service(task.serviceId, state);
-        const group = service.groups.get(groupKey(task.specVersion, hostPortsOf(task.ports)));
+        const homes = this.#followers.end(task.id);
+        const group = service.groups.get(groupKey(task.specVersion, hostPortsOf(task.ports), homes));
         if (!group) return;
         group.remove(task.id);
         if (group.size > 0) return;
@@ -355,7 +402,7 @@ export class PlacementIndex {
     let service = this.services.get(id);
     if (!service) {
       const row = state.roots.services.ids.get(id) ?? 0;
-      service = newServiceEntry(id, row, state.service(id) !== undefined);
+      service = newServiceEntry(id, row, state.service(id) !== undefined, this.affinity.watchersOf(id));
       this.services.set(id, service);
     }
     this.#lastService = service;
@@ -367,25 +414,4 @@ export class PlacementIndex {
     this.services.delete(service.id);
     if (this.#lastService === service) this.#lastService = undefined;
   }
-}
-
-function waitsFor(task: Task): Waiting {
-  if (task.status.state !== 'pending') return 'nothing';
-  if (!isMeantToRun(task.desiredState)) return 'end';
-  return task.nodeId === undefined ? 'node' : 'own-node';
-}
-
-/** True when nothing changed that could make a node fit for anything that it was not fit for. */
-function isSameForPlacing(before: Node, after: Node): boolean {
-  return (
-    before.spec === after.spec &&
-    before.description === after.description &&
-    before.status.address === after.status.address &&
-    takesTasks(before) === takesTasks(after)
-  );
-}
-
-/** It failed where it stood. One that the constraint enforcer ended did not: the node changed. */
-function isFailure({ status: { state, cause } }: Task): boolean {
-  return cause === undefined && (state === 'failed' || state === 'rejected');
 }

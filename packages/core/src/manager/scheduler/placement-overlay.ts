@@ -5,12 +5,15 @@
  */
 
 import type { AssignedGeneric } from '../../model/resources.ts';
+import type { AffinityCounts } from './affinity-counts.ts';
 import { GenericUse } from './generic-use.ts';
 import { NodeCounts } from './node-counts.ts';
 import type { NodeTable } from './node-table.ts';
 import type { Needs } from './requirements.ts';
 import type { ServiceEntry } from './service-entry.ts';
 
+/** What is added anywhere is counted in the place of this number, which no node is in. */
+const ANYWHERE = 0;
 /** Spare counts that are kept. A decision is mostly about one service. */
 const SPARE_MAX = 4;
 
@@ -27,14 +30,17 @@ export class PlacementOverlay {
   readonly #hostPorts = new Map<number, Set<number>>();
   readonly #generic = new Map<number, GenericUse>();
   readonly #services = new Map<ServiceEntry, NodeCounts>();
+  readonly #counted = new Map<AffinityCounts, NodeCounts>();
   /** Counts of placements before, to be used again: one is made with every decision. */
   readonly #spare: NodeCounts[] = [];
   readonly #touched: number[] = [];
   // The service that is being placed: the one whose tasks come next, too.
+  #nodes: NodeTable | undefined;
   #last: { readonly service: ServiceEntry; readonly counts: NodeCounts } | undefined;
 
   /** Empties the overlay, and fits it to the nodes. */
   reset(nodes: NodeTable): void {
+    this.#nodes = nodes;
     if (this.keys.length < nodes.capacity) {
       this.takenNanoCpus = new Float64Array(nodes.capacity);
       this.takenMemoryBytes = new Float64Array(nodes.capacity);
@@ -51,6 +57,7 @@ export class PlacementOverlay {
     this.#touched.length = 0;
     this.#hostPorts.clear();
     this.#generic.clear();
+    this.#counted.clear();
     for (const counts of this.#services.values())
       if (this.#spare.length < SPARE_MAX) this.#spare.push(counts);
     this.#services.clear();
@@ -79,6 +86,7 @@ export class PlacementOverlay {
     this.takenNanoCpus[slot] = (this.takenNanoCpus[slot] as number) + needs.nanoCpus;
     this.takenMemoryBytes[slot] = (this.takenMemoryBytes[slot] as number) + needs.memoryBytes;
     this.#countsOf(service).add(slot, 1, this.keys.length);
+    if (service.watchers.length > 0) this.#count(service.watchers, slot);
     if (hostPorts.length > 0) {
       const held = this.#hostPorts.get(slot) ?? new Set<number>();
       for (const port of hostPorts) held.add(port);
@@ -99,9 +107,26 @@ export class PlacementOverlay {
     return this.#generic.get(slot);
   }
 
+  /** Tasks added that are counted there: in a place, or anywhere. */
+  countedIn(counts: AffinityCounts, place?: number): number {
+    return this.#counted.get(counts)?.get(place ?? ANYWHERE) ?? 0;
+  }
+
   /** Tasks of a service added to each node. */
   serviceCounts(service: ServiceEntry): NodeCounts | undefined {
     return this.#services.get(service);
+  }
+
+  #count(watchers: readonly AffinityCounts[], slot: number): void {
+    const node = this.#nodes?.nodes[slot];
+    for (const counts of watchers) {
+      const added = this.#counted.get(counts) ?? new NodeCounts();
+      this.#counted.set(counts, added);
+      const place = counts.places.of(slot, node);
+      const places = Math.max(this.keys.length, counts.places.highest) + 1;
+      if (place !== ANYWHERE) added.add(place, 1, places);
+      added.add(ANYWHERE, 1, places);
+    }
   }
 
   #countsOf(service: ServiceEntry): NodeCounts {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ClusterEvent } from '../../events/event.ts';
-import { asId, type NodeId } from '../../model/ids.ts';
+import { asId, type NodeId, type ServiceId, type TaskId } from '../../model/ids.ts';
 import type { Node, Task } from '../../model/objects.ts';
 import { networkSpecSchema } from '../../model/other-specs.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
@@ -86,6 +86,22 @@ function make(change: RemedyChange, id: NodeId, task: Task, state: ClusterState)
       const plugins = [...(description.engine.plugins ?? []), change.plugin];
       return described({ ...description, engine: { ...description.engine, plugins } });
     }
+    case 'near': {
+      const made = asId<TaskId>('friend-more');
+      return [
+        { type: 'task.created', serviceId: asId<ServiceId>('friend'), rows: [{ id: made, slot: 99 }] },
+        { type: 'task.allocated', ids: [made] },
+        { type: 'task.assigned', rows: [{ nodeId: id, tasks: [made] }] },
+        {
+          type: 'task.status',
+          rows: [{ id: made, status: { state: 'running', at: state.at, message: 'runs' } }],
+        },
+      ];
+    }
+    case 'away':
+      return ended([...state.tasksOfService(asId<ServiceId>('friend'))]);
+    case 'volume':
+      return [{ type: 'volume.forgotten', names: change.volumes }];
   }
 }
 
@@ -121,6 +137,9 @@ const anyNeed = fc.record({
     ),
     { maxLength: 3 },
   ),
+  rule: fc.constantFrom(undefined, 'affinity' as const, 'antiAffinity' as const),
+  topology: fc.constantFrom('node.id', 'node.labels.zone'),
+  friends: fc.nat(2),
   port: fc.boolean(),
   most: fc.constantFrom(0, 1),
   platform: fc.boolean(),
@@ -143,6 +162,8 @@ function clusterOf(nodes: readonly BuiltNode[], need: Need): StateBuilder {
   const { cpus, memoryBytes, gpu, constraints } = need;
   const port = { target: 80, published: 8080, mode: 'host' as const };
   cluster
+    .withService({ name: 'friend' })
+    .withTasks('friend', ids.length === 0 ? 0 : need.friends, { nodes: ids, state: 'running' })
     .withService({ name: 'other', ports: [port], task: { resources: { reservations: { cpus: 0.5 } } } })
     .withTasks('other', Math.min(2, ids.length), { nodes: ids, state: 'running' })
     .withService({
@@ -160,6 +181,9 @@ function clusterOf(nodes: readonly BuiltNode[], need: Need): StateBuilder {
         placement: {
           constraints,
           maxReplicasPerNode: need.most,
+          ...(need.rule === undefined
+            ? {}
+            : { [need.rule]: [{ service: 'friend', topology: need.topology }] }),
           platforms: need.platform ? [{ os: 'linux', architecture: 'x86_64' }] : [],
         },
       },
@@ -188,7 +212,10 @@ describe('given any task that waits, when what a remedy names is done on a node 
             expect(cluster.tasks('web').at(-1)?.nodeId).toBeUndefined();
             for (const change of remedy.changes) cluster.apply(...make(change, id, task, cluster.state));
             new LoopHarness(cluster, [createScheduler()]).run();
-            expect(cluster.tasks('web').at(-1)?.nodeId).toBe(id);
+            const node = cluster.tasks('web').at(-1)?.nodeId;
+            // What is near in a place is near to all of its nodes.
+            if (need.rule !== undefined && need.topology !== 'node.id') expect(node).toBeDefined();
+            else expect(node).toBe(id);
             made += 1;
           }
         }

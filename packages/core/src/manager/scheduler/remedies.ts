@@ -8,10 +8,12 @@
  */
 
 import { parseConstraint, termsOf } from '../../model/constraint.ts';
-import type { NetworkId, NodeId } from '../../model/ids.ts';
-import type { Node, Task } from '../../model/objects.ts';
+import type { NodeId } from '../../model/ids.ts';
+import type { Node, Task, VolumeHome } from '../../model/objects.ts';
+import { pinnedVolumes } from '../../model/pinned-volumes.ts';
 import { isMeantToRun } from '../../model/task-state.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
+import { type RuleInState, requiredRules } from './affinity-in-state.ts';
 import { freeAmount, GenericUse, offered } from './generic-use.ts';
 import { holdsPlace } from './holds-place.ts';
 import {
@@ -25,6 +27,7 @@ import {
 } from './remedy.ts';
 import {
   compileRequirements,
+  driversOf,
   hasPlugin,
   hostPortsOf,
   hostPortText,
@@ -54,12 +57,15 @@ export interface Prospects {
 export function* findRemedies(task: Task, state: ClusterState): Generator<undefined, Prospects, undefined> {
   const requirements = requirementsOf(task, state);
   const constraints = task.spec.placement.constraints.map((text) => parseConstraint(text));
+  const rules = yield* requiredRules(task, state);
+  const followed = pinnedVolumes(task, state.service(task.serviceId)?.spec);
+  const volumes = followed.flatMap((name) => state.volume(name) ?? []);
   const ways = new Map<string, { readonly node: Node; readonly way: readonly RemedyChange[] }[]>();
   let looks = 0;
   for (const node of task.nodeId === undefined ? state.nodes() : onlyNode(task.nodeId, state)) {
     const use = useOf(node.id, task, state);
     looks += 1 + use.tasks;
-    const way = wayTo(node, task, requirements, constraints, use);
+    const way = wayTo(node, task, { requirements, constraints, rules, volumes }, use);
     if (way?.length === 0) return { fits: true, remedies: [] };
     if (way) {
       const shape = JSON.stringify(way.map(shapeOf));
@@ -72,15 +78,13 @@ export function* findRemedies(task: Task, state: ClusterState): Generator<undefi
   }
   const remedies = [...ways.values()].map(easiest);
   remedies.sort((a, b) => a.changes.length - b.changes.length || b.count - a.count);
-  const newNode = task.nodeId === undefined ? newNodeFor(task, requirements, constraints) : [];
+  const isFree = task.nodeId === undefined && volumes.length === 0 && rules.every(isKeptAnywhere);
+  const newNode = isFree ? newNodeFor(task, requirements, constraints) : [];
   return { fits: false, remedies: [...remedies.slice(0, REMEDIES_MAX), ...newNode] };
 }
 
 function requirementsOf(task: Task, state: ClusterState): Requirements {
-  return compileRequirements(task, (name) => {
-    const id = state.idByName('network', name);
-    return id === undefined ? undefined : state.network(id as NetworkId)?.spec.driver;
-  });
+  return compileRequirements(task, driversOf(state));
 }
 
 function* onlyNode(id: NodeId, state: ClusterState): Generator<Node, undefined, undefined> {
@@ -119,13 +123,16 @@ function useOf(id: NodeId, { serviceId }: Task, state: ClusterState): Use {
   return { tasks, nanoCpus, memoryBytes, generic, hostPorts, ofService };
 }
 
-function wayTo(
-  node: Node,
-  task: Task,
-  requirements: Requirements,
-  constraints: readonly ParsedConstraint[],
-  use: Use,
-): Way {
+/** All that is asked of a node. */
+interface Asked {
+  readonly requirements: Requirements;
+  readonly constraints: readonly ParsedConstraint[];
+  readonly rules: readonly RuleInState[];
+  /** Those that it follows, and that live somewhere. */
+  readonly volumes: readonly VolumeHome[];
+}
+
+function wayTo(node: Node, task: Task, { requirements, constraints, rules, volumes }: Asked, use: Use): Way {
   const { placement } = task.spec;
   if (!isOnPlatform(node, placement.platforms)) return undefined;
   const unmet = unmetConstraints(node, constraints, placement.constraints);
@@ -143,6 +150,15 @@ function wayTo(
   const most = requirements.maxReplicasPerNode;
   if (most > 0 && use.ofService >= most) {
     way.push({ kind: 'replicas', most: use.ofService + 1, ending: use.ofService - most + 1 });
+  }
+  const elsewhere = volumes.filter(({ nodeId }) => nodeId !== node.id).map(({ name }) => name);
+  if (elsewhere.length > 0) way.push({ kind: 'volume', volumes: elsewhere });
+  for (const { kind, wanted, of, key } of rules) {
+    // In another place other tasks are near.
+    if (way.some((change) => mayMove(change, key))) return undefined;
+    const standing = of(node);
+    if (standing === 'outside') return undefined;
+    if (standing === 'broken') way.push({ kind: kind === 'affinity' ? 'near' : 'away', wanted });
   }
   return way;
 }
@@ -205,6 +221,17 @@ function easiest(
 function isLess(a: readonly number[], b: readonly number[]): boolean {
   for (const [at, amount] of a.entries()) if (amount !== b[at]) return amount < (b[at] ?? 0);
   return false;
+}
+
+/** The change may take the node from one place to another, of those that this key makes. */
+function mayMove(change: RemedyChange, key: string): boolean {
+  if (change.kind === 'label' || change.kind === 'other-label') return change.label === key;
+  return change.kind === 'role' ? key === 'node.role' : change.kind === 'constraint' && key !== 'node.id';
+}
+
+/** A node that nothing stands on keeps it, wherever it comes to be. */
+function isKeptAnywhere({ kind, rule }: RuleInState): boolean {
+  return kind === 'antiAffinity' && rule.topology === 'node.id';
 }
 
 /** A new node would do, unless a constraint names one that is there. */

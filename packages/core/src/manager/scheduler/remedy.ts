@@ -21,7 +21,11 @@ export type RemedyChange =
   | { readonly kind: 'active' }
   /** The service allows so many replicas on one node, or so many of those there end. */
   | { readonly kind: 'replicas'; readonly most: number; readonly ending: number }
-  | { readonly kind: 'plugin'; readonly plugin: string };
+  | { readonly kind: 'plugin'; readonly plugin: string }
+  /** It is forgotten where these volumes live: they are empty elsewhere. */
+  | { readonly kind: 'volume'; readonly volumes: readonly string[] }
+  /** Tasks that a rule of affinity is about come near, or those near end: `a task of service cache on the node`. */
+  | { readonly kind: 'near' | 'away'; readonly wanted: string };
 
 /** What a new node would have to offer. */
 export interface NewNode {
@@ -78,6 +82,11 @@ export function changeInWords(change: RemedyChange): string {
       return `${change.most} replicas per node allowed, or ${change.ending} fewer there`;
     case 'plugin':
       return `plugin ${change.plugin}`;
+    case 'volume':
+      return `${change.volumes.length === 1 ? 'volume' : 'volumes'} ${change.volumes.join(', ')} forgotten`;
+    case 'near':
+    case 'away':
+      return change.wanted;
   }
 }
 

@@ -5,8 +5,11 @@
 
 import { type ConstraintKey, constraintKeyText, parseConstraintKey } from '../../model/constraint.ts';
 import { compileConstraints } from '../../model/constraint-match.ts';
+import { asId, type NetworkId, type NodeId } from '../../model/ids.ts';
 import type { AllocatedPort, Node, Task } from '../../model/objects.ts';
-import type { TaskSpec } from '../../model/task-spec.ts';
+import type { PlacementStrategy, TaskSpec } from '../../model/task-spec.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
+import type { Affinity } from './affinity.ts';
 import type { GenericNeeds } from './generic-use.ts';
 import {
   causesOf,
@@ -56,6 +59,35 @@ export interface Requirements {
   readonly firstGeneric: Verdict;
   /** The verdict for the first host port being taken; the others follow. */
   readonly firstHostPort: Verdict;
+  /** Absent: no rule holds for it. */
+  readonly affinity?: Affinity;
+  /** The verdict for the first required rule of affinity being broken; the others follow. */
+  readonly firstAffinity: Verdict;
+  /** Nodes are filled one after the other. */
+  readonly binpack: boolean;
+  /** Absent: it follows no volume. */
+  readonly home?: VolumeHomes;
+}
+
+/** Where the volumes live that a task follows. */
+export interface VolumeHomes {
+  /** More than one: no node has them all. */
+  readonly nodes: readonly NodeId[];
+  /** The verdict on any other node. */
+  readonly verdict: Verdict;
+}
+
+/** What is asked beside the task's own words: the rules that hold for it, and what goes where it says nothing. */
+export interface PlacementContext {
+  readonly affinity?: Affinity | undefined;
+  readonly strategy?: PlacementStrategy | undefined;
+  /** Where the volumes live that it follows. */
+  readonly homes?: readonly Pick<Node, 'id' | 'description'>[];
+}
+
+/** True when nodes are ordered by more than failures, tasks and spread preferences. */
+export function isScored({ affinity, binpack }: Requirements): boolean {
+  return affinity !== undefined || binpack;
 }
 
 /** Billionths in one processor. */
@@ -102,10 +134,12 @@ export function hostPortsOf(ports: readonly AllocatedPort[]): readonly number[] 
  * Compiles what a task asks.
  *
  * @param networkDriver - the driver of a network by its name, where the network exists.
+ * @param context - default: no rule holds, and nodes are taken evenly.
  */
 export function compileRequirements(
   task: Task,
   networkDriver: (name: string) => string | undefined,
+  { affinity, strategy, homes = [] }: PlacementContext = {},
 ): Requirements {
   const { placement, networks } = task.spec;
   const spread = placement.preferences.flatMap((preference) => parseConstraintKey(preference.spread) ?? []);
@@ -115,8 +149,19 @@ export function compileRequirements(
   const hostPorts = hostPortsOf(task.ports);
   const generic = needs.generic.map(([what, asked]): VerdictCause => ({ filter: 'resources', what, asked }));
   const ports = hostPorts.map((port): VerdictCause => ({ filter: 'host-port', what: hostPortText(port) }));
+  const rules = (affinity?.required ?? []).map(
+    ({ kind, broken }): VerdictCause => ({
+      filter: kind === 'affinity' ? 'affinity' : 'anti-affinity',
+      what: broken,
+    }),
+  );
+  const names = homes.map(({ description }) => description.hostname).join(' and ');
+  const home: VerdictCause[] =
+    homes.length === 0 ? [] : [{ filter: 'volume', what: `they live on ${names}` }];
   const asked = { cpus: toCpus(needs.nanoCpus), memoryBytes: needs.memoryBytes };
   const firstGeneric = FIRST_OF_LISTS + fixed.causes.length;
+  const firstHostPort = firstGeneric + generic.length;
+  const firstAffinity = firstHostPort + ports.length;
   return {
     needs,
     drivers,
@@ -125,9 +170,23 @@ export function compileRequirements(
     maxReplicasPerNode: placement.maxReplicasPerNode,
     spread,
     spreadKey: JSON.stringify(spread.map(constraintKeyText)),
-    causes: causesOf(asked, [...fixed.causes, ...generic, ...ports]),
+    causes: causesOf(asked, [...fixed.causes, ...generic, ...ports, ...rules, ...home]),
     firstGeneric,
-    firstHostPort: firstGeneric + generic.length,
+    firstHostPort,
+    ...(affinity === undefined ? {} : { affinity }),
+    firstAffinity,
+    binpack: (placement.strategy ?? strategy) === 'binpack',
+    ...(homes.length === 0
+      ? {}
+      : { home: { nodes: homes.map(({ id }) => id), verdict: firstAffinity + rules.length } }),
+  };
+}
+
+/** Finds the driver of a network by the network's name. */
+export function driversOf(state: ClusterState): (name: string) => string | undefined {
+  return (name) => {
+    const id = state.idByName('network', name);
+    return id === undefined ? undefined : state.network(asId<NetworkId>(id))?.spec.driver;
   };
 }
 

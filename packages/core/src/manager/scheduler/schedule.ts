@@ -4,7 +4,8 @@
  * else may write to meanwhile. It draws no lots and reads no clock: the same index gives the same placement, in
  * whatever slices it runs, and placing ten and then ten more is placing twenty.
  *
- * For many tasks: one walk over the nodes, then a step down a few heaps for each task. For a few, see `place-few.ts`.
+ * For many tasks: one walk over the nodes, then a step down a few heaps for each task. For a few, see `place-few.ts`;
+ * with rules of affinity or where nodes are filled, `place-by-score.ts`.
  */
 
 import type { PlacementCandidate } from '../../model/placement.ts';
@@ -13,31 +14,15 @@ import { BestFew } from './best-few.ts';
 import { compileFilters, type Filter, usesUpNodes } from './filters.ts';
 import { namesFor } from './names-for.ts';
 import { KEY_STEP, nodeKey } from './node-order.ts';
+import { placeAtHome } from './place-at-home.ts';
+import { placeByScore } from './place-by-score.ts';
 import { isFew, placeFew } from './place-few.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
-import type { PlacementRequest } from './placement-request.ts';
+import { type Placement, type PlacementRequest, WORK_PER_STEP } from './placement-request.ts';
+import { isScored } from './requirements.ts';
 import { SpreadTree } from './spread-tree.ts';
 import { FIT } from './verdicts.ts';
-
-/** Nodes looked at, or tasks placed, between two chances to stop. */
-const WORK_PER_STEP = 4_096;
-
-/** What came of a request. */
-export interface Placement {
-  /** How many tasks got a node. */
-  readonly placed: number;
-  /** The nodes' slots, in the order in which they were given; as long as the request, filled up to `placed`. */
-  readonly slots: Int32Array;
-  /** For the same tasks, the named resources that they get; empty when none were asked for. */
-  readonly generic: readonly (AssignedGeneric | undefined)[];
-  /** Nodes looked at: all, when not every task was placed. */
-  readonly nodes: number;
-  /** By verdict, how many nodes each filter turned away at the end, of those looked at. */
-  readonly rejected: Uint32Array;
-  /** The best nodes for the first of the tasks. */
-  readonly candidates: readonly PlacementCandidate[];
-}
 
 /**
  * Places a group.
@@ -53,6 +38,9 @@ export function* schedule(
   const slots = new Int32Array(count);
   const generic: AssignedGeneric[] = [];
   overlay.expect(request.service, count);
+  const { home } = request.requirements;
+  if (home) return placeAtHome(home, request, index, overlay);
+  if (isScored(request.requirements)) return yield* placeByScore(request, index, overlay);
   const few = request.look ?? (isFew(request, index) ? 'few' : 'all');
   if (few === 'all') return yield* placeAmongAll(request, index, overlay, { placed: 0, slots, generic });
   const found = placeFew(request, index, overlay, slots, generic);

@@ -11,8 +11,9 @@ import { LoopHarness } from '../../testing/loop-harness.ts';
 import { aCluster, aDescription, type BuiltNode, type StateBuilder } from '../../testing/state-builder.ts';
 import { PlacementIndex } from './placement-index.ts';
 import { PlacementOverlay } from './placement-overlay.ts';
+import type { Placement } from './placement-request.ts';
 import { hostPortsOf, needsOf, toNanoCpus } from './requirements.ts';
-import { type Placement, schedule } from './schedule.ts';
+import { schedule } from './schedule.ts';
 import { createScheduler } from './scheduler.ts';
 
 const GIB = 1024 ** 3;

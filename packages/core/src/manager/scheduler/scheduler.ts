@@ -21,11 +21,13 @@ import {
 } from './explanation.ts';
 import { compileFilters, type Filter, freeAtBest } from './filters.ts';
 import { IndexLoader } from './index-loader.ts';
+import { explainHold, leaseHold } from './lease-gate.ts';
 import { namesFor } from './names-for.ts';
 import { PlacementIndex } from './placement-index.ts';
 import { PlacementOverlay } from './placement-overlay.ts';
+import type { Placement } from './placement-request.ts';
 import { hostPortsOf, type Requirements } from './requirements.ts';
-import { type Placement, schedule } from './schedule.ts';
+import { schedule } from './schedule.ts';
 import { groupKey, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
 import { FIT, type Verdict } from './verdicts.ts';
 
@@ -55,6 +57,8 @@ class Scheduler implements ControlLoop {
   // so that old services which are tried again and again don't keep young ones waiting.
   #round: readonly ServiceGroup[] = [];
   #done = 0;
+  /** When this leader looked first. */
+  #begunAt: number | undefined;
   readonly #toExplain = new Set<ServiceGroup>();
   /** Large groups that are to be told again, but not yet. */
   readonly #toRetell = new Set<ServiceGroup>();
@@ -74,15 +78,20 @@ class Scheduler implements ControlLoop {
   }
 
   decide(state: ClusterState, context: DecideContext): Decision {
+    this.#begunAt ??= context.at;
     if (!this.#isLoaded(state)) return { events: [], more: true };
     this.#retryHelped(state, context.at);
     const index = this.#index;
     const idle =
+      (index.leases.wakeAt ?? Number.POSITIVE_INFINITY) > context.at &&
       index.dirty.size + index.dirtyPreassigned.size + index.unwanted.size + this.#toExplain.size === 0;
     if (idle) return this.#decision(NOTHING, context.at);
+    // Counts are of what the state holds: they are made before anything is decided.
+    if (index.affinity.hasRules) for (const group of index.dirty) this.#requirementsOf(group, state);
     this.#overlay.reset(index.nodes);
     const draft = new DecisionDraft(this.#rowNumbers);
     let more = this.#endUnwanted(draft);
+    if (!more) more = this.#admitLeased(state, context.at, draft);
     if (!more) more = this.#placePreassigned(state, draft);
     const placedNow = new Map<ServiceGroup, number>();
     if (!more) more = this.#placeGroups(state, context.at, draft, placedNow);
@@ -100,7 +109,7 @@ class Scheduler implements ControlLoop {
   }
 
   #decision(decision: Decision, at: number): Decision {
-    let wakeAt = Number.POSITIVE_INFINITY;
+    let wakeAt = this.#index.leases.wakeAt ?? Number.POSITIVE_INFINITY;
     for (const group of this.#toRetell) wakeAt = Math.min(wakeAt, group.explainedAt + RETELL_MS);
     return wakeAt === Number.POSITIVE_INFINITY ? decision : { ...decision, wakeAt: Math.max(wakeAt, at) };
   }
@@ -112,6 +121,7 @@ class Scheduler implements ControlLoop {
       if (group.size === 0) this.#toRetell.delete(group);
       else if (at >= group.explainedAt + RETELL_MS && index.blocked.has(group)) index.retry(group);
     }
+    this.#retryNear(state);
     if (index.relieved.size === 0) return;
     let checksLeft = WORK_PER_DECISION;
     for (const group of index.blocked) {
@@ -121,6 +131,17 @@ class Scheduler implements ControlLoop {
       if (checksLeft < 0 || this.#fitsSomewhere(group, index.relieved, state)) index.retry(group);
     }
     index.relieved.clear();
+  }
+
+  /** Marks blocked groups for which the first task that they want near has come, or the last has gone that is in the way. */
+  #retryNear(state: ClusterState): void {
+    const { affinity, blocked } = this.#index;
+    if (affinity.changed.size === 0) return;
+    for (const group of blocked) {
+      const rules = this.#requirementsOf(group, state).affinity?.required ?? [];
+      if (rules.some(({ counts }) => affinity.changed.has(counts))) this.#index.retry(group);
+    }
+    affinity.changed.clear();
   }
 
   #fitsSomewhere(group: ServiceGroup, slots: ReadonlySet<number>, state: ClusterState): boolean {
@@ -138,6 +159,24 @@ class Scheduler implements ControlLoop {
       draft.end(id);
     }
     return false;
+  }
+
+  /** Lets tasks with a lease be placed that have their slot to themselves, and tells the others why they wait. */
+  #admitLeased(state: ClusterState, at: number, draft: DecisionDraft): boolean {
+    const { leases } = this.#index;
+    for (const id of leases.take(at)) {
+      const task = state.task(id);
+      if (!task) continue;
+      const hold = leaseHold(task, state, { at, begunAt: this.#begunAt ?? at });
+      if (!hold) {
+        this.#index.admit(task, state);
+        continue;
+      }
+      if (hold.until !== undefined) leases.wait(id, hold.until);
+      const explanation = explainHold(hold, state);
+      if (!sameExplanation(task.explanation, explanation)) draft.explain(id, explanation);
+    }
+    return draft.room === 0;
   }
 
   #placePreassigned(state: ClusterState, draft: DecisionDraft): boolean {
@@ -239,7 +278,7 @@ class Scheduler implements ControlLoop {
   }
 
   #requirementsOf(group: ServiceGroup, state: ClusterState): Requirements {
-    return this.#index.requirementsOf(group.service, group.key, group.sample, state);
+    return this.#index.requirementsOf(group.service, group.key, group.sample, state, group.homes);
   }
 
   #assign(group: ServiceGroup, placement: Placement, state: ClusterState, draft: DecisionDraft): void {

@@ -1,6 +1,7 @@
 /** What the scheduler keeps of one service: where its tasks stand, where they failed of late, and what waits. */
 
 import type { ServiceId } from '../../model/ids.ts';
+import type { AffinityCounts } from './affinity-counts.ts';
 import type { FailureRecord } from './failure-record.ts';
 import { NodeCounts } from './node-counts.ts';
 import type { PendingGroup } from './pending-group.ts';
@@ -23,12 +24,21 @@ export interface ServiceEntry {
   readonly groups: Map<string, ServiceGroup>;
   /** Compiled requirements of the newest kinds of its tasks, by {@link groupKey}. */
   readonly compiled: Map<string, Requirements>;
+  /** Version of the rules of affinity that they were compiled under. */
+  compiledUnder: number;
+  /** Counts of affinity that its tasks are counted in. */
+  watchers: readonly AffinityCounts[];
 }
 
 /** What waits of one service. */
 export type ServiceGroup = PendingGroup<ServiceEntry>;
 
-export function newServiceEntry(id: ServiceId, row: number, exists: boolean): ServiceEntry {
+export function newServiceEntry(
+  id: ServiceId,
+  row: number,
+  exists: boolean,
+  watchers: readonly AffinityCounts[] = [],
+): ServiceEntry {
   return {
     id,
     row,
@@ -38,10 +48,20 @@ export function newServiceEntry(id: ServiceId, row: number, exists: boolean): Se
     failures: new Map(),
     groups: new Map(),
     compiled: new Map(),
+    compiledUnder: 0,
+    watchers,
   };
 }
 
-/** Tasks of one service that are alike for the scheduler have the same key: spec version and host ports. */
-export function groupKey(specVersion: number, hostPorts: readonly number[]): string {
-  return hostPorts.length === 0 ? String(specVersion) : `${specVersion}/${hostPorts.join(',')}`;
+/**
+ * Tasks of one service that are alike for the scheduler have the same key: spec version, host ports, and the nodes on
+ * which their volumes live.
+ */
+export function groupKey(
+  specVersion: number,
+  hostPorts: readonly number[],
+  homes: readonly string[] = [],
+): string {
+  const key = hostPorts.length === 0 ? String(specVersion) : `${specVersion}/${hostPorts.join(',')}`;
+  return homes.length === 0 ? key : `${key}@${homes.join(',')}`;
 }

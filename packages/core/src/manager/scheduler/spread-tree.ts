@@ -49,7 +49,7 @@ export interface LeafNodes {
   readonly top: number;
   /** Puts them in order, once all are known. */
   arrange(): void;
-  /** The best node was given a task, and its key has grown. */
+  /** The key of the best node has changed: grown, unless it stays the best. */
   placed(stillFit: boolean): void;
 }
 
@@ -139,6 +139,17 @@ export class SpreadTree {
       branch = child;
       branch.tasks += 1;
     }
+    this.#settle(branch, stillFit);
+  }
+
+  /** The best node turns out to be no longer fit, or its key has grown. */
+  renewed(stillFit: boolean): void {
+    let branch = this.#root;
+    for (let child = branch.children[0]; child; child = branch.children[0]) branch = child;
+    this.#settle(branch, stillFit);
+  }
+
+  #settle(branch: Branch, stillFit: boolean): void {
     branch.nodes.placed(stillFit);
     branch.best = branch.nodes.top;
     for (let above = branch.parent; above; above = above.parent) {

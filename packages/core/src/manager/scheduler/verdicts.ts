@@ -8,6 +8,7 @@ import type { Node } from '../../model/objects.ts';
 
 /** The filters, in the order in which a node goes through them. The first that rejects it is the one counted. */
 export const FILTERS = [
+  'volume',
   'ready',
   'resources',
   'plugin',
@@ -15,6 +16,8 @@ export const FILTERS = [
   'platform',
   'host-port',
   'max-replicas',
+  'affinity',
+  'anti-affinity',
 ] as const;
 
 /** Name of a filter. */
@@ -44,7 +47,10 @@ export const ON_OTHER_PLATFORM: Verdict = 7;
 export const HAS_REPLICAS: Verdict = 8;
 export const NODE_SUSPECT: Verdict = 9;
 export const NODE_LEAVING: Verdict = 10;
-/** From here on: plugins, then constraints, then generic resources, then host ports, each with a number of its own. */
+/**
+ * From here on: plugins, then constraints, then generic resources, then host ports, then rules of affinity, each with a
+ * number of its own.
+ */
 export const FIRST_OF_LISTS: Verdict = 11;
 /** Verdicts that are remembered by node take a byte; what comes behind in a list shares the last number. */
 export const LAST_REMEMBERED: Verdict = 127;

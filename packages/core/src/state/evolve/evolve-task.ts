@@ -7,6 +7,7 @@ import type { PlacementDecision, PlacementExplanation } from '../../model/placem
 import { isDesiredAfter, startedState } from '../../model/task-state.ts';
 import { mayBeEndpoint } from '../endpoints.ts';
 import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
+import { settleVolumes } from './evolve-volumes.ts';
 import type { Stamp } from './stamp.ts';
 import { changedTask, type TaskRowChange } from './task-row.ts';
 
@@ -27,7 +28,9 @@ export function evolveTask(draft: StateDraft, event: TaskEvent, stamp: Stamp): v
       unplaced(draft, event, stamp);
       return;
     case 'task.status':
-      for (const { id, status } of event.rows) change(draft, id, { status }, stamp);
+      for (const { id, status } of event.rows) {
+        settleVolumes(draft, change(draft, id, { status }, stamp), status, stamp);
+      }
       return;
     case 'task.desired':
       desired(draft, event, stamp);
@@ -51,10 +54,12 @@ export function evolveTask(draft: StateDraft, event: TaskEvent, stamp: Stamp): v
   }
 }
 
-function change(draft: StateDraft, id: TaskId, what: TaskRowChange, stamp: Stamp): void {
+function change(draft: StateDraft, id: TaskId, what: TaskRowChange, stamp: Stamp): Task {
   const row = draft.taskRow(id);
   const task = draft.taskAt(row);
-  draft.replaceTask(row, task, changedTask(task, what, stamp));
+  const after = changedTask(task, what, stamp);
+  draft.replaceTask(row, task, after);
+  return after;
 }
 
 function desired(draft: StateDraft, event: Extract<TaskEvent, { type: 'task.desired' }>, stamp: Stamp): void {
@@ -194,6 +199,7 @@ function created(draft: StateDraft, event: Extract<TaskEvent, { type: 'task.crea
       ...(row.replaces === undefined ? {} : { replaces: row.replaces }),
       ...(row.restarts === undefined ? {} : { restarts: row.restarts }),
       ...(row.jobIteration === undefined ? {} : { jobIteration: row.jobIteration }),
+      ...(spec.maxOne === undefined ? {} : { leaseMs: spec.maxOne.leaseMs }),
       ...(awaitsDependencies ? { awaitsDependencies } : {}),
     });
   }

@@ -32,6 +32,7 @@ export function evolve(
       actor: transaction.actor,
       ...(transaction.cause === undefined ? {} : { cause: transaction.cause }),
       changes: draft.changes,
+      ...(draft.volumes.length === 0 ? {} : { volumes: draft.volumes }),
       forgets: draft.forgets,
       confides: draft.confides,
     },
@@ -65,6 +66,9 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
     case 'task.kept':
     case 'task.removed':
       evolveTask(draft, event, stamp);
+      return;
+    case 'volume.forgotten':
+      for (const name of event.names) draft.forgetVolume(name);
       return;
     case 'service.created':
     case 'service.updated':

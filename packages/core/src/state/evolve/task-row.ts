@@ -39,6 +39,7 @@ export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Ta
   if (task.replaces !== undefined) after.replaces = task.replaces;
   if (task.restarts !== undefined) after.restarts = task.restarts;
   if (task.jobIteration !== undefined) after.jobIteration = task.jobIteration;
+  if (task.leaseMs !== undefined) after.leaseMs = task.leaseMs;
   if (task.awaitsDependencies && change.awaitsDependencies !== false) after.awaitsDependencies = true;
   const assignedGeneric = change.assignedGeneric ?? task.assignedGeneric;
   if (assignedGeneric !== undefined) after.assignedGeneric = assignedGeneric;

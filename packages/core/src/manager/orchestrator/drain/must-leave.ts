@@ -38,6 +38,7 @@ export function serves({ status, desiredState }: Task): boolean {
  * write to volumes or directories of the machine either, since two of a slot could come to share one.
  */
 export function mayStartFirst({ spec }: Service): boolean {
+  if (spec.maxOne) return false;
   const order = spec.disruption?.order;
   if (order !== undefined) return order === 'start-first';
   return !writesToMounts(spec.task);

@@ -9,10 +9,12 @@
 
 import type { NodeId, ServiceId, TaskId } from '../../../model/ids.ts';
 import type { Service, Task } from '../../../model/objects.ts';
+import { mountsPinned } from '../../../model/pinned-volumes.ts';
 import type { ClusterState } from '../../../state/cluster-state.ts';
 import { namesFor } from '../../scheduler/names-for.ts';
 import type { PlacementIndex } from '../../scheduler/placement-index.ts';
 import { PlacementOverlay } from '../../scheduler/placement-overlay.ts';
+import { isScored } from '../../scheduler/requirements.ts';
 import { serves } from '../drain/must-leave.ts';
 import { SpreadOfService } from './spread-of-service.ts';
 
@@ -96,7 +98,7 @@ class MovePlanner {
     let looks = 0;
     for (const service of this.#state.services()) {
       const entry = this.#index.services.get(service.id);
-      if (!entry || !mayRebalance(service)) continue;
+      if (!entry || !mayRebalance(service) || mountsPinned(service.spec.task)) continue;
       const tasks = new Map<number, Task[]>();
       let isResting = true;
       let sample: Task | undefined;
@@ -114,7 +116,9 @@ class MovePlanner {
       }
       if (!isResting || !sample) continue;
       const parts = { index: this.#index, overlay: this.#overlay, state: this.#state };
-      this.#services.push({ service, tasks, spread: new SpreadOfService(sample, entry, parts) });
+      const spread = new SpreadOfService(sample, entry, parts);
+      // What is evenly spread is not what these ask for first.
+      if (!isScored(spread.requirements)) this.#services.push({ service, tasks, spread });
       yield;
     }
   }

@@ -218,6 +218,7 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
           statusAppliedAt: at,
           startAfter: startAfter ?? 0,
           ...(held ? { awaitsDependencies: true as const } : {}),
+          ...(spec.maxOne ? { leaseMs: spec.maxOne.leaseMs } : {}),
         });
       }
       return;
