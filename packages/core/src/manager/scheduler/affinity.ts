@@ -1,22 +1,8 @@
 /** Rules of affinity as placing looks at them: whether a node keeps a rule, by counts that are there already. */
 
-import type { AffinityCounts } from './affinity-counts.ts';
-import type { ApplyingRule } from './affinity-rules.ts';
+import type { Affinity, CountedRule } from './counted-rules.ts';
 import type { NodeTable } from './node-table.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
-
-/** A rule with the counts of the tasks that it is about. */
-export interface CountedRule extends ApplyingRule {
-  readonly counts: AffinityCounts;
-}
-
-/** The rules for tasks that are alike. */
-export interface Affinity {
-  readonly required: readonly CountedRule[];
-  readonly preferred: readonly CountedRule[];
-  /** Placing one of the tasks may change what a rule says of other nodes. */
-  readonly isSelf: boolean;
-}
 
 /** Tasks that a rule is about, in the place of a node, what is decided included. -1: the node is in no place. */
 export function tasksNear(

@@ -3,6 +3,7 @@
  * else; a new leader has those whose tasks the state still holds, which is enough for what is only a preference.
  */
 
+import type { Task } from '../../model/objects.ts';
 import { FAILURE_WINDOW_MS, FAULTY_FROM } from './node-order.ts';
 
 /** Most times kept for one node. More failures than this make it no worse. */
@@ -57,5 +58,21 @@ export class FailureRecord {
       if (count >= FAULTY_FROM) found.set(slot, count);
     }
     return found;
+  }
+}
+
+/** Notes that a task failed in a node's slot, and forgets what is too old to count at `now`. `records` are by spec version. */
+export function noteFailure(
+  records: Map<number, FailureRecord>,
+  { specVersion, statusAppliedAt }: Pick<Task, 'specVersion' | 'statusAppliedAt'>,
+  slot: number,
+  now: number,
+): void {
+  const record = records.get(specVersion) ?? new FailureRecord();
+  record.add(slot, statusAppliedAt);
+  records.set(specVersion, record);
+  for (const [version, other] of records) {
+    other.prune(now);
+    if (other.empty) records.delete(version);
   }
 }

@@ -11,13 +11,14 @@ import { isMeantToRun } from '../../model/task-state.ts';
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { AffinityBook, NOBODY } from './affinity-book.ts';
-import { FailureRecord } from './failure-record.ts';
+import { noteFailure } from './failure-record.ts';
 import { holdsPlace } from './holds-place.ts';
 import { LeaseGate } from './lease-gate.ts';
 import { dropOldest, NodeNotes } from './node-notes.ts';
 import { FAILURE_WINDOW_MS } from './node-order.ts';
 import { isSameForPlacing, NodeTable } from './node-table.ts';
 import { PendingGroup } from './pending-group.ts';
+import { PreassignedTasks } from './preassigned-tasks.ts';
 import { compileRequirements, driversOf, hostPortsOf, needsOf, type Requirements } from './requirements.ts';
 import { groupKey, newServiceEntry, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
 import { VolumeFollowers } from './volume-followers.ts';
@@ -39,14 +40,11 @@ export class PlacementIndex {
   readonly dirty = new Set<ServiceGroup>();
   /** Groups of which no more could be placed, until something helps. */
   readonly blocked = new Set<ServiceGroup>();
-  /** Tasks made for one node that are to be tried. */
-  readonly dirtyPreassigned = new Set<TaskId>();
+  readonly preassigned = new PreassignedTasks();
   /** Pending tasks that are not wanted any more. */
   readonly unwanted = new Set<TaskId>();
   /** Nodes that lost a task since this was emptied last. */
   readonly relieved = new Set<number>();
-  /** Tasks made for one node and waiting, by that node. */
-  readonly #preassigned = new Map<string, Set<TaskId>>();
   readonly #followers = new VolumeFollowers();
   // Nodes that went while tasks were on them: if one came back, what it holds could only be had from the state.
   readonly #departed = new Set<string>();
@@ -135,11 +133,6 @@ export class PlacementIndex {
     this.blocked.add(group);
   }
 
-  /** Pending tasks made for this node. */
-  preassignedTo(nodeId: string): ReadonlySet<TaskId> {
-    return this.#preassigned.get(nodeId) ?? new Set();
-  }
-
   /** What the tasks of a group ask, compiled when first asked for. */
   requirementsOf(
     service: ServiceEntry,
@@ -217,7 +210,7 @@ export class PlacementIndex {
     }
     // A node that takes nothing any more helps nobody, and changes what those who wait are told.
     this.#retryBlocked();
-    for (const id of this.preassignedTo(after.id)) this.dirtyPreassigned.add(id);
+    this.preassigned.retry(after.id);
     return true;
   }
 
@@ -236,7 +229,7 @@ export class PlacementIndex {
     this.relieved.delete(slot);
     this.nodes.remove(slot);
     this.#retryBlocked();
-    for (const id of this.preassignedTo(node.id)) this.dirtyPreassigned.add(id);
+    this.preassigned.retry(node.id);
   }
 
   #foldService(before: Service | undefined, after: Service | undefined, state: ClusterState): void {
@@ -258,7 +251,7 @@ export class PlacementIndex {
   #foldNetwork(): void {
     for (const service of this.services.values()) service.compiled.clear();
     this.#retryBlocked();
-    for (const ids of this.#preassigned.values()) for (const id of ids) this.dirtyPreassigned.add(id);
+    this.preassigned.retryAll();
   }
 
   #foldCluster(state: ClusterState): void {
@@ -307,7 +300,7 @@ export class PlacementIndex {
     const slot = task.nodeId === undefined ? -1 : this.nodes.slotOf(task.nodeId);
     if (slot === -1 || task.nodeId === undefined) return;
     if (this.blocked.size > 0) this.relieved.add(slot);
-    for (const id of this.preassignedTo(task.nodeId)) this.dirtyPreassigned.add(id);
+    this.preassigned.retry(task.nodeId);
   }
 
   #noteFailure(task: Task, state: ClusterState): void {
@@ -319,13 +312,7 @@ export class PlacementIndex {
       this.#forgetIfGone(service);
       return;
     }
-    const record = service.failures.get(task.specVersion) ?? new FailureRecord();
-    record.add(slot, task.statusAppliedAt);
-    service.failures.set(task.specVersion, record);
-    for (const [version, other] of service.failures) {
-      other.prune(state.at);
-      if (other.empty) service.failures.delete(version);
-    }
+    noteFailure(service.failures, task, slot, state.at);
   }
 
   #beginWaiting(task: Task, waiting: Waiting, state: ClusterState): void {
@@ -335,13 +322,9 @@ export class PlacementIndex {
       case 'end':
         this.unwanted.add(task.id);
         return;
-      case 'own-node': {
-        const nodeId = task.nodeId ?? '';
-        const ids = this.#preassigned.get(nodeId) ?? new Set();
-        this.#preassigned.set(nodeId, ids.add(task.id));
-        this.dirtyPreassigned.add(task.id);
+      case 'own-node':
+        this.preassigned.begin(task);
         return;
-      }
       case 'node':
         if (task.leaseMs === undefined) this.admit(task, state);
         else this.leases.begin(task);
@@ -367,14 +350,9 @@ export class PlacementIndex {
       case 'end':
         this.unwanted.delete(task.id);
         return;
-      case 'own-node': {
-        const nodeId = task.nodeId ?? '';
-        const ids = this.#preassigned.get(nodeId);
-        ids?.delete(task.id);
-        if (ids?.size === 0) this.#preassigned.delete(nodeId);
-        this.dirtyPreassigned.delete(task.id);
+      case 'own-node':
+        this.preassigned.end(task);
         return;
-      }
       case 'node': {
         if (this.leases.end(task.id)) return;
         const service = this.#service(task.serviceId, state);

@@ -9,7 +9,7 @@ import { asId, type NetworkId, type NodeId } from '../../model/ids.ts';
 import type { AllocatedPort, Node, Task } from '../../model/objects.ts';
 import type { PlacementStrategy, TaskSpec } from '../../model/task-spec.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
-import type { Affinity } from './affinity.ts';
+import type { Affinity } from './counted-rules.ts';
 import type { GenericNeeds } from './generic-use.ts';
 import {
   causesOf,

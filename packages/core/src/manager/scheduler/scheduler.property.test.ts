@@ -194,7 +194,7 @@ function contents(index: PlacementIndex, now: number): unknown {
       waiting: waiting.sort(),
     };
   });
-  const preassigned = nodes.map(({ id }) => [id, [...index.preassignedTo(id)].sort()]);
+  const preassigned = nodes.map(({ id }) => [id, [...index.preassigned.of(id)].sort()]);
   return {
     nodes: nodes.sort((a, b) => (a.id < b.id ? -1 : 1)),
     services: services

@@ -84,7 +84,7 @@ class Scheduler implements ControlLoop {
     const index = this.#index;
     const idle =
       (index.leases.wakeAt ?? Number.POSITIVE_INFINITY) > context.at &&
-      index.dirty.size + index.dirtyPreassigned.size + index.unwanted.size + this.#toExplain.size === 0;
+      index.dirty.size + index.preassigned.dirty.size + index.unwanted.size + this.#toExplain.size === 0;
     if (idle) return this.#decision(NOTHING, context.at);
     // Counts are of what the state holds: they are made before anything is decided.
     if (index.affinity.hasRules) for (const group of index.dirty) this.#requirementsOf(group, state);
@@ -182,7 +182,7 @@ class Scheduler implements ControlLoop {
   #placePreassigned(state: ClusterState, draft: DecisionDraft): boolean {
     const kinds = new Map<Requirements, PreassignedKind>();
     let more = false;
-    for (const id of this.#index.dirtyPreassigned) {
+    for (const id of this.#index.preassigned.dirty) {
       more = draft.room === 0;
       if (more) break;
       this.#placeOnItsNode(id, state, draft, kinds);
@@ -223,7 +223,7 @@ class Scheduler implements ControlLoop {
       kind.placed += 1;
       return;
     }
-    index.dirtyPreassigned.delete(id);
+    index.preassigned.dirty.delete(id);
     const explanation =
       slot === -1
         ? NODE_GONE
