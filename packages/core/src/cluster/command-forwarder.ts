@@ -144,7 +144,7 @@ async function route({ control, forwarder, here, request, args, options }: Route
         return response.result;
       } catch (error) {
         if (error instanceof OutcomeUnknownError) isUnknown = true;
-        else if (!isAnothers(error) && !isOvertaken(error, args, options)) throw error;
+        else if (!isPassing(error) && !isOvertaken(error, args, options)) throw error;
       }
       await sleep(control.clock, AGAIN_MS, ended);
     }
@@ -157,10 +157,12 @@ async function route({ control, forwarder, here, request, args, options }: Route
   }
 }
 
-/** Another member is to be asked, or nobody leads just now. */
-function isAnothers(error: unknown): boolean {
-  return error instanceof UnavailableError && (error.reason === 'not-leader' || error.reason === 'fenced');
+/** Another member is to be asked, or nobody leads just now; `busy` is also whoever is handing leadership over. */
+function isPassing(error: unknown): boolean {
+  return error instanceof UnavailableError && PASSING.has(error.reason);
 }
+
+const PASSING: ReadonlySet<string> = new Set(['not-leader', 'fenced', 'busy']);
 
 /** An update by a function was made from what is not the newest any more: it is made again. */
 function isOvertaken(error: unknown, args: readonly unknown[], options: VersionedCommandOptions): boolean {
