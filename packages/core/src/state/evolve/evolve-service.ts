@@ -1,6 +1,6 @@
 /** What service events do. */
 
-import { castDraft, produce } from 'immer';
+import { castDraft, type Draft, produce } from 'immer';
 import type { ClusterEvent } from '../../events/event.ts';
 import type { TaskId } from '../../model/ids.ts';
 import type { JobStatus, Service } from '../../model/objects.ts';
@@ -33,61 +33,49 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
       const isGreen = event.spec.update.blueGreen !== undefined;
       const next = { isGreen, specVersion: stamp.index, at: stamp.at };
       const held = event.tasksChanged ? overtaken(before, next) : undefined;
-      draft.putService(
-        produce(before, (service) => {
-          if (jobStatus !== undefined) service.jobStatus = castDraft(jobStatus);
-          service.version = stamp.index;
-          service.updatedAt = stamp.at;
-          if (event.tasksChanged) service.specVersion = stamp.index;
-          if (becomesPrevious(before, event)) {
-            service.previousSpec = before.spec;
-            service.previousSpecVersion = before.specVersion;
-          }
-          // What was paused begins again, as with Swarm; a change that no task hears of leaves the rest as it is.
-          if (event.tasksChanged || isPaused(before.updateStatus)) delete service.updateStatus;
-          if (held !== undefined) service.updateStatus = held;
-          service.spec = event.spec;
-          if (event.portsChanged) {
-            delete service.endpoint;
-            delete service.allocationError;
-          }
-        }),
-      );
+      change(draft, before, stamp, (service) => {
+        if (jobStatus !== undefined) service.jobStatus = castDraft(jobStatus);
+        if (event.tasksChanged) service.specVersion = stamp.index;
+        if (becomesPrevious(before, event)) {
+          service.previousSpec = before.spec;
+          service.previousSpecVersion = before.specVersion;
+        }
+        // What was paused begins again, as with Swarm; a change that no task hears of leaves the rest as it is.
+        if (event.tasksChanged || isPaused(before.updateStatus)) delete service.updateStatus;
+        if (held !== undefined) service.updateStatus = held;
+        service.spec = event.spec;
+        if (event.portsChanged) {
+          delete service.endpoint;
+          delete service.allocationError;
+        }
+      });
       return;
     }
     case 'service.update-status':
-      draft.putService(
-        produce(existing(draft, event.id), (service) => {
-          service.version = stamp.index;
-          service.updatedAt = stamp.at;
-          service.updateStatus = event.status;
-        }),
-      );
+      change(draft, existing(draft, event.id), stamp, (service) => {
+        service.updateStatus = event.status;
+      });
       return;
     case 'service.rolled-back': {
       const before = existing(draft, event.id);
-      draft.putService(
-        produce(before, (service) => {
-          service.version = stamp.index;
-          service.updatedAt = stamp.at;
-          service.specVersion = stamp.index;
-          if (isCutShort(before.updateStatus)) {
-            delete service.previousSpec;
-            delete service.previousSpecVersion;
-          } else {
-            service.previousSpec = before.spec;
-            service.previousSpecVersion = before.specVersion;
-          }
-          service.spec = event.spec;
-          const { holdsBack } = event.status;
-          service.updateStatus =
-            holdsBack === undefined ? event.status : { ...event.status, heldUntil: stamp.index };
-          if (event.portsChanged) {
-            delete service.endpoint;
-            delete service.allocationError;
-          }
-        }),
-      );
+      change(draft, before, stamp, (service) => {
+        service.specVersion = stamp.index;
+        if (isCutShort(before.updateStatus)) {
+          delete service.previousSpec;
+          delete service.previousSpecVersion;
+        } else {
+          service.previousSpec = before.spec;
+          service.previousSpecVersion = before.specVersion;
+        }
+        service.spec = event.spec;
+        const { holdsBack } = event.status;
+        service.updateStatus =
+          holdsBack === undefined ? event.status : { ...event.status, heldUntil: stamp.index };
+        if (event.portsChanged) {
+          delete service.endpoint;
+          delete service.allocationError;
+        }
+      });
       return;
     }
     case 'service.removed': {
@@ -101,23 +89,15 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
       return;
     }
     case 'service.allocated':
-      draft.putService(
-        produce(existing(draft, event.id), (service) => {
-          service.version = stamp.index;
-          service.updatedAt = stamp.at;
-          service.endpoint = { ports: [...event.endpoint.ports] };
-          delete service.allocationError;
-        }),
-      );
+      change(draft, existing(draft, event.id), stamp, (service) => {
+        service.endpoint = { ports: [...event.endpoint.ports] };
+        delete service.allocationError;
+      });
       return;
     case 'service.unallocated':
-      draft.putService(
-        produce(existing(draft, event.id), (service) => {
-          service.version = stamp.index;
-          service.updatedAt = stamp.at;
-          service.allocationError = event.error;
-        }),
-      );
+      change(draft, existing(draft, event.id), stamp, (service) => {
+        service.allocationError = event.error;
+      });
       return;
     case 'service.run-started':
       withRuns(draft, event.id, (status) => startedRun(status, event, stamp), stamp);
@@ -143,6 +123,22 @@ function withRuns(
     updatedAt: stamp.at,
     jobStatus: next(service.jobStatus),
   });
+}
+
+/** The service as the event leaves it, with its version and time. */
+function change(
+  draft: StateDraft,
+  before: Service,
+  stamp: Stamp,
+  recipe: (service: Draft<Service>) => void,
+): void {
+  draft.putService(
+    produce(before, (service) => {
+      service.version = stamp.index;
+      service.updatedAt = stamp.at;
+      recipe(service);
+    }),
+  );
 }
 
 function existing(draft: StateDraft, id: Service['id']): Service {

@@ -4,22 +4,8 @@ import { type ServiceSpecInput, serviceSpecSchema } from '../../../model/service
 import { isMeantToRun } from '../../../model/task-state.ts';
 import { LoopHarness } from '../../../testing/loop-harness.ts';
 import { aCluster } from '../../../testing/state-builder.ts';
-import { createAllocator } from '../../allocator/allocator.ts';
-import { createScheduler } from '../../scheduler/scheduler.ts';
-import { createConstraintEnforcer } from '../constraint-enforcer.ts';
-import { createGlobalOrchestrator } from '../global.ts';
-import { createReplicatedOrchestrator } from '../replicated.ts';
-import { createTaskReaper } from '../task-reaper.ts';
+import { serviceLoops } from '../test-support/service-loops.ts';
 import { serves } from './must-leave.ts';
-
-const loops = () => [
-  createReplicatedOrchestrator(),
-  createGlobalOrchestrator(),
-  createConstraintEnforcer(),
-  createAllocator(),
-  createScheduler(),
-  createTaskReaper(),
-];
 
 const MOUNT = { type: 'volume' as const, source: 'data', target: '/data' };
 const VOLUME = { mounts: [MOUNT] };
@@ -33,7 +19,7 @@ function withWeb(
   const service = { name: 'web', replicas: nodes.length, ...spec, task: { image: 'a', ...spec.task } };
   cluster.withService(service).withRunning('web', nodes);
   let least = nodes.length;
-  const harness = new LoopHarness(cluster, loops(), {
+  const harness = new LoopHarness(cluster, serviceLoops(), {
     onTransaction: (_, state) => {
       const serving = [...state.tasksOfService(asId('web'))].filter(serves).length;
       least = Math.min(least, serving);
@@ -172,7 +158,7 @@ describe('given tasks that serve on a node', () => {
     const { harness, live, least, serving } = withWeb();
     harness.cluster.withAvailability('node-1', 'drain');
     harness.run();
-    harness.changeLeader(loops());
+    harness.changeLeader(serviceLoops());
     expect(harness.run()).toEqual([]);
     harness.settle();
     expect(live()).toHaveLength(3);
@@ -211,7 +197,7 @@ describe('given tasks that serve on a node', () => {
   test('when they have not come to serve yet, then they are replaced at once', () => {
     const cluster = aCluster().withNodes(2).withService({ name: 'web', replicas: 1 });
     cluster.withTasks('web', 1, { nodes: ['node-1'], state: 'preparing' });
-    const harness = new LoopHarness(cluster, loops());
+    const harness = new LoopHarness(cluster, serviceLoops());
     harness.cluster.withAvailability('node-1', 'drain');
     harness.run();
     expect(harness.state.task(asId<TaskId>('web-1'))?.desiredState).toBe('shutdown');
@@ -289,7 +275,7 @@ test('given thousands of tasks on a node, when it is drained, then all move and 
     'web',
     Array.from({ length: 3_000 }, (_, n) => `node-${(n % 3) + 1}`),
   );
-  const harness = new LoopHarness(cluster, loops());
+  const harness = new LoopHarness(cluster, serviceLoops());
   harness.run();
   harness.cluster.withAvailability('node-1', 'drain');
   harness.settle();

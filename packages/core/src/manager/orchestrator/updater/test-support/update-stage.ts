@@ -13,25 +13,11 @@ import type { ClusterState } from '../../../../state/cluster-state.ts';
 import { endpointsOf } from '../../../../state/endpoints.ts';
 import { LoopHarness } from '../../../../testing/loop-harness.ts';
 import { aCluster, type BuiltNode } from '../../../../testing/state-builder.ts';
-import { createAllocator } from '../../../allocator/allocator.ts';
 import { updateService } from '../../../api/service-commands.ts';
 import type { UpdateCommand } from '../../../api/update-commands.ts';
-import { createScheduler } from '../../../scheduler/scheduler.ts';
-import { createConstraintEnforcer } from '../../constraint-enforcer.ts';
-import { createGlobalOrchestrator } from '../../global.ts';
-import { createReplicatedOrchestrator } from '../../replicated.ts';
-import { createTaskReaper } from '../../task-reaper.ts';
+import { serviceLoops } from '../../test-support/service-loops.ts';
 
 const LATE_MS = 3_000;
-
-const loops = () => [
-  createReplicatedOrchestrator(),
-  createGlobalOrchestrator(),
-  createConstraintEnforcer(),
-  createAllocator(),
-  createScheduler(),
-  createTaskReaper(),
-];
 
 /** What the stage begins with. */
 export interface StageParts {
@@ -60,7 +46,7 @@ export class UpdateStage {
       ...spec,
       task: { image: 'v1', restart: { delayMs: 1_000, backoff: 'fixed' }, ...spec.task },
     });
-    this.harness = new LoopHarness(cluster, loops());
+    this.harness = new LoopHarness(cluster, serviceLoops());
     this.settle();
   }
 
@@ -156,7 +142,7 @@ export class UpdateStage {
   }
 
   #next(): this {
-    if (this.#leaders === 'change') this.harness.changeLeader(loops());
+    if (this.#leaders === 'change') this.harness.changeLeader(serviceLoops());
     return this;
   }
 
