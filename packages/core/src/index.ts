@@ -6,8 +6,9 @@
  */
 
 export type { LabelsUpdate } from './cluster/applied-again.ts';
-export { type CloseOptions, Cluster, type ClusterOptions } from './cluster/cluster.ts';
+export { Cluster } from './cluster/cluster.ts';
 export type { ClusterHealth } from './cluster/cluster-health.ts';
+export type { CloseOptions, ClusterOptions } from './cluster/cluster-options.ts';
 export type { CommandForwarder, CommandRequest, CommandResponse } from './cluster/command-forwarder.ts';
 export type { Configs } from './cluster/configs.ts';
 export type { CommandOptions, VersionedCommandOptions } from './cluster/control.ts';
@@ -96,6 +97,7 @@ export type { Applied } from './manager/api/applied.ts';
 export type { Rotated } from './manager/api/rotation.ts';
 export type { ServiceChange } from './manager/api/service-commands.ts';
 export type { ServiceDiagnosis, TaskFinding } from './manager/diagnosis/diagnosis.ts';
+export type { MetricSource, MetricSources } from './manager/metric-watch/metric-source.ts';
 export type { StartWait } from './manager/orchestrator/start-order/conditions.ts';
 export type { TaskWait } from './manager/orchestrator/task-wait.ts';
 export type {
@@ -111,6 +113,7 @@ export type {
 } from './manager/planner/plan.ts';
 export { drain, lose, type PlanAction, type Plannable, scale } from './manager/planner/plan-action.ts';
 export type { NewNode, Remedy, RemedyChange } from './manager/scheduler/remedy.ts';
+export type { Autoscale, Autoscaled, AutoscaleStatus } from './model/autoscale.ts';
 export { type Constraint, checkConstraints, parseConstraint } from './model/constraint.ts';
 export { findCycle } from './model/dependency-cycle.ts';
 export type { Difference } from './model/differences.ts';

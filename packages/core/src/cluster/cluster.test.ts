@@ -5,7 +5,8 @@ import { seededRandom } from '../runtime/random.ts';
 import { SimulatedClock } from '../testing/simulated-clock.ts';
 import { SimulatedDriver } from '../testing/simulated-driver.ts';
 import { SimulatedHost } from '../testing/simulated-host.ts';
-import { Cluster, type ClusterOptions } from './cluster.ts';
+import { Cluster } from './cluster.ts';
+import type { ClusterOptions } from './cluster-options.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -3,11 +3,9 @@
  * log says so, and runs the nodes that live in this process. No signal handlers, no console, no process-wide state.
  */
 
-import type { RuntimeDriver } from '../driver/runtime-driver.ts';
 import { InvalidSpecError, PreconditionError } from '../errors.ts';
 import { type AtOptions, History, type StoryOptions } from '../history/history.ts';
 import type { HistoryEvent } from '../history/history-event.ts';
-import type { HistoryOptions } from '../history/options.ts';
 import type { HistorySubject } from '../history/subject.ts';
 import type { EventLog, RecoveryReport } from '../log/event-log.ts';
 import { findService } from '../manager/api/find.ts';
@@ -15,15 +13,13 @@ import { Manager } from '../manager/manager.ts';
 import type { Plan } from '../manager/planner/plan.ts';
 import type { Plannable } from '../manager/planner/plan-action.ts';
 import type { Endpoints } from '../model/endpoint.ts';
-import type { ClusterId } from '../model/ids.ts';
 import type { ClusterObject } from '../model/objects.ts';
 import { type ClusterSpecInput, clusterSpecSchema } from '../model/other-specs.ts';
 import { parseSpec } from '../model/parse-spec.ts';
 import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Lifetime } from '../runtime/lifetime.ts';
-import { type Logger, silentLogger } from '../runtime/logger.ts';
-import type { Random } from '../runtime/random.ts';
+import { silentLogger } from '../runtime/logger.ts';
 import { systemClock } from '../runtime/system-clock.ts';
 import { systemRandom } from '../runtime/system-random.ts';
 import type { ObjectKind } from '../state/change.ts';
@@ -31,17 +27,10 @@ import { ChangeFeed } from '../state/change-feed.ts';
 import { endpointsOf } from '../state/endpoints.ts';
 import { Replica } from '../state/replica.ts';
 import type { DispatcherPort } from '../worker/dispatcher-port.ts';
-import type { ProbeNetwork } from '../worker/health/probe.ts';
-import type { AgentForwarder } from './agent-route.ts';
 import type { ClusterHealth } from './cluster-health.ts';
+import type { CloseOptions, ClusterOptions } from './cluster-options.ts';
 import { collectionsOn, routedTo } from './collections.ts';
-import {
-  type CommandForwarder,
-  type CommandRequest,
-  type CommandResponse,
-  callOn,
-  checkCommand,
-} from './command-forwarder.ts';
+import { type CommandRequest, type CommandResponse, callOn, checkCommand } from './command-forwarder.ts';
 import type { Configs } from './configs.ts';
 import { Control, type VersionedCommandOptions } from './control.ts';
 import { EndpointFeed } from './endpoints.ts';
@@ -62,42 +51,6 @@ import type { Settings } from './settings.ts';
 import { Tasks } from './tasks.ts';
 import type { Volumes } from './volumes.ts';
 import { Watch, type WatchOptions } from './watch.ts';
-
-/** Options of {@link Cluster.open}. */
-export interface ClusterOptions extends WaitOptions {
-  /** What runs the tasks of this process's own node. Without one, nodes come by {@link Cluster.addNode}. */
-  readonly driver?: RuntimeDriver;
-  /** Hostname, labels and address of that node. */
-  readonly node?: Omit<LocalNodeOptions, 'driver'>;
-  /** Directory to keep the cluster in: events, snapshots and what drivers must remember. Default: memory only. */
-  readonly dir?: string;
-  /** The event log, in place of the one that `dir` gives. It is closed with the cluster. */
-  readonly log?: EventLog;
-  /** How much of the past is kept, and where; `false` for none. Default: 7 days or 1 GiB, in `dir` or in memory. */
-  readonly history?: HistoryOptions | false;
-  /** Settings that a new cluster begins with. */
-  readonly spec?: ClusterSpecInput;
-  /** The id of a new cluster. Default: a random one. */
-  readonly id?: ClusterId;
-  /** The way of commands to the member that leads, where another one does. Without it they are refused here. */
-  readonly forwarder?: CommandForwarder;
-  /** The way to the agents of nodes, where another member leads. Without it they can only be asked at the leader. */
-  readonly agents?: AgentForwarder;
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  readonly random?: Random;
-  /** How TCP health probes connect. Default: the host's sockets, where there are any. */
-  readonly probes?: ProbeNetwork;
-}
-
-/** Options of {@link Cluster.close}. */
-export interface CloseOptions extends WaitOptions {
-  /**
-   * `stop` (default): stop the tasks of this process's nodes first. `leave`: let them run; the next cluster that
-   * opens the same directory takes them up again.
-   */
-  readonly tasks?: 'stop' | 'leave';
-}
 
 /** An open cluster. */
 export class Cluster implements AsyncDisposable {
@@ -194,6 +147,7 @@ export class Cluster implements AsyncDisposable {
     const manager = new Manager({
       ...{ log, replica, clock, random, logger, clusterSpec },
       ...(options.id === undefined ? {} : { clusterId: options.id }),
+      ...(options.metricSources === undefined ? {} : { metricSources: options.metricSources }),
     });
     const control = new Control({ manager, feed, clock, random, logger, lifetime, forgetting });
     const cluster = new Cluster({ options, log, history, feed, manager, control }, recovery);

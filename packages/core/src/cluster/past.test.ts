@@ -7,7 +7,8 @@ import { seededRandom } from '../runtime/random.ts';
 import { SimulatedClock } from '../testing/simulated-clock.ts';
 import { SimulatedDriver } from '../testing/simulated-driver.ts';
 import { SimulatedHost } from '../testing/simulated-host.ts';
-import { Cluster, type ClusterOptions } from './cluster.ts';
+import { Cluster } from './cluster.ts';
+import type { ClusterOptions } from './cluster-options.ts';
 
 const key = () => ({ id: 'test', key: new Uint8Array(32).fill(7) });
 const keyProvider = { currentKey: async () => key(), keyById: async () => key().key };

@@ -4,7 +4,8 @@ import type { SimulatedBehaviour } from '../testing/simulated-behaviour.ts';
 import { SimulatedClock } from '../testing/simulated-clock.ts';
 import { SimulatedDriver } from '../testing/simulated-driver.ts';
 import { SimulatedHost } from '../testing/simulated-host.ts';
-import { Cluster, type ClusterOptions } from './cluster.ts';
+import { Cluster } from './cluster.ts';
+import type { ClusterOptions } from './cluster-options.ts';
 
 const web = { name: 'web', task: { image: 'web' }, replicas: 6, ports: [{ target: 80 }] };
 

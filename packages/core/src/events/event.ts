@@ -165,6 +165,21 @@ export type ClusterEvent =
       readonly outcome: 'completed' | 'failed';
       readonly message?: string;
     }
+  /** A metric asked for another number of tasks. */
+  | {
+      readonly type: 'service.autoscaled';
+      readonly id: ServiceId;
+      readonly from: number;
+      readonly to: number;
+      /** What was measured, in the metric's unit. */
+      readonly value: number;
+      /** In words. */
+      readonly reason: string;
+    }
+  /** The metric that decides about the number of tasks can't be had: it stays as it is. */
+  | { readonly type: 'service.metric-lost'; readonly id: ServiceId; readonly reason: string }
+  /** That metric is there again. */
+  | { readonly type: 'service.metric-found'; readonly id: ServiceId }
   /** A schedule was due, and no run began. */
   | { readonly type: 'service.run-missed'; readonly id: ServiceId; readonly missed: MissedRuns }
   /** New tasks of one service, made from its present spec. */

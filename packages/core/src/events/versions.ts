@@ -27,7 +27,7 @@ const unchanged: Upcast = (event) => event;
  * for, and of a node's with its endpoint feed and with that it may say that it leaves.
  * Jobs, schedules and start order came with version 3 of a service's events, too, and with version 2 of new tasks and
  * of the desired state (`complete`). Version 4 of a service's events came with how it is updated and rolled
- * back.
+ * back; version 5, and version 2 of a rollback, with a metric that decides about the number of its tasks.
  */
 export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'cluster.created': [unchanged],
@@ -39,16 +39,19 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'node.described': [unchanged],
   'node.status': [unchanged],
   'node.removed': [],
-  'service.created': [unchanged, unchanged, unchanged],
-  'service.updated': [unchanged, unchanged, unchanged],
+  'service.created': [unchanged, unchanged, unchanged, unchanged],
+  'service.updated': [unchanged, unchanged, unchanged, unchanged],
   'service.update-status': [],
-  'service.rolled-back': [],
+  'service.rolled-back': [unchanged],
   'service.removed': [unchanged],
   'service.allocated': [],
   'service.unallocated': [],
   'service.run-started': [],
   'service.run-ended': [],
   'service.run-missed': [],
+  'service.autoscaled': [],
+  'service.metric-lost': [],
+  'service.metric-found': [],
   'task.created': [unchanged, unchanged],
   'task.allocated': [],
   'task.assigned': [unchanged],

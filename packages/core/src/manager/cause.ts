@@ -63,6 +63,9 @@ function* versionsOf(event: ClusterEvent, state: ClusterState): Generator<number
     case 'service.allocated':
     case 'service.unallocated':
     case 'service.run-ended':
+    case 'service.autoscaled':
+    case 'service.metric-lost':
+    case 'service.metric-found':
       yield ofService(event.id);
       return;
     default:

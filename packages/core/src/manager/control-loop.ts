@@ -49,6 +49,11 @@ export interface ControlLoop {
   begin(state: ClusterState): void;
   /** Marks what these changes make worth looking at. Called for every transaction, in order, the loop's own too. */
   observe(changes: ChangeSet, state: ClusterState): void;
+  /**
+   * Of a loop that also goes by what is not of the state, such as a metric: it calls `wake` when there is news. Returns the
+   * way to stop.
+   */
+  listen?(wake: () => void): () => void;
   /** Decides about what is marked. The state holds all that was observed. */
   decide(state: ClusterState, context: DecideContext): Decision;
 }

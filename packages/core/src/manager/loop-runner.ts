@@ -31,6 +31,7 @@ export class LoopRunner {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #stopObserving: () => void;
+  readonly #stopListening: () => void;
   #cancelWake: CancelTimer = () => {};
   #cancelTurn: CancelTimer = () => {};
   /** The loop has begun on a state and has observed every change since. */
@@ -49,6 +50,7 @@ export class LoopRunner {
       if (this.#begun) this.#guard(() => loop.observe(changes, state));
       this.#mark();
     });
+    this.#stopListening = loop.listen?.(() => this.#mark()) ?? (() => {});
     this.#mark();
   }
 
@@ -60,6 +62,7 @@ export class LoopRunner {
   stop(): void {
     this.#stopped = true;
     this.#stopObserving();
+    this.#stopListening();
     this.#cancelWake();
     this.#cancelTurn();
   }

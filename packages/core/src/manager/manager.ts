@@ -18,6 +18,9 @@ import type { ControlLoop } from './control-loop.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
 import { Ledger } from './ledger.ts';
 import { LoopRunner, type LoopStatus } from './loop-runner.ts';
+import type { MetricSources } from './metric-watch/metric-source.ts';
+import { MetricWatch } from './metric-watch/metric-watch.ts';
+import { createAutoscaler } from './orchestrator/autoscale/autoscaler.ts';
 import { createConstraintEnforcer } from './orchestrator/constraint-enforcer.ts';
 import { createCron } from './orchestrator/cron/cron.ts';
 import { createGlobalOrchestrator } from './orchestrator/global.ts';
@@ -30,7 +33,10 @@ import { createTaskReaper } from './orchestrator/task-reaper.ts';
 import { PlanGuard } from './planner/what-matters.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 
-/** Every control loop of a leader, in the order in which one decision usually follows from another. */
+/**
+ * Every control loop that decides by the state alone, in the order in which one decision usually follows from another. A
+ * leader runs the autoscaler beside them, which goes by what it hears of metrics.
+ */
 export const CONTROL_LOOPS: readonly (() => ControlLoop)[] = [
   createReplicatedOrchestrator,
   createGlobalOrchestrator,
@@ -60,6 +66,8 @@ export interface ManagerParts {
   readonly clusterSpec: ClusterSpec;
   /** Its id. Default: a random one. */
   readonly clusterId?: ClusterId;
+  /** Metrics of the user's own, which services can be scaled by. */
+  readonly metricSources?: MetricSources;
 }
 
 /** What only a leader has. */
@@ -219,13 +227,19 @@ export class Manager {
     const { clock, random, logger } = this.#parts;
     const refused = new Promise<SkepError>((resolve) => ledger.onFailure(resolve));
     const dispatcher = new Dispatcher({ store: ledger, clock, random, logger });
+    const metrics = new MetricWatch({
+      ...{ store: ledger, clock, logger, now: () => ledger.now(), sources: this.#parts.metricSources ?? {} },
+      worker: (nodeId) => dispatcher.worker(nodeId),
+    });
     const planGuard = new PlanGuard(ledger.head);
     ledger.onHead((changes) => planGuard.observe(changes));
     try {
       await this.#ensureCluster(ledger);
       if (signal.aborted) return undefined;
       dispatcher.start();
-      this.#runners = (this.#decides ? CONTROL_LOOPS : []).map(
+      metrics.start();
+      const loops = [...CONTROL_LOOPS, () => createAutoscaler(metrics.readings)];
+      this.#runners = (this.#decides ? loops : []).map(
         (create) => new LoopRunner(create(), { ledger, clock, logger }),
       );
       this.#refusal = undefined;
@@ -238,6 +252,7 @@ export class Manager {
     } finally {
       this.#leading = undefined;
       for (const runner of this.#runners.splice(0)) runner.stop();
+      metrics.close();
       dispatcher.close();
       ledger.end(new UnavailableError('not-leader', 'this manager does not lead any more'));
     }

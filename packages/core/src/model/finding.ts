@@ -31,6 +31,8 @@ const FINDINGS = {
   'update-paused': 'somebody',
   'rollback-in-progress': 'itself',
   'rollback-paused': 'somebody',
+  /** The metric that decides about the number of its tasks can't be had, so it stays as it is. */
+  'metric-lost': 'somebody',
   /** The job runs as many tasks at once as it may. */
   'job-concurrency': 'itself',
   /** The job's newest run failed. */

@@ -5,6 +5,7 @@
  * One writer per field: users write specs, managers write desired state and endpoints, workers write status.
  */
 
+import type { AutoscaleStatus } from './autoscale.ts';
 import type { ClusterId, ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId } from './ids.ts';
 import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from './other-specs.ts';
 import type { PlacementDecision, PlacementExplanation } from './placement.ts';
@@ -14,6 +15,7 @@ import type { TaskSpec } from './task-spec.ts';
 import type { DesiredState, TaskState } from './task-state.ts';
 import type { UpdateStatus } from './update-status.ts';
 
+export type { AutoscaleStatus } from './autoscale.ts';
 export type { UpdateState, UpdateStatus } from './update-status.ts';
 
 /** What every object carries. */
@@ -203,6 +205,8 @@ export interface Service extends Meta {
   readonly allocationError?: string;
   /** Of a job: its runs. Written by the orchestrators. */
   readonly jobStatus?: JobStatus;
+  /** Where a metric decides about the number of tasks: what came of it. Absent until there is something to tell. */
+  readonly autoscaleStatus?: AutoscaleStatus;
 }
 
 /** One port of a running task, as the node opened it. */

@@ -8,7 +8,7 @@ import {
   secretSpecSchema,
 } from './other-specs.ts';
 import { parseServiceSpec, parseSpec } from './parse-spec.ts';
-import { REPLICAS_MAX } from './service-spec.ts';
+import { REPLICAS_MAX } from './task-count.ts';
 
 /** The issues that parsing tells of, `field: rule`. */
 function issuesOf(parse: () => unknown): string[] {

@@ -3,6 +3,7 @@
 import type * as z from 'zod';
 import { InvalidSpecError, type SpecIssue } from '../errors.ts';
 import { affinityIssues } from './affinity.ts';
+import { autoscaleIssues } from './autoscale.ts';
 import { checkConstraints, parseConstraintKey } from './constraint.ts';
 import { LEASE_ROOM_MS } from './lease.ts';
 import { pinIssues } from './pinned-volumes.ts';
@@ -33,6 +34,7 @@ export function parseServiceSpec(input: ServiceSpecInput): ServiceSpec {
   const spec = parseSpec(serviceSpecSchema, input);
   const issues = [
     ...replicaIssues(spec),
+    ...autoscaleIssues(spec),
     ...jobIssues(spec),
     ...dependencyIssues(spec),
     ...maxOneIssues(spec),
@@ -48,6 +50,8 @@ export function parseServiceSpec(input: ServiceSpecInput): ServiceSpec {
     ...updateIssues(spec),
   ];
   if (issues.length > 0) throw new InvalidSpecError(issues);
+  // How many tasks a metric has come to, only the service knows.
+  if (spec.autoscale !== undefined) return spec;
   if (spec.mode === 'replicated') return { ...spec, replicas: spec.replicas ?? 1 };
   return spec.mode === 'replicated-job' ? { ...spec, job: jobSize(spec) } : spec;
 }
@@ -123,9 +127,11 @@ function dependencyIssues({ name, dependsOn = [] }: ServiceSpec): SpecIssue[] {
 function updateIssues(spec: ServiceSpec): SpecIssue[] {
   const { canary, blueGreen } = spec.update;
   const issues: SpecIssue[] = [];
-  const replicas = spec.replicas ?? 1;
-  if (canary && spec.mode === 'replicated' && canary.tasks > replicas) {
-    issues.push({ field: 'update.canary.tasks', rule: `must be at most the replicas, ${replicas}` });
+  const { autoscale, replicas = 1 } = spec;
+  const least = autoscale === undefined ? replicas : Math.max(1, autoscale.min);
+  if (canary && spec.mode === 'replicated' && canary.tasks > least) {
+    const what = autoscale === undefined ? 'the replicas' : 'the fewest that autoscale may come to';
+    issues.push({ field: 'update.canary.tasks', rule: `must be at most ${what}, ${least}` });
   }
   if (!blueGreen) return issues;
   if (canary) issues.push({ field: 'update.canary', rule: 'must not be given together with blueGreen' });

@@ -1,13 +1,12 @@
 /** What a service should be: how many tasks of which kind, and how they are reached and updated. */
 
 import * as z from 'zod';
+import { autoscaleSchema } from './autoscale.ts';
 import { cronIssue, isTimeZone } from './cron-line.ts';
 import { dnsName, labels, milliseconds } from './names.ts';
+import { taskCount } from './task-count.ts';
 import { taskSpecSchema } from './task-spec.ts';
 import { rollbackSchema, updateSchema } from './update-policy.ts';
-
-/** Most replicas that one service may ask for. */
-export const REPLICAS_MAX = 1_000_000;
 
 const portNumber = z
   .number()
@@ -24,13 +23,6 @@ const port = z.strictObject({
   /** `ingress`: on every node. `host`: on the task's node alone. */
   mode: z.enum(['ingress', 'host']).default('ingress'),
 });
-
-/** A count of tasks. */
-const taskCount = z
-  .number('must be a number')
-  .int('must be a whole number')
-  .min(0, 'must not be negative')
-  .max(REPLICAS_MAX, `must be at most ${REPLICAS_MAX}`);
 
 const dependency = z.strictObject({
   /** Name of the other service. It may come later. */
@@ -80,8 +72,10 @@ export const serviceSpecSchema = z.strictObject({
    * the same with tasks that run to their end, once; a change of what they run, or a force update, begins another run.
    */
   mode: z.enum(['replicated', 'global', 'replicated-job', 'global-job']).default('replicated'),
-  /** Tasks of a replicated service. Default 1. */
+  /** Tasks of a replicated service. Default 1; with `autoscale` as many as it has, at first `autoscale.min`. */
   replicas: taskCount.optional(),
+  /** A metric decides how many there are. */
+  autoscale: autoscaleSchema.optional(),
   /** How a replicated job is done. */
   job: job.optional(),
   /** When runs of a job begin. Default: at once, and once. */

@@ -235,6 +235,9 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
       reason: fc.constantFrom('late' as const, 'overlap' as const),
     }),
   }),
+  'service.autoscaled': record({ id, from: natural, to: natural, value: natural, reason: anyText }),
+  'service.metric-lost': record({ id, reason: anyText }),
+  'service.metric-found': record({ id }),
   'task.created': shape<BodyOf<'task.created'>>(
     {
       serviceId: id,

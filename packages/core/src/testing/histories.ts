@@ -152,9 +152,11 @@ class Chronicle {
     const name = this.#freeName(b) ?? `Name-of-${id}`;
     const mode = (['global', 'replicated', 'replicated', 'replicated-job', 'global-job'] as const)[a % 5];
     const isJob = mode === 'replicated-job' || mode === 'global-job';
+    const isScaled = mode === 'replicated' && b % 4 === 1;
     const spec = serviceSpecSchema.parse({
       name,
       mode,
+      ...(isScaled ? { replicas: 2, autoscale: { min: 1, max: 9, metric: 'cpu', target: 0.5 } } : {}),
       ...(isJob && b % 3 === 0 ? { schedule: { cron: '0 * * * *' } } : {}),
       ...(b % 5 === 0 ? { dependsOn: [{ service: `other-${b % 3}` }] } : {}),
       task: { image: `image-${b % 3}` },
@@ -171,8 +173,15 @@ class Chronicle {
     const tasksChanged = c % 2 === 0;
     // An unchanged task is handed on as the same object, as `scale` does; a log's reader gets another one.
     const task = tasksChanged ? { ...service.spec.task, image: `image-${c % 5}` } : service.spec.task;
-    const spec = { ...service.spec, labels: { n: `${c % 4}` }, task };
+    const { autoscale } = service.spec;
+    const spec = {
+      ...service.spec,
+      labels: { n: `${c % 4}` },
+      task,
+      ...(autoscale ? { replicas: 1 + (c % 4), autoscale: { ...autoscale, metric: metricOf(c) } } : {}),
+    };
     if (isJob(service) && b % 2 === 0) return [runEvent(id, b, c)];
+    if (autoscale && b % 4 < 2) return [scaleEvent(id, b, c)];
     switch (b % 3) {
       case 0:
         this.#services.set(id, { ...service, spec });
@@ -328,6 +337,22 @@ class Chronicle {
 
 function isJob({ spec }: KnownService): boolean {
   return spec.mode.endsWith('-job');
+}
+
+function metricOf(c: number): 'cpu' | 'memory' {
+  return c % 5 === 0 ? 'memory' : 'cpu';
+}
+
+/** A metric asks for another number of tasks, is lost or found. */
+function scaleEvent(id: ServiceId, b: number, c: number): ClusterEvent {
+  switch (c % 3) {
+    case 0:
+      return { type: 'service.autoscaled', id, from: 1, to: 1 + (b % 5), value: c, reason: 'cpu is high' };
+    case 1:
+      return { type: 'service.metric-lost', id, reason: 'no value has come' };
+    default:
+      return { type: 'service.metric-found', id };
+  }
 }
 
 /** A run of a job begins, ends or is missed; those that it names may not be there. */

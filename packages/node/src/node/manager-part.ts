@@ -3,7 +3,7 @@
  * It is started and closed as a whole, when the node starts and ends, and when its role changes.
  */
 
-import { type Clock, Cluster, type Logger, type Random } from '@skep/core';
+import { type Clock, Cluster, type Logger, type MetricSources, type Random } from '@skep/core';
 import { sleep } from '@skep/core/member';
 import { isVoter, type RaftMetrics } from '@skep/raft';
 import type { RaftEventLog } from '@skep/raft/event-log';
@@ -57,6 +57,7 @@ export interface ManagerPartOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: RaftMetrics;
+  readonly metricSources: MetricSources;
 }
 
 /** How a manager comes to its state. */
@@ -210,6 +211,7 @@ export class ManagerPart {
       ...{ log, clock, random, logger, id: clusterId, forwarder: commandForwarder(leader) },
       agents: agentForwarder(leader),
       history: history === undefined ? false : { ...options.history, store: history.store },
+      metricSources: options.metricSources,
       signal: opening.signal,
     });
     opened.catch(() => {});

@@ -1,7 +1,7 @@
 /** What a node is told when it comes to be and when it starts. */
 
 import { hostname as machineName, networkInterfaces } from 'node:os';
-import type { Clock, HistoryOptions, Logger, Random } from '@skep/core';
+import type { Clock, HistoryOptions, Logger, MetricSources, Random } from '@skep/core';
 import type { RuntimeDriver } from '@skep/core/driver';
 import { silentLogger, systemClock, systemRandom } from '@skep/core/member';
 import { noRaftMetrics, type RaftMetrics } from '@skep/raft';
@@ -35,6 +35,11 @@ export interface NodeOptions {
   readonly logger?: Logger;
   /** Where the numbers of Raft and its connections go while the node is a manager: `raft_…`, as `@skep/raft` lists them. */
   readonly metrics?: RaftMetrics;
+  /**
+   * Metrics of the user's own, by name, which services can be scaled by while the node is a manager. Each manager should be
+   * given the same: the one that leads reads them.
+   */
+  readonly metricSources?: MetricSources;
   readonly clock?: Clock;
   /** Must be unpredictable, but in simulations. */
   readonly random?: Random;
@@ -46,6 +51,7 @@ export interface NodeHost {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: RaftMetrics;
+  readonly metricSources: MetricSources;
 }
 
 const LOGGER_METHODS = ['debug', 'info', 'warn', 'error', 'child'] as const;
@@ -53,7 +59,7 @@ const METRICS_METHODS = ['count', 'gauge', 'observe'] as const;
 const DEFAULT_LISTEN = '0.0.0.0:2377';
 
 /** The host's parts, with the defaults. @throws NodeError `INVALID_OPTION` for a logger or metrics that lack a method. */
-export function hostOf({ clock, random, logger, metrics }: Partial<NodeHost>): NodeHost {
+export function hostOf({ clock, random, logger, metrics, metricSources }: Partial<NodeHost>): NodeHost {
   // Found out only when it is needed, it would look as if the cluster never came about.
   if (logger) requireMethods('logger', logger, LOGGER_METHODS);
   if (metrics) requireMethods('metrics', metrics, METRICS_METHODS);
@@ -62,6 +68,7 @@ export function hostOf({ clock, random, logger, metrics }: Partial<NodeHost>): N
     random: random ?? systemRandom,
     logger: logger ?? silentLogger,
     metrics: metrics ?? noRaftMetrics,
+    metricSources: metricSources ?? {},
   };
 }
 

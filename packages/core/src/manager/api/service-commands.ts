@@ -5,6 +5,7 @@
 
 import { InvalidSpecError, NameConflictError, PreconditionError, type SpecIssue } from '../../errors.ts';
 import type { ClusterEvent } from '../../events/event.ts';
+import { withinBounds } from '../../model/autoscale.ts';
 import { differences } from '../../model/differences.ts';
 import { type NetworkId, newId, type ServiceId } from '../../model/ids.ts';
 import type { Service } from '../../model/objects.ts';
@@ -39,7 +40,7 @@ export function createService(
 ): Decided<ServiceChange> {
   if (head.serviceByName(request.spec.name)) throw new NameConflictError('service', request.spec.name);
   checkDependencies(head, request.spec);
-  const spec = checkReferences(head, request, undefined);
+  const spec = withReplicas(checkReferences(head, request, undefined), undefined);
   const id = newId<ServiceId>(context.random);
   return {
     events: [...storeCredentials(head, request), { type: 'service.created', id, spec }],
@@ -66,7 +67,7 @@ export function updateService(
   if (mode !== service.spec.mode) throw new PreconditionError('service mode change is not allowed');
   if (!plainEqual(request.spec.dependsOn ?? [], service.spec.dependsOn ?? []))
     checkDependencies(head, request.spec);
-  const spec = checkReferences(head, request, service);
+  const spec = withReplicas(checkReferences(head, request, service), service);
   const changes = differences(asPinned(service.spec), spec);
   const result = {
     id: service.id,
@@ -121,6 +122,13 @@ export function applyService(
 ): Decided<ServiceChange> {
   const service = head.serviceByName(request.spec.name);
   return service ? updateService(head, service, request) : createService(head, request, context);
+}
+
+/** Where a metric decides about the number of tasks and nobody gave one, the service keeps what it has. */
+function withReplicas(spec: ServiceSpec, service: Service | undefined): ServiceSpec {
+  const { autoscale } = spec;
+  if (autoscale === undefined || spec.replicas !== undefined) return spec;
+  return { ...spec, replicas: withinBounds(service?.spec.replicas ?? autoscale.min, autoscale) };
 }
 
 /** The spec with another number of replicas. @throws InvalidSpecError for a global service */

@@ -4,6 +4,7 @@
  * nobody up. It sits above the parts of the orchestrator that tell what one task waits for.
  */
 
+import { metricName } from '../../model/autoscale.ts';
 import { type Finding, type FindingCode, needsSomebody } from '../../model/finding.ts';
 import type { ServiceId } from '../../model/ids.ts';
 import type { Service, Task } from '../../model/objects.ts';
@@ -66,7 +67,17 @@ function standing(service: Service): Finding[] {
   return [
     ...(service.allocationError === undefined ? [] : [portsFinding(service.allocationError)]),
     ...(update ? [update] : []),
+    ...metricFindings(service),
   ];
+}
+
+/** What keeps the number of its tasks from following a metric. */
+function metricFindings({ spec, autoscaleStatus }: Service): Finding[] {
+  const { lost } = autoscaleStatus ?? {};
+  if (!spec.autoscale || !lost) return [];
+  const remedy = `${metricName(spec.autoscale)} is measured again; or another number of tasks is asked for by hand (scale)`;
+  const message = `stays at ${spec.replicas ?? 1} tasks, since its metric is lost: ${lost.reason}`;
+  return [{ code: 'metric-lost', message, remedy }];
 }
 
 function* ofService(

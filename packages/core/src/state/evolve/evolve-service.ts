@@ -6,6 +6,7 @@ import type { TaskId } from '../../model/ids.ts';
 import type { JobStatus, Service } from '../../model/objects.ts';
 import { InconsistentEventError, type StateDraft } from '../state-draft.ts';
 import { becomesPrevious, isCutShort, isPaused, overtaken } from '../update-standing.ts';
+import { updatedAutoscaleStatus } from './evolve-autoscale.ts';
 import { endedRun, firstJobStatus, missedRun, startedRun, updatedJobStatus } from './evolve-job.ts';
 import { evolveTask } from './evolve-task.ts';
 import type { Stamp } from './stamp.ts';
@@ -43,6 +44,7 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
         // What was paused begins again, as with Swarm; a change that no task hears of leaves the rest as it is.
         if (event.tasksChanged || isPaused(before.updateStatus)) delete service.updateStatus;
         if (held !== undefined) service.updateStatus = held;
+        noteReplicas(service, before, event.spec, stamp);
         service.spec = event.spec;
         if (event.portsChanged) {
           delete service.endpoint;
@@ -67,6 +69,7 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
           service.previousSpec = before.spec;
           service.previousSpecVersion = before.specVersion;
         }
+        noteReplicas(service, before, event.spec, stamp);
         service.spec = event.spec;
         const { holdsBack } = event.status;
         service.updateStatus =
@@ -107,7 +110,35 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
       return;
     case 'service.run-missed':
       withRuns(draft, event.id, (status) => missedRun(status, event), stamp);
+      return;
+    case 'service.autoscaled': {
+      const { from, to, value, reason } = event;
+      change(draft, existing(draft, event.id), stamp, (service) => {
+        service.spec.replicas = to;
+        service.autoscaleStatus = {
+          scaledAt: stamp.at,
+          last: { at: stamp.at, from, to, value, reason },
+        };
+      });
+      return;
+    }
+    case 'service.metric-lost':
+      change(draft, existing(draft, event.id), stamp, (service) => {
+        const lost = { since: stamp.at, reason: event.reason };
+        service.autoscaleStatus = { ...service.autoscaleStatus, lost };
+      });
+      return;
+    case 'service.metric-found':
+      change(draft, existing(draft, event.id), stamp, (service) => {
+        delete service.autoscaleStatus?.lost;
+      });
   }
+}
+
+function noteReplicas(service: Draft<Service>, before: Service, spec: Service['spec'], stamp: Stamp): void {
+  const status = updatedAutoscaleStatus(before, spec, stamp);
+  if (status === undefined) delete service.autoscaleStatus;
+  else service.autoscaleStatus = status;
 }
 
 function withRuns(

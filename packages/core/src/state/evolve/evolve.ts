@@ -80,6 +80,9 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
     case 'service.run-started':
     case 'service.run-ended':
     case 'service.run-missed':
+    case 'service.autoscaled':
+    case 'service.metric-lost':
+    case 'service.metric-found':
       evolveService(draft, event, stamp);
       return;
     case 'cluster.created':

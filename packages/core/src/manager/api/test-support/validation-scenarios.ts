@@ -15,6 +15,91 @@ const task = (more: object): Partial<ServiceSpecInput> => ({ task: { image: 'web
 const limits = (more: object) => task({ resources: { limits: more } });
 const reservations = (more: object) => task({ resources: { reservations: more } });
 
+const POLICY = { min: 2, max: 8, metric: 'cpu', target: 0.5 };
+const scaled = (more: object, others: object = {}) => ({ autoscale: { ...POLICY, ...more }, ...others });
+
+/** What swarm mode does not have. */
+const AUTOSCALE_SCENARIOS: readonly ValidationScenario[] = [
+  {
+    name: 'a metric that decides about a global service',
+    input: scaled({}, { mode: 'global' }),
+    field: 'autoscale',
+    rule: /is for replicated services, and the mode is global/,
+  },
+  {
+    name: 'a metric that decides about a job',
+    input: scaled({}, { mode: 'replicated-job' }),
+    field: 'autoscale',
+    rule: /the mode is replicated-job/,
+  },
+  {
+    name: 'more tasks than a metric may ask for',
+    input: scaled({}, { replicas: 9 }),
+    field: 'replicas',
+    rule: /must be from 2 to 8, as autoscale has it/,
+  },
+  {
+    name: 'fewer tasks than a metric may ask for',
+    input: scaled({}, { replicas: 1 }),
+    field: 'replicas',
+    rule: /must be from 2 to 8/,
+  },
+  {
+    name: 'bounds the wrong way round',
+    input: scaled({ max: 1 }),
+    field: 'autoscale.max',
+    rule: /least min, 2/,
+  },
+  {
+    name: 'no task to measure',
+    input: scaled({ min: 0 }),
+    field: 'autoscale.min',
+    rule: /must be at least 1: cpu is measured at tasks/,
+  },
+  {
+    name: 'no task to measure by a metric of the average task',
+    input: scaled({ min: 0, metric: { name: 'latency', of: 'task' } }),
+    field: 'autoscale.min',
+    rule: /must be at least 1: latency/,
+  },
+  {
+    name: 'a target of nothing',
+    input: scaled({ target: 0 }),
+    field: 'autoscale.target',
+    rule: /more than 0/,
+  },
+  {
+    name: 'a metric that there is not',
+    input: scaled({ metric: 'disk' }),
+    field: 'autoscale.metric',
+    rule: /must be 'cpu', 'memory' or a metric by its name/,
+  },
+  {
+    name: 'no target',
+    input: scaled({ target: undefined }),
+    field: 'autoscale.target',
+    rule: /must be a number/,
+  },
+  {
+    name: 'all of it tolerated',
+    input: scaled({ tolerance: 2 }),
+    field: 'autoscale.tolerance',
+    rule: /from 0 to 1/,
+  },
+  {
+    name: 'a metric that is lost before it is looked at',
+    input: scaled({ staleMs: 10_000 }),
+    field: 'autoscale.staleMs',
+    rule: /must be more than everyMs, 15000/,
+  },
+  {
+    name: 'more canaries than a metric may leave tasks',
+    input: scaled({}, { update: { canary: { tasks: 3 } } }),
+    field: 'update.canary.tasks',
+    rule: /must be at most the fewest that autoscale may come to, 2/,
+  },
+];
+
 /** Refusals of a service's spec. */
 export const VALIDATION_SCENARIOS: readonly ValidationScenario[] = [
   { name: 'no name', input: { name: '' }, field: 'name', rule: /name must be provided/ },
@@ -220,4 +305,5 @@ export const VALIDATION_SCENARIOS: readonly ValidationScenario[] = [
     field: 'task.secrets[0].name',
     rule: /does not exist/,
   },
+  ...AUTOSCALE_SCENARIOS,
 ];

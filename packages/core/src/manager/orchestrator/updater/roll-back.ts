@@ -1,6 +1,7 @@
 /** The way back to a service's previous spec, by hand or because an update failed. */
 
 import type { ClusterEvent } from '../../../events/event.ts';
+import { withinBounds } from '../../../model/autoscale.ts';
 import type { Service, UpdateStatus } from '../../../model/objects.ts';
 import { plainEqual } from '../../../model/plain-equal.ts';
 import type { ServiceSpec } from '../../../model/service-spec.ts';
@@ -12,13 +13,21 @@ import type { ServiceSpec } from '../../../model/service-spec.ts';
 export function rollBack(service: Service, message: string, at: number): ClusterEvent[] | undefined {
   const { previousSpec: previous, spec } = service;
   if (previous === undefined) return undefined;
-  const { replicas: _, ...rest } = previous;
-  const kept = spec.replicas === undefined ? {} : { replicas: spec.replicas };
-  return [rolledBack(service, { ...rest, ...kept }, message, at)];
+  return [rolledBack(service, withReplicasOf(previous, spec), message, at)];
 }
 
-/** The event of a rollback by hand: all of the previous spec comes back. A job begins another run with it. */
-export function returnToPrevious(service: Service, previous: ServiceSpec, at: number): ClusterEvent {
+/** The spec with the number of replicas of another one, as far as its own autoscaling allows. */
+function withReplicasOf(spec: ServiceSpec, { replicas }: ServiceSpec): ServiceSpec {
+  const { replicas: _, ...rest } = spec;
+  return replicas === undefined ? rest : { ...rest, replicas: withinBounds(replicas, spec.autoscale) };
+}
+
+/**
+ * The event of a rollback by hand: all of the previous spec comes back, save for a number of replicas that a metric
+ * decides about. A job begins another run with it.
+ */
+export function returnToPrevious(service: Service, before: ServiceSpec, at: number): ClusterEvent {
+  const previous = before.autoscale === undefined ? before : withReplicasOf(before, service.spec);
   if (!service.jobStatus) return rolledBack(service, previous, 'manually requested rollback', at);
   const portsChanged = differInPorts(service.spec, previous);
   const { id } = service;

@@ -8,7 +8,6 @@ import type { ClusterEvent, Transaction } from '../../../events/event.ts';
 import type {
   ClusterObject,
   Config,
-  EndedJobRun,
   JobStatus,
   Network,
   Node,
@@ -18,6 +17,7 @@ import type {
   UpdateStatus,
 } from '../../../model/objects.ts';
 import { isTerminal } from '../../../model/task-state.ts';
+import { beginRun, endRun, noteReplicas } from './reference-service.ts';
 
 /** A cluster's state as plain objects by id. Ids must not look like whole numbers, which JavaScript would sort. */
 export interface PlainState {
@@ -105,7 +105,7 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       state.services[event.id] = castDraft({ id: event.id, spec: event.spec, specVersion: version, ...meta });
       if (!event.spec.mode.endsWith('-job')) return;
       must(state.services[event.id]).jobStatus = { iteration: 0, active: [], ended: [] };
-      if (event.spec.schedule === undefined) beginRun(state, event.id, at);
+      if (event.spec.schedule === undefined) beginRun(runsOf(state, event.id), at);
       else runsOf(state, event.id).decidedUntil = at;
       return;
     case 'service.updated': {
@@ -114,7 +114,7 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
         delete row.jobStatus.decidedUntil;
         if (event.spec.schedule !== undefined) row.jobStatus.decidedUntil = at;
       }
-      if (row.jobStatus && event.beginsRun) beginRun(state, event.id, at);
+      if (row.jobStatus && event.beginsRun) beginRun(runsOf(state, event.id), at);
       const status = row.updateStatus;
       const { state: updating } = status ?? {};
       const isPaused = updating === 'paused' || updating === 'rollback_paused';
@@ -130,6 +130,7 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
         if (!event.spec.update.blueGreen) row.updateStatus.heldUntil = version;
       }
       if (event.tasksChanged) row.specVersion = version;
+      noteReplicas(row, event.spec, at);
       row.spec = castDraft(event.spec);
       if (event.portsChanged) {
         delete row.endpoint;
@@ -150,6 +151,7 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       row.specVersion = version;
       row.updateStatus = { ...event.status };
       if (event.status.holdsBack !== undefined) row.updateStatus.heldUntil = version;
+      noteReplicas(row, event.spec, at);
       row.spec = castDraft(event.spec);
       if (event.portsChanged) {
         delete row.endpoint;
@@ -196,6 +198,21 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
     case 'service.run-missed':
       service(event.id);
       Object.assign(runsOf(state, event.id), { decidedUntil: event.missed.dueAt, missed: event.missed });
+      return;
+    case 'service.autoscaled': {
+      const { from, to, value, reason } = event;
+      const row = service(event.id);
+      row.spec.replicas = to;
+      row.autoscaleStatus = { scaledAt: at, last: { at, from, to, value, reason } };
+      return;
+    }
+    case 'service.metric-lost': {
+      const row = service(event.id);
+      row.autoscaleStatus = { ...row.autoscaleStatus, lost: { since: at, reason: event.reason } };
+      return;
+    }
+    case 'service.metric-found':
+      delete service(event.id).autoscaleStatus?.lost;
       return;
     case 'task.created': {
       const now = must(state.services[event.serviceId]);
@@ -366,24 +383,6 @@ function report(row: Draft<Task>, status: Task['status'], at: number): void {
 
 function runsOf(state: Draft<PlainState>, id: string): Draft<JobStatus> {
   return must(must(state.services[id]).jobStatus);
-}
-
-function beginRun(state: Draft<PlainState>, id: string, at: number): void {
-  const runs = runsOf(state, id);
-  for (const { iteration } of [...runs.active]) endRun(runs, iteration, { endedAt: at, outcome: 'stopped' });
-  runs.iteration += 1;
-  runs.lastExecution = at;
-  runs.active.push({ iteration: runs.iteration, startedAt: at });
-}
-
-function endRun(
-  runs: Draft<JobStatus>,
-  iteration: number,
-  end: Pick<EndedJobRun, 'endedAt' | 'outcome' | 'message'>,
-): void {
-  const index = runs.active.findIndex((run) => run.iteration === iteration);
-  const [run] = index < 0 ? [] : runs.active.splice(index, 1);
-  if (run) runs.ended = [...runs.ended, { ...run, ...end }].slice(-10);
 }
 
 function touched<Row extends object>(rows: Record<string, Row>, id: string, touch: Touch): Row {
