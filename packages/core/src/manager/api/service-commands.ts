@@ -11,6 +11,7 @@ import { type NetworkId, newId, type ServiceId } from '../../model/ids.ts';
 import type { Service } from '../../model/objects.ts';
 import { plainEqual } from '../../model/plain-equal.ts';
 import type { ServiceSpec } from '../../model/service-spec.ts';
+import { isMeantToRun } from '../../model/task-state.ts';
 import { startFirstIsImpossible } from '../../model/update-policy.ts';
 import { DIGEST_PREFIX } from '../../runtime/keyed-digest.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
@@ -62,9 +63,7 @@ export function updateService(
   version?: number,
 ): Decided<ServiceChange> {
   checkVersion('service', service, version);
-  const { name, mode } = request.spec;
-  if (name !== service.spec.name) throw new PreconditionError('renaming services is not supported');
-  if (mode !== service.spec.mode) throw new PreconditionError('service mode change is not allowed');
+  checkIdentity(request.spec, service.spec);
   if (!plainEqual(request.spec.dependsOn ?? [], service.spec.dependsOn ?? []))
     checkDependencies(head, request.spec);
   const spec = withReplicas(checkReferences(head, request, service), service);
@@ -77,6 +76,7 @@ export function updateService(
   if (changes.length === 0) return { events: [], result: { ...result, action: 'unchanged' } };
   const portsChanged = changes.some((path) => path.startsWith('ports') || path === 'endpointMode');
   const tasksChanged = portsChanged || changes.some((path) => /^(task|maxOne)(\.|$)/.test(path));
+  if (tasksChanged) checkCanary(head, service, spec);
   return {
     events: [
       ...storeCredentials(head, request),
@@ -100,6 +100,31 @@ export function updateService(
     result: { ...result, action: 'updated' },
     answer: { id: service.id, action: 'updated', what: 'service' },
   };
+}
+
+/** What a service is known by, and what kind of tasks it has, stays. @throws PreconditionError */
+function checkIdentity(next: ServiceSpec, present: ServiceSpec): void {
+  if (next.name !== present.name) {
+    const issue = { field: 'name', rule: `must stay '${present.name}': create another service instead` };
+    throw new PreconditionError('renaming services is not supported', [issue]);
+  }
+  if (next.mode !== present.mode) {
+    const issue = { field: 'mode', rule: `must stay '${present.mode}': create another service instead` };
+    throw new PreconditionError('service mode change is not allowed', [issue]);
+  }
+}
+
+/**
+ * A canary that is all of the service is none. How many tasks a global service has, no spec tells, so it is looked at when
+ * they are to be replaced. @throws InvalidSpecError
+ */
+function checkCanary(head: ClusterState, { id }: Service, { mode, update: { canary } }: ServiceSpec): void {
+  if (mode !== 'global' || canary === undefined) return;
+  let tasks = 0;
+  for (const { desiredState } of head.tasksOfService(id)) if (isMeantToRun(desiredState)) tasks += 1;
+  if (tasks === 0 || canary.tasks <= tasks) return;
+  const rule = `must be at most the tasks that the service has, one on each of ${tasks} nodes`;
+  throw new InvalidSpecError([{ field: 'update.canary.tasks', rule }]);
 }
 
 /**

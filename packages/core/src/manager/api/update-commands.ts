@@ -30,8 +30,10 @@ export type UpdateCommand = (
 export const rollBackService: UpdateCommand = (service, { at }, version) => {
   checkVersion('service', service, version);
   const { previousSpec } = service;
-  if (!previousSpec)
-    throw new PreconditionError(`service ${service.spec.name} does not have a previous spec`);
+  if (!previousSpec) {
+    const issue = { field: 'previousSpec', rule: 'must be there: the service has not been updated yet' };
+    throw new PreconditionError(`service ${service.spec.name} does not have a previous spec`, [issue]);
+  }
   return commanded(service, [returnToPrevious(service, previousSpec, at)]);
 };
 
