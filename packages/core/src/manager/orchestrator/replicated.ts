@@ -63,6 +63,8 @@ interface Rest {
   filled: number;
   /** Slots that are to go. */
   readonly surplus: SlotSet;
+  /** There were some. */
+  readonly isShrinking: boolean;
 }
 
 class ReplicatedOrchestrator implements ControlLoop {
@@ -230,7 +232,11 @@ class ReplicatedOrchestrator implements ControlLoop {
       if (!rest?.surplus.has(key)) this.#tend(service, key, deciding);
     }
     if (mark.slots.size > 0) this.#marks.putBack(id, { whole: false, slots: mark.slots });
-    if (rest && this.#doRest(service, rest, deciding)) this.#rest.delete(id);
+    if (rest && this.#doRest(service, rest, deciding)) {
+      this.#rest.delete(id);
+      // An update does not watch what is gone: how far it is without that, is seen once it is in the state.
+      if (rest.isShrinking && this.#updates.isUpdating(id)) this.#again.add(id);
+    }
     if (this.#again.has(id)) return;
     if (wishes.full) {
       // Without a slot to look at, the mark still brings the loop back to this service.
@@ -255,7 +261,7 @@ class ReplicatedOrchestrator implements ControlLoop {
     }
     this.#looks.delete(id);
     const { missing, surplus, tend, standings } = look.finish(service.spec.replicas ?? 1);
-    this.#rest.set(id, { tend, missing, filled: 0, surplus });
+    this.#rest.set(id, { tend, missing, filled: 0, surplus, isShrinking: surplus.size > 0 });
     if (look.stale) {
       this.#updates.drop(id);
       this.#again.add(id);

@@ -125,6 +125,12 @@ export function tendSlot(
     const row = options.mayReplace ? restartOf(live, others, service, state, at) : undefined;
     const waits = isPreparedFirst ? { startAfter: at } : {};
     if (row) wishes.create(service.id, withId({ ...waits, ...row }, context), specFor(service, live));
+    // The one before has to leave its node still.
+    else if (predecessor && leaveCause(predecessor, state) !== undefined)
+      return {
+        ...tendLeaving(service, { ...slot, live: predecessor }, predecessor, deciding),
+        changed: true,
+      };
     return CHANGED;
   }
   if (live.desiredState === 'ready' && !live.awaitsDependencies) {
