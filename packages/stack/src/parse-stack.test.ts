@@ -173,6 +173,24 @@ describe('given deploy, when the file is parsed, then the service has it', () =>
     ['x-skep-drain-delay: 1m30s', { drainDelayMs: 90_000 }],
     ['deploy: {update_config: {parallelism: 2}}', { update: { parallelism: 2 } }],
     [
+      'deploy: {update_config: {parallelism: 0, delay: 10s, failure_action: rollback, monitor: 1m, max_failure_ratio: 0.25, order: start-first}}',
+      {
+        update: {
+          ...{ parallelism: 0, delayMs: 10_000, failureAction: 'rollback', monitorMs: 60_000 },
+          ...{ maxFailureRatio: 0.25, order: 'start-first' },
+        },
+      },
+    ],
+    [
+      'deploy: {rollback_config: {parallelism: 3, delay: 500ms, failure_action: continue, monitor: 2s, max_failure_ratio: "1", order: stop-first}}',
+      {
+        rollback: {
+          ...{ parallelism: 3, delayMs: 500, failureAction: 'continue', monitorMs: 2_000 },
+          ...{ maxFailureRatio: 1, order: 'stop-first' },
+        },
+      },
+    ],
+    [
       'deploy: {labels: {tier: web}}',
       { labels: { tier: 'web', 'com.docker.stack.image': 'web', 'com.docker.stack.namespace': 'shop' } },
     ],
@@ -388,6 +406,11 @@ deploy: {mode: $PASSWORD, replicas: $PASSWORD, placement: {constraints: ["$PASSW
   });
 });
 
+test('given a monitor of 0 in update_config, when it is read, then it stands for the default, as with Docker', () => {
+  const spec = web(parse('deploy: {update_config: {monitor: 0s, parallelism: 2}}'));
+  expect(spec?.update).toEqual({ parallelism: 2 });
+});
+
 describe('given env_file', () => {
   const files: Readonly<Record<string, string>> = {
     '/srv/shop/a.env': '# comment\nA=1\nB="two words" # why\nC=\'$x\'\nexport D=p#q\nTOWN\n',
@@ -425,12 +448,6 @@ describe('given a field without effect, when the file is parsed, then a warning 
     ['links: [db]', 'services.web.links', 'not-in-swarm'],
     ['stdin_open: true', 'services.web.stdin_open', 'not-supported'],
     ['extra_hosts: [a=1.2.3.4]', 'services.web.extra_hosts', 'not-supported'],
-    [
-      'deploy: {update_config: {order: start-first}}',
-      'services.web.deploy.update_config.order',
-      'not-supported',
-    ],
-    ['deploy: {rollback_config: {parallelism: 1}}', 'services.web.deploy.rollback_config', 'not-supported'],
     ['healthcheck: {interval: 5s}', 'services.web.healthcheck', 'not-supported'],
     ['hostname: ${NOPE}x', 'services.web.hostname', 'unset-variable'],
   ])('%s', (lines, field, reason) => {
@@ -477,6 +494,18 @@ describe('given a fault, when the file is parsed, then an InvalidSpecError names
     [
       'deploy: {mode: replicated-job, update_config: {parallelism: 3}}',
       'services.web.deploy.update_config: a job is not updated slot by slot: a change begins another run (line 4, column 36)',
+    ],
+    [
+      'deploy: {update_config: {max_failure_ratio: 1.5}}',
+      "services.web.deploy.update_config.max_failure_ratio: must be a number from 0 to 1, not '1.5' (line 4, column 30)",
+    ],
+    [
+      'deploy: {rollback_config: {failure_action: rollback}}',
+      "services.web.deploy.rollback_config.failure_action: must be pause, continue, not 'rollback' (line 4, column 32)",
+    ],
+    [
+      'deploy: {update_config: {ordr: start-first}}',
+      "services.web.deploy.update_config.ordr: unknown key (did you mean 'order'?) (line 4, column 30)",
     ],
     [
       'depends_on: [bd]',

@@ -14,6 +14,7 @@ import {
   readWord,
 } from './read-values.ts';
 import { type Place, type Read, type Reading, shown } from './reading.ts';
+import { readRollback, readUpdate } from './service-update.ts';
 
 /** What `deploy` says of a service. */
 export interface Deploy {
@@ -24,13 +25,12 @@ export interface Deploy {
   readonly labels?: Readonly<Record<string, string>>;
   readonly endpointMode?: NonNullable<ServiceSpecInput['endpointMode']>;
   readonly update?: NonNullable<ServiceSpecInput['update']>;
+  readonly rollback?: NonNullable<ServiceSpecInput['rollback']>;
   readonly resources?: NonNullable<TaskSpecInput['resources']>;
   readonly restart?: NonNullable<TaskSpecInput['restart']>;
   readonly placement?: NonNullable<TaskSpecInput['placement']>;
   readonly disruption?: NonNullable<ServiceSpecInput['disruption']>;
 }
-
-const ROLLING_FIELDS = { delay: '', failure_action: '', monitor: '', max_failure_ratio: '', order: '' };
 
 export const readDeploy: Read<Deploy> = (reading, place) => {
   const fields = readFields(reading, place, {
@@ -60,14 +60,6 @@ export const readDeploy: Read<Deploy> = (reading, place) => {
   if (mode !== 'replicated-job' && fields['x-skep-concurrency'] !== undefined) {
     reading.issue(fields['x-skep-concurrency'], 'has a meaning only for mode replicated-job');
   }
-  if (fields.rollback_config !== undefined) {
-    readFields(reading, fields.rollback_config, { read: ['parallelism'], notSupported: ROLLING_FIELDS });
-    reading.warn(
-      fields.rollback_config,
-      'not-supported',
-      'not supported yet and ignored: a rollback goes by update_config',
-    );
-  }
   return compact({
     mode,
     ...counts(mode, replicas, concurrency),
@@ -75,6 +67,7 @@ export const readDeploy: Read<Deploy> = (reading, place) => {
     labels: readField(reading, fields.labels, readTextRecord),
     endpointMode: readField(reading, fields.endpoint_mode, readOneOf(['vip', 'dnsrr'])),
     update: readField(reading, fields.update_config, readUpdate),
+    rollback: readField(reading, fields.rollback_config, readRollback),
     resources: readField(reading, fields.resources, readResources),
     restart: readField(reading, fields.restart_policy, readRestart),
     placement: readField(reading, fields.placement, readPlacement),
@@ -110,11 +103,6 @@ const readSchedule: Read<NonNullable<Deploy['schedule']>> = (reading, place) => 
         missed: readField(reading, fields.missed, readOneOf(['run-once', 'skip'])),
         deadlineMs: readField(reading, fields.deadline, readDurationMs),
       });
-};
-
-const readUpdate: Read<NonNullable<Deploy['update']>> = (reading, place) => {
-  const fields = readFields(reading, place, { read: ['parallelism'], notSupported: ROLLING_FIELDS });
-  return fields && compact({ parallelism: readField(reading, fields.parallelism, readCount) });
 };
 
 const readDisruption: Read<NonNullable<Deploy['disruption']>> = (reading, place) => {

@@ -76,6 +76,7 @@ export function readService(
     drainDelayMs: readField(reading, fields['x-skep-drain-delay'], readDurationMs),
     disruption: deploy.disruption,
     update: deploy.update,
+    rollback: deploy.rollback,
   });
   // Core would repeat what was told already.
   if (reading.issueCount === issuesBefore) checkSpec(reading, entry, spec);
@@ -224,7 +225,16 @@ const ORIGINS: readonly (readonly [spec: string, compose: string])[] = [
   ['schedule.deadlineMs', 'deploy.x-skep-schedule.deadline'],
   ['schedule', 'deploy.x-skep-schedule'],
   ['dependsOn', 'depends_on'],
+  ['update.delayMs', 'deploy.update_config.delay'],
+  ['update.failureAction', 'deploy.update_config.failure_action'],
+  ['update.monitorMs', 'deploy.update_config.monitor'],
+  ['update.maxFailureRatio', 'deploy.update_config.max_failure_ratio'],
   ['update', 'deploy.update_config'],
+  ['rollback.delayMs', 'deploy.rollback_config.delay'],
+  ['rollback.failureAction', 'deploy.rollback_config.failure_action'],
+  ['rollback.monitorMs', 'deploy.rollback_config.monitor'],
+  ['rollback.maxFailureRatio', 'deploy.rollback_config.max_failure_ratio'],
+  ['rollback', 'deploy.rollback_config'],
   ['disruption', 'deploy.x-skep-disruption'],
   ['drainDelayMs', 'x-skep-drain-delay'],
 ];

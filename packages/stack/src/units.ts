@@ -49,7 +49,17 @@ export function parseBytes(text: string): number | undefined {
 
 /** Reads a share of processors (`0.5`, `2`); `undefined` if it is none. */
 export function parseCpus(text: string): number | undefined {
+  return parseDecimal(text);
+}
+
+/** Reads a part of something (`0.25`), from 0 to 1; `undefined` if it is none. */
+export function parseRatio(text: string): number | undefined {
+  const ratio = parseDecimal(text);
+  return ratio !== undefined && ratio <= 1 ? ratio : undefined;
+}
+
+function parseDecimal(text: string): number | undefined {
   if (text.length > TEXT_MAX || !/^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text)) return undefined;
-  const cpus = Number(text);
-  return Number.isFinite(cpus) ? cpus : undefined;
+  const value = Number(text);
+  return Number.isFinite(value) ? value : undefined;
 }
