@@ -22,6 +22,7 @@ import type {
   MissedRuns,
   NodeDescription,
   NodeState,
+  Preemptor,
   Rebalance,
   RestartHistory,
   ServiceEndpoint,
@@ -65,6 +66,19 @@ export interface AssignedTasks {
   readonly tasks: readonly TaskId[];
   /** Named generic resources, for those tasks that asked for any. */
   readonly generic?: Readonly<Record<string, AssignedGeneric>>;
+}
+
+/** A task that has to leave its node for another one. */
+export interface PreemptedTask {
+  readonly id: TaskId;
+  readonly by: Preemptor;
+}
+
+/** A task that waits for room on a node, and the tasks that are stopped for it. */
+export interface NominatedTask {
+  readonly id: TaskId;
+  readonly nodeId: NodeId;
+  readonly victims: readonly TaskId[];
 }
 
 /** Why those tasks of an assignment that are of this service and spec version got the nodes that they got. */
@@ -212,9 +226,19 @@ export type ClusterEvent =
     }
   | { readonly type: 'task.desired'; readonly state: DesiredState; readonly ids: readonly TaskId[] }
   /** They have to leave their node: others take their places, and then they are stopped. */
-  | { readonly type: 'task.evicted'; readonly cause: TaskEviction['cause']; readonly ids: readonly TaskId[] }
+  | {
+      readonly type: 'task.evicted';
+      readonly cause: Exclude<TaskEviction['cause'], 'preemption'>;
+      readonly ids: readonly TaskId[];
+    }
   /** They need not leave their node after all. */
   | { readonly type: 'task.kept'; readonly ids: readonly TaskId[] }
+  /** They have to leave their node, at once: tasks of a higher priority need the room. */
+  | { readonly type: 'task.preempted'; readonly rows: readonly PreemptedTask[] }
+  /** They fit nowhere: room comes free, or is made, for each on one node, and is kept for it. */
+  | { readonly type: 'task.nominated'; readonly rows: readonly NominatedTask[] }
+  /** No room is kept for them any more. */
+  | { readonly type: 'task.unnominated'; readonly ids: readonly TaskId[] }
   /** Nobody sends them traffic any more, so they may be stopped. */
   | {
       readonly type: 'task.released';

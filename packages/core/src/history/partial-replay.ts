@@ -92,6 +92,18 @@ export class PartialReplay {
           'rows',
           event.rows.filter(({ id }) => isTask(id)),
         );
+      case 'task.preempted':
+        return withSome(
+          event,
+          'rows',
+          event.rows.filter(({ id }) => isTask(id)),
+        );
+      case 'task.nominated':
+        return withSome(
+          event,
+          'rows',
+          event.rows.filter(({ id }) => isTask(id)),
+        );
       case 'task.assigned': {
         const rows: AssignedTasks[] = [];
         for (const row of event.rows) {
@@ -102,6 +114,7 @@ export class PartialReplay {
       }
       case 'task.allocated':
       case 'task.unplaced':
+      case 'task.unnominated':
       case 'task.desired':
       case 'task.dependencies-met':
       case 'task.released':

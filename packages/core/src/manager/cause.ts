@@ -45,6 +45,13 @@ function* versionsOf(event: ClusterEvent, state: ClusterState): Generator<number
         if (task) yield around(task);
       }
       return;
+    case 'task.preempted':
+      for (const { by } of event.rows.slice(0, ROWS_LOOKED_AT)) yield ofTask(by.task);
+      return;
+    case 'task.nominated':
+      for (const { id } of event.rows.slice(0, ROWS_LOOKED_AT)) yield ofTask(id);
+      return;
+    case 'task.unnominated':
     case 'task.allocated':
     case 'task.unplaced':
       for (const id of event.ids.slice(0, ROWS_LOOKED_AT)) yield ofTask(id);

@@ -17,6 +17,7 @@ import { REAPER_SCENARIOS } from './orchestrator/test-support/reaper-scenarios.t
 import { REPLICATED_SCENARIOS } from './orchestrator/test-support/replicated-scenarios.ts';
 import { RESTART_SCENARIOS } from './orchestrator/test-support/restart-scenarios.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
+import { PREEMPTION_SCENARIOS } from './scheduler/test-support/preemption-scenarios.ts';
 import { SCHEDULER_SCENARIOS } from './scheduler/test-support/scheduler-scenarios.ts';
 import { play } from './test-support/loop-scenario.ts';
 
@@ -29,6 +30,7 @@ const COMPONENTS = [
   ['the constraint enforcer', createConstraintEnforcer, ENFORCER_SCENARIOS],
   ['the allocator', createAllocator, PORT_SCENARIOS],
   ['the scheduler', createScheduler, SCHEDULER_SCENARIOS],
+  ['the scheduler, and priorities', createScheduler, PREEMPTION_SCENARIOS],
 ] as const;
 
 describe.each(COMPONENTS)('given %s', (_, create, scenarios) => {

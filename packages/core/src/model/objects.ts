@@ -256,12 +256,39 @@ export interface RestartHistory {
 }
 
 /** Why a task has to leave a node that could run it. */
-export interface TaskEviction {
-  /**
-   * `constraint`: its node changed, and does not meet its constraints or its reservations any more. `rebalance`: other
-   * nodes have less to do.
-   */
-  readonly cause: 'constraint' | 'rebalance';
+export type TaskEviction =
+  | {
+      /**
+       * `constraint`: its node changed, and does not meet its constraints or its reservations any more. `rebalance`:
+       * other nodes have less to do.
+       */
+      readonly cause: 'constraint' | 'rebalance';
+      /** Milliseconds since 1970, the leader's clock. */
+      readonly since: number;
+    }
+  | {
+      /** Its room is needed by a task of a higher priority. */
+      readonly cause: 'preemption';
+      readonly since: number;
+      readonly by: Preemptor;
+    };
+
+/** The task that another one leaves for. */
+export interface Preemptor {
+  readonly task: TaskId;
+  readonly service: ServiceId;
+  readonly priority: number;
+  /** The priority of the one that leaves. */
+  readonly over: number;
+}
+
+/** The node that is kept for a task until those have left it that are stopped for it. */
+export interface TaskNomination {
+  readonly nodeId: NodeId;
+  /** The tasks that leave for it. None: what it needs comes free all the same. */
+  readonly victims: readonly TaskId[];
+  /** Index of the transaction. */
+  readonly index: number;
   /** Milliseconds since 1970, the leader's clock. */
   readonly since: number;
 }
@@ -313,6 +340,8 @@ export interface Task extends Meta {
   readonly explanation?: PlacementExplanation;
   /** It may not stay on its node, though it runs there. */
   readonly evicted?: TaskEviction;
+  /** Room is being made for it on a node; or was, once it has that node. */
+  readonly nomination?: TaskNomination;
   /** While it runs and is to stop. */
   readonly leaving?: TaskLeaving;
   /** Once the scheduler gave it a node: why that one. Absent where older versions decided. */

@@ -24,6 +24,9 @@ const port = z.strictObject({
   mode: z.enum(['ingress', 'host']).default('ingress'),
 });
 
+/** Highest priority that a service may have; the lowest is its negative. */
+export const PRIORITY_MAX = 1_000_000_000;
+
 const dependency = z.strictObject({
   /** Name of the other service. It may come later. */
   service: dnsName,
@@ -122,6 +125,16 @@ export const serviceSpecSchema = z.strictObject({
       leaseMs: milliseconds.default(30_000),
     })
     .optional(),
+  /**
+   * Tasks of services with a higher priority get nodes first; one that fits nowhere may have tasks of services with a
+   * lower one stopped for it. A change of it holds for the tasks that are there, and replaces none. Default 0.
+   */
+  priority: z
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(-PRIORITY_MAX, `must be at least ${-PRIORITY_MAX}`)
+    .max(PRIORITY_MAX, `must be at most ${PRIORITY_MAX}`)
+    .optional(),
   /** How changed tasks are replaced. */
   update: updateSchema.default({ parallelism: 1 }),
   /** How they are replaced in going back to the spec before. */
@@ -138,6 +151,11 @@ export type Schedule = NonNullable<ServiceSpec['schedule']>;
 export type Dependency = NonNullable<ServiceSpec['dependsOn']>[number];
 /** One port of a service. */
 export type PortSpec = ServiceSpec['ports'][number];
+
+/** The priority of a service's tasks. */
+export function priorityOf({ priority = 0 }: Pick<ServiceSpec, 'priority'>): number {
+  return priority;
+}
 
 /** So many tasks of a replicated job, and so many at once: all, as Docker's CLI has it of a job that does not say. */
 export function jobSize({ job }: Pick<ServiceSpec, 'job'>): {

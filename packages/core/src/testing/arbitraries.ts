@@ -307,6 +307,13 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'task.desired': record({ state: fc.constantFrom(...DESIRED_STATES), ids }),
   'task.kept': record({ ids }),
   'task.evicted': record({ cause: fc.constantFrom('constraint' as const, 'rebalance' as const), ids }),
+  'task.preempted': record({
+    rows: listOf(
+      record({ id, by: record({ task: id, service: id, priority: fc.integer(), over: fc.integer() }) }),
+    ),
+  }),
+  'task.nominated': record({ rows: listOf(record({ id, nodeId: id, victims: ids })) }),
+  'task.unnominated': record({ ids }),
   'task.released': shape({ ids, unconfirmed: ids }, ['ids']),
   'task.dependencies-met': record({ ids }),
   'task.removed': record({ ids }),

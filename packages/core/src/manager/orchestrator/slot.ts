@@ -6,8 +6,8 @@
 import type { Service, Task } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.ts';
 import { isRollback, isUnderWay } from '../../state/update-standing.ts';
-import { leaveCause, leaveDeadline, serves } from './drain/must-leave.ts';
-import { isFailedMove, predecessorOf, tendLeaving } from './drain/tend-leaving.ts';
+import { isPreempted, leaveCause, leaveDeadline, serves } from './drain/must-leave.ts';
+import { isFailedMove, predecessorOf, tendLeaving, tendPreempted } from './drain/tend-leaving.ts';
 import { evictsAt, isOnInvalidNode, mayBeAtWork, type NodeLookup } from './node-validity.ts';
 import { mayRestart, nodeOf, pullRetryAt, restartOf, restartsAt, startsAt } from './restart.ts';
 import type { Slot } from './slot-tasks.ts';
@@ -112,6 +112,9 @@ export function tendSlot(
     }
     wishes.shutdown(task.id);
     changed = true;
+  }
+  if (isPreempted(live) && !isTerminal(live.status.state) && !isOnInvalidNode(live, state)) {
+    return tendPreempted(service, slot, live, deciding);
   }
   if (serves(live) && leaveCause(live, state) !== undefined) {
     const tended = tendLeaving(service, slot, live, deciding);

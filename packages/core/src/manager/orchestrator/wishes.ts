@@ -13,6 +13,7 @@ import { concludeFailures } from './updater/update-failure.ts';
 export class Wishes {
   readonly #run: TaskId[] = [];
   readonly #complete: TaskId[] = [];
+  readonly #keep: TaskId[] = [];
   readonly #shutdown: TaskId[] = [];
   readonly #remove: TaskId[] = [];
   readonly #created = new Map<ServiceId, CreatedTask[]>();
@@ -29,6 +30,12 @@ export class Wishes {
   /** Desired state `running`, or `complete` for a task of a job. */
   start(task: Task): void {
     (startedState(task) === 'running' ? this.#run : this.#complete).push(task.id);
+    this.#rows++;
+  }
+
+  /** It need not leave its node after all. */
+  keep(id: TaskId): void {
+    this.#keep.push(id);
     this.#rows++;
   }
 
@@ -77,6 +84,7 @@ export class Wishes {
    */
   events(state: ClusterState, at: number): ClusterEvent[] {
     const events: ClusterEvent[] = [];
+    if (this.#keep.length > 0) events.push({ type: 'task.kept', ids: this.#keep });
     if (this.#shutdown.length > 0)
       events.push({ type: 'task.desired', state: 'shutdown', ids: this.#shutdown });
     if (this.#remove.length > 0) events.push({ type: 'task.desired', state: 'remove', ids: this.#remove });

@@ -15,7 +15,7 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 import { AffinityCounts, Places } from './affinity-counts.ts';
 import { rulesFor } from './affinity-rules.ts';
 import type { Affinity, CountedRule } from './counted-rules.ts';
-import { holdsPlace } from './holds-place.ts';
+import { placeOf } from './holds-place.ts';
 import type { NodeTable } from './node-table.ts';
 import type { ServiceEntry } from './service-entry.ts';
 
@@ -149,8 +149,9 @@ export class AffinityBook {
       if (!selects(rule, service.spec)) continue;
       this.#watch(service.id, counts);
       for (const task of state.tasksOfService(service.id)) {
-        if (!holdsPlace(task) || (basis === 'active' && !isMeantToRun(task.desiredState))) continue;
-        const slot = task.nodeId === undefined ? -1 : this.#nodes.slotOf(task.nodeId);
+        const nodeId = placeOf(task);
+        if (nodeId === undefined || (basis === 'active' && !isMeantToRun(task.desiredState))) continue;
+        const slot = this.#nodes.slotOf(nodeId);
         if (slot !== -1) this.#add(counts, slot, 1);
       }
     }

@@ -3,7 +3,13 @@
  * in. Assignments are one event, grouped by node; explanations one event per wording.
  */
 
-import type { AssignedTasks, ClusterEvent, ServiceChoice } from '../../events/event.ts';
+import type {
+  AssignedTasks,
+  ClusterEvent,
+  NominatedTask,
+  PreemptedTask,
+  ServiceChoice,
+} from '../../events/event.ts';
 import type { NodeId, TaskId } from '../../model/ids.ts';
 import type { TaskStatus } from '../../model/objects.ts';
 import type { PlacementFinding } from '../../model/placement.ts';
@@ -57,6 +63,9 @@ export class DecisionDraft {
   readonly #rows: Row[] = [];
   readonly #slots: number[] = [];
   readonly #ended: TaskId[] = [];
+  readonly #unnominated: TaskId[] = [];
+  readonly #nominated: NominatedTask[] = [];
+  readonly #preempted: PreemptedTask[] = [];
   readonly #explained = new Map<PlacementFinding, TaskId[]>();
   readonly #choices = new Map<string, ServiceChoice>();
   #count = 0;
@@ -117,6 +126,21 @@ export class DecisionDraft {
     this.#bytes += ID_BYTES;
   }
 
+  /** Room is kept for a task on a node, and these are to leave for it. */
+  nominate(id: TaskId, nodeId: NodeId, victims: readonly PreemptedTask[]): void {
+    this.#nominated.push({ id, nodeId, victims: victims.map((victim) => victim.id) });
+    this.#preempted.push(...victims);
+    this.#count += 1 + victims.length;
+    this.#bytes += ID_BYTES + NODE_ROW_BYTES + victims.length * (ID_BYTES + STATUS_ROW_BYTES);
+  }
+
+  /** No room is kept for a task any more. */
+  unnominate(id: TaskId): void {
+    this.#unnominated.push(id);
+    this.#count += 1;
+    this.#bytes += ID_BYTES;
+  }
+
   /** A task that has no node is not wanted any more. */
   end(id: TaskId): void {
     this.#ended.push(id);
@@ -135,6 +159,9 @@ export class DecisionDraft {
       };
       events.push({ type: 'task.status', rows: this.#ended.map((id) => ({ id, status })) });
     }
+    if (this.#unnominated.length > 0) events.push({ type: 'task.unnominated', ids: this.#unnominated });
+    if (this.#preempted.length > 0) events.push({ type: 'task.preempted', rows: this.#preempted });
+    if (this.#nominated.length > 0) events.push({ type: 'task.nominated', rows: this.#nominated });
     if (this.#rows.length > 0) {
       const rows: readonly AssignedTasks[] = this.#rows;
       events.push({ type: 'task.assigned', rows, choices: [...this.#choices.values()] });

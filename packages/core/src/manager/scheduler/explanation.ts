@@ -14,15 +14,22 @@ import { FILTERS, FIT, type FilterName, type Verdict, type VerdictCause } from '
 /** The most that is free of a resource on the nodes that a verdict turned away; undefined for what is no resource. */
 export type FreeAtBest = (verdict: Verdict) => number | undefined;
 
-/** Explains tasks that might have gone to any node. `counts` is by verdict. */
+/**
+ * Explains tasks that might have gone to any node.
+ *
+ * @param counts - by verdict.
+ * @param refusal - why nobody leaves for them, in words, where others have lower priorities.
+ */
 export function explainUnplaced(
   nodes: number,
   counts: Uint32Array,
   causes: readonly VerdictCause[],
+  refusal?: string,
 ): PlacementFinding {
   const rejected = rejections(counts, causes);
   const reasons = rejected.map(inWords).join('; ');
-  return { nodes, rejected, message: reasons === '' ? 'no suitable node' : `no suitable node (${reasons})` };
+  const none = reasons === '' ? 'no suitable node' : `no suitable node (${reasons})`;
+  return { nodes, rejected, message: refusal === undefined ? none : `${none}; ${refusal}` };
 }
 
 /** Explains a task that must go to one node and doesn't fit there. */

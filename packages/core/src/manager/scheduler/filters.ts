@@ -3,14 +3,16 @@
  * looked at that it doesn't ask. The order is the field's, and the first filter that rejects is the one told.
  */
 
-import type { NodeId } from '../../model/ids.ts';
+import type { NodeId, TaskId } from '../../model/ids.ts';
 import { keepsRule } from './affinity.ts';
-import { freeAmount, type GenericNeeds, offered } from './generic-use.ts';
-import type { NodeCounts } from './node-counts.ts';
+import { freeGeneric } from './free-generic.ts';
+import type { GenericNeeds } from './generic-use.ts';
 import type { NodeTable } from './node-table.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
+import { keptRoomFilter } from './preemption/kept-room.ts';
 import { type Needs, type Requirements, toCpus } from './requirements.ts';
+import type { ServiceEntry } from './service-entry.ts';
 import {
   FIT,
   HAS_REPLICAS,
@@ -24,21 +26,34 @@ import {
 /** Judges the node in a slot. */
 export type Filter = (slot: number) => Verdict;
 
+/** Which room a task is taken to have. */
+export interface RoomOptions {
+  /**
+   * `free`: what is free and not kept for others. `made`: as much as it needs, of resources and ports. Default: `free`.
+   */
+  readonly room?: 'free' | 'made';
+  /** It is one of those for whom room is kept: only what is kept for those before it is not for it. */
+  readonly nominee?: TaskId;
+}
+
 /**
  * Compiles the chain.
  *
  * @param serviceTasks - active tasks of the service on a node, what is decided included.
- * @param yielding - tasks of the service that still run on a node, until others run.
+ * @param service - the service, of which tasks may still run on a node until others run.
  */
 export function compileFilters(
   requirements: Requirements,
   index: PlacementIndex,
   overlay: PlacementOverlay,
   serviceTasks: (slot: number) => number,
-  yielding: NodeCounts,
+  service: ServiceEntry,
+  { room = 'free', nominee }: RoomOptions = {},
 ): Filter {
   const { nodes } = index;
-  const { needs, hostPorts, maxReplicasPerNode } = requirements;
+  const { maxReplicasPerNode } = requirements;
+  const { needs, hostPorts } = room === 'made' ? NOTHING : requirements;
+  const { yielding } = service;
   const chain: Filter[] = [];
   const { home } = requirements;
   if (home) {
@@ -59,6 +74,14 @@ export function compileFilters(
   if (maxReplicasPerNode > 0) {
     chain.push((slot) => (serviceTasks(slot) + yielding.get(slot) < maxReplicasPerNode ? FIT : HAS_REPLICAS));
   }
+  const { nominations } = index;
+  if (room === 'free' && nominations.size > 0) {
+    const keptOn =
+      nominee === undefined
+        ? (slot: number) => nominations.keptFrom(slot, service.priority)
+        : (slot: number) => nominations.before(slot, nominee);
+    chain.push(keptRoomFilter(requirements, index, overlay, { service, serviceTasks }, keptOn));
+  }
   const rules = requirements.affinity?.required ?? [];
   if (rules.length > 0) {
     chain.push((slot) => {
@@ -68,6 +91,11 @@ export function compileFilters(
   }
   return allOf(chain);
 }
+
+const NOTHING: Pick<Requirements, 'needs' | 'hostPorts'> = {
+  needs: { nanoCpus: 0, memoryBytes: 0, generic: [] },
+  hostPorts: [],
+};
 
 /** True when placing one task on a node may make the node unfit for the next. */
 export function usesUpNodes({ needs, hostPorts, maxReplicasPerNode }: Requirements): boolean {
@@ -126,12 +154,6 @@ function genericFilter(
     const lacking = needs.findIndex(([name, amount]) => freeGeneric(nodes, overlay, slot, name) < amount);
     return lacking === -1 ? FIT : first + lacking;
   };
-}
-
-/** How much of a generic resource is free on a node, what is decided included. */
-export function freeGeneric(nodes: NodeTable, overlay: PlacementOverlay, slot: number, name: string): number {
-  const offer = nodes.nodes[slot]?.description.resources.generic ?? {};
-  return freeAmount(offered(offer, name), name, [nodes.genericUse(slot), overlay.genericUse(slot)]);
 }
 
 function hostPortFilter(

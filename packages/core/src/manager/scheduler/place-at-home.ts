@@ -18,7 +18,7 @@ export function placeAtHome(
 ): Placement {
   const tasksOn = (slot: number) =>
     service.active.get(slot) + (overlay.serviceCounts(service)?.get(slot) ?? 0);
-  const filter = compileFilters(requirements, index, overlay, tasksOn, service.yielding);
+  const filter = compileFilters(requirements, index, overlay, tasksOn, service);
   const [home] = homes;
   const slot = home === undefined || homes.length > 1 ? -1 : index.nodes.slotOf(home);
   const slots = new Int32Array(count).fill(slot);

@@ -53,7 +53,7 @@ class ScoredRun {
     request.service.active.addTo(serviceTasks, 1);
     overlay.serviceCounts(request.service)?.addTo(serviceTasks, 1);
     const tasksOn = (slot: number) => serviceTasks[slot] as number;
-    this.#filter = compileFilters(request.requirements, index, overlay, tasksOn, request.service.yielding);
+    this.#filter = compileFilters(request.requirements, index, overlay, tasksOn, request.service);
     this.#scores = new NodeScores(request, index, overlay);
     this.#best = new BestFew({ keys, rows: index.nodes.rows });
   }

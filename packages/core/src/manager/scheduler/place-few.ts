@@ -123,7 +123,7 @@ class Look {
   ) {
     const decided = overlay.serviceCounts(service);
     this.#serviceTasks = (slot) => service.active.get(slot) + (decided?.get(slot) ?? 0);
-    this.#filter = compileFilters(requirements, index, overlay, this.#serviceTasks, service.yielding);
+    this.#filter = compileFilters(requirements, index, overlay, this.#serviceTasks, service);
     this.#faulty = service.failures.get(specVersion)?.faulty(at);
     this.#index = index;
     this.rejected = new Uint32Array(requirements.causes.length);

@@ -4,7 +4,7 @@
  * sets; it holds nothing that a state does not say. Placing reads it and never writes to it.
  */
 
-import type { NodeId, ServiceId, TaskId } from '../../model/ids.ts';
+import type { NodeId, ServiceId } from '../../model/ids.ts';
 import type { Node, Service, Task } from '../../model/objects.ts';
 import type { PlacementStrategy } from '../../model/task-spec.ts';
 import { isMeantToRun } from '../../model/task-state.ts';
@@ -13,16 +13,15 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 import { AffinityBook, NOBODY } from './affinity-book.ts';
 import { noteFailure } from './failure-record.ts';
 import { holdsPlace } from './holds-place.ts';
-import { LeaseGate } from './lease-gate.ts';
 import { dropOldest, NodeNotes } from './node-notes.ts';
 import { FAILURE_WINDOW_MS } from './node-order.ts';
 import { isSameForPlacing, NodeTable } from './node-table.ts';
-import { PendingGroup } from './pending-group.ts';
-import { PreassignedTasks } from './preassigned-tasks.ts';
+import { Nominations } from './preemption/nominations.ts';
+import { PriorityUse } from './preemption/priority-use.ts';
 import { compileRequirements, driversOf, hostPortsOf, needsOf, type Requirements } from './requirements.ts';
-import { groupKey, newServiceEntry, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
-import { VolumeFollowers } from './volume-followers.ts';
-import { isFailure, type Waiting, waitsFor } from './waiting.ts';
+import { newServiceEntry, type ServiceEntry } from './service-entry.ts';
+import { isFailure, waitsFor } from './waiting.ts';
+import { WaitingTasks } from './waiting-tasks.ts';
 import { YieldingTasks } from './yielding-tasks.ts';
 
 /** Kinds of a service's tasks whose compiled requirements are kept: the present ones, and those of an update. */
@@ -34,18 +33,13 @@ export class PlacementIndex {
   readonly services = new Map<ServiceId, ServiceEntry>();
   readonly notes = new NodeNotes(() => ({ nodes: this.nodes.size, services: this.services.size }));
   readonly affinity = new AffinityBook(this.nodes, this.services);
-  /** Tasks with a lease that may not be placed yet. */
-  readonly leases = new LeaseGate();
-  /** Groups to be tried. */
-  readonly dirty = new Set<ServiceGroup>();
-  /** Groups of which no more could be placed, until something helps. */
-  readonly blocked = new Set<ServiceGroup>();
-  readonly preassigned = new PreassignedTasks();
-  /** Pending tasks that are not wanted any more. */
-  readonly unwanted = new Set<TaskId>();
+  /** Priorities of services, and what their tasks hold. */
+  readonly priorities = new PriorityUse();
+  /** Room that is kept. */
+  readonly nominations = new Nominations(this.nodes, this.affinity);
+  readonly waiting = new WaitingTasks(this, this.nominations);
   /** Nodes that lost a task since this was emptied last. */
   readonly relieved = new Set<number>();
-  readonly #followers = new VolumeFollowers();
   // Nodes that went while tasks were on them: if one came back, what it holds could only be had from the state.
   readonly #departed = new Set<string>();
   readonly #yielding = new YieldingTasks();
@@ -65,8 +59,10 @@ export class PlacementIndex {
     const index = new PlacementIndex();
     for (const [row, node] of state.roots.nodes.rows.entries()) index.nodes.add(node, row);
     for (const [row, service] of state.roots.services.rows.entries()) {
-      index.services.set(service.id, newServiceEntry(service.id, row, true, NOBODY));
+      const entry = newServiceEntry(service.id, row, true, NOBODY);
+      index.services.set(service.id, entry);
       index.affinity.foldService(undefined, service);
+      index.priorities.fold(entry, undefined, service);
     }
     index.#foldCluster(state);
     return index;
@@ -95,7 +91,7 @@ export class PlacementIndex {
           this.#foldTask(change.before, change.after, state);
           break;
         case 'node':
-          this.leases.noteNode();
+          this.waiting.leases.noteNode();
           folded = this.#foldNode(change.before, change.after, state) && folded;
           break;
         case 'service':
@@ -110,27 +106,10 @@ export class PlacementIndex {
         default:
       }
     }
-    for (const id of changes.volumes === undefined ? [] : this.#followers.of(changes.volumes)) {
-      const task = state.task(id);
-      if (!task) continue;
-      this.#endWaiting(task, 'node', state);
-      this.#beginWaiting(task, 'node', state);
-    }
+    if (changes.volumes !== undefined) this.waiting.volumesMoved(changes.volumes, state);
     this.#settleYielding(state);
+    this.priorities.settle(state, this.nodes);
     return folded;
-  }
-
-  /** A group is to be tried again. One of a removed service is not: its tasks are being told to go. */
-  retry(group: ServiceGroup): void {
-    this.blocked.delete(group);
-    if (group.service.exists) this.dirty.add(group);
-  }
-
-  /** No more of a group can be placed. `relievable`: the end of a task on some node may help. */
-  block(group: ServiceGroup, relievable: boolean): void {
-    group.relievable = relievable;
-    this.dirty.delete(group);
-    this.blocked.add(group);
   }
 
   /** What the tasks of a group ask, compiled when first asked for. */
@@ -168,12 +147,12 @@ export class PlacementIndex {
       return;
     }
     const waiting = waitsFor(task);
-    if (waiting !== 'nothing') this.#beginWaiting(task, waiting, state);
+    if (waiting !== 'nothing') this.waiting.begin(task, waiting, state);
   }
 
   #foldTask(before: Task | undefined, after: Task | undefined, state: ClusterState): void {
     const changed = after ?? before;
-    if (changed) this.leases.noteTask(changed);
+    if (changed) this.waiting.leases.noteTask(changed);
     this.#yielding.note(before, after);
     const held = before !== undefined && holdsPlace(before);
     const holds = after !== undefined && holdsPlace(after);
@@ -183,14 +162,15 @@ export class PlacementIndex {
     if (holds && !held) this.#hold(after, 1);
     if (wasActive && !isActive) this.#countActive(before, -1, state);
     if (isActive && !wasActive) this.#countActive(after, 1, state);
-    if ((held && !holds) || (wasActive && !isActive)) this.#relieve(before);
+    if ((held && !holds) || (wasActive && !isActive)) this.#relieve(before.nodeId);
     if (held && !holds && after && isFailure(after)) this.#noteFailure(after, state);
     const waited = before === undefined ? 'nothing' : waitsFor(before);
     const waits = after === undefined ? 'nothing' : waitsFor(after);
     // Ports come with the allocation, and host ports make another group.
     if (waited === waits && (waits !== 'node' || before?.ports === after?.ports)) return;
-    if (before) this.#endWaiting(before, waited, state);
-    if (after) this.#beginWaiting(after, waits, state);
+    if (waited === 'room') this.#relieve(before?.nomination?.nodeId);
+    if (before) this.waiting.end(before, waited, state);
+    if (after) this.waiting.begin(after, waits, state);
   }
 
   #foldNode(before: Node | undefined, after: Node | undefined, state: ClusterState): boolean {
@@ -209,8 +189,9 @@ export class PlacementIndex {
       if (isSameForPlacing(before, after)) return true;
     }
     // A node that takes nothing any more helps nobody, and changes what those who wait are told.
-    this.#retryBlocked();
-    this.preassigned.retry(after.id);
+    this.waiting.retryBlocked();
+    this.waiting.preassigned.retry(after.id);
+    this.nominations.retry(this.nodes.slotOf(after.id));
     return true;
   }
 
@@ -222,14 +203,16 @@ export class PlacementIndex {
       service.active.clear(slot, this.nodes.length);
       service.yielding.clear(slot, this.nodes.length);
       for (const record of service.failures.values()) record.clear(slot);
-      this.#forgetIfGone(service);
+      this.forgetIfGone(service);
     }
     this.affinity.removeNode(slot, node);
+    this.nominations.removeNode(slot);
+    this.priorities.removeNode(slot);
     this.notes.forget(slot);
     this.relieved.delete(slot);
     this.nodes.remove(slot);
-    this.#retryBlocked();
-    this.preassigned.retry(node.id);
+    this.waiting.retryBlocked();
+    this.waiting.preassigned.retry(node.id);
   }
 
   #foldService(before: Service | undefined, after: Service | undefined, state: ClusterState): void {
@@ -237,21 +220,25 @@ export class PlacementIndex {
     if (id === undefined) return;
     const { version } = this.affinity;
     this.affinity.foldService(before, after);
-    if (this.affinity.version !== version) this.#retryBlocked();
+    if (this.affinity.version !== version) this.waiting.retryBlocked();
     const service = this.#service(id, state);
+    if (this.priorities.fold(service, before, after)) {
+      this.waiting.retryBlocked();
+      this.waiting.preassigned.retryAll();
+    }
     service.exists = after !== undefined;
     if (service.exists) return;
-    for (const group of service.groups.values()) this.dirty.delete(group);
+    for (const group of service.groups.values()) this.waiting.dirty.delete(group);
     service.compiled.clear();
     service.failures.clear();
-    this.#forgetIfGone(service);
+    this.forgetIfGone(service);
   }
 
   /** A network's driver may be another now, so what asks for it is compiled again. Networks change rarely. */
   #foldNetwork(): void {
     for (const service of this.services.values()) service.compiled.clear();
-    this.#retryBlocked();
-    this.preassigned.retryAll();
+    this.waiting.retryBlocked();
+    this.waiting.preassigned.retryAll();
   }
 
   #foldCluster(state: ClusterState): void {
@@ -280,10 +267,11 @@ export class PlacementIndex {
     this.nodes.countActive(slot, sign);
     const counts = this.#yielding.has(task.id) ? service.yielding : service.active;
     counts.add(slot, sign, this.nodes.length);
+    if (service.isPrioritised) this.priorities.count(slot, service, needsOf(task.spec), sign);
     this.affinity.count(task.serviceId, slot, sign, 'active');
     if (sign > 0) return;
     this.#yielding.forget(task.id);
-    this.#forgetIfGone(service);
+    this.forgetIfGone(service);
   }
 
   #settleYielding(state: ClusterState): void {
@@ -296,11 +284,12 @@ export class PlacementIndex {
     });
   }
 
-  #relieve(task: Task): void {
-    const slot = task.nodeId === undefined ? -1 : this.nodes.slotOf(task.nodeId);
-    if (slot === -1 || task.nodeId === undefined) return;
-    if (this.blocked.size > 0) this.relieved.add(slot);
-    this.preassigned.retry(task.nodeId);
+  #relieve(nodeId: NodeId | undefined): void {
+    const slot = nodeId === undefined ? -1 : this.nodes.slotOf(nodeId);
+    if (slot === -1 || nodeId === undefined) return;
+    if (this.waiting.blocked.size > 0) this.relieved.add(slot);
+    this.nominations.retry(slot);
+    this.waiting.preassigned.retry(nodeId);
   }
 
   #noteFailure(task: Task, state: ClusterState): void {
@@ -309,68 +298,15 @@ export class PlacementIndex {
     if (slot === -1 || task.slot === 0) return;
     const service = this.#service(task.serviceId, state);
     if (!service.exists) {
-      this.#forgetIfGone(service);
+      this.forgetIfGone(service);
       return;
     }
     noteFailure(service.failures, task, slot, state.at);
   }
 
-  #beginWaiting(task: Task, waiting: Waiting, state: ClusterState): void {
-    switch (waiting) {
-      case 'nothing':
-        return;
-      case 'end':
-        this.unwanted.add(task.id);
-        return;
-      case 'own-node':
-        this.preassigned.begin(task);
-        return;
-      case 'node':
-        if (task.leaseMs === undefined) this.admit(task, state);
-        else this.leases.begin(task);
-    }
-  }
-
-  /** A task may be placed. */
-  admit(task: Task, state: ClusterState): void {
-    this.leases.end(task.id);
-    const service = this.#service(task.serviceId, state);
-    const homes = this.#followers.begin(task, state);
-    const key = groupKey(task.specVersion, hostPortsOf(task.ports), homes);
-    const group = service.groups.get(key) ?? new PendingGroup(service, key, task, homes);
-    service.groups.set(key, group);
-    group.add(task.id);
-    this.retry(group);
-  }
-
-  #endWaiting(task: Task, waited: Waiting, state: ClusterState): void {
-    switch (waited) {
-      case 'nothing':
-        return;
-      case 'end':
-        this.unwanted.delete(task.id);
-        return;
-      case 'own-node':
-        this.preassigned.end(task);
-        return;
-      case 'node': {
-        if (this.leases.end(task.id)) return;
-        const service = this.#service(task.serviceId, state);
-        const homes = this.#followers.end(task.id);
-        const group = service.groups.get(groupKey(task.specVersion, hostPortsOf(task.ports), homes));
-        if (!group) return;
-        group.remove(task.id);
-        if (group.size > 0) return;
-        service.groups.delete(group.key);
-        this.dirty.delete(group);
-        this.blocked.delete(group);
-        this.#forgetIfGone(service);
-      }
-    }
-  }
-
-  #retryBlocked(): void {
-    for (const group of this.blocked) this.retry(group);
+  /** What is kept of the service of a task. */
+  entryOf({ serviceId }: Pick<Task, 'serviceId'>, state: ClusterState): ServiceEntry {
+    return this.#service(serviceId, state);
   }
 
   #service(id: ServiceId, state: ClusterState): ServiceEntry {
@@ -387,9 +323,14 @@ export class PlacementIndex {
     return service;
   }
 
-  #forgetIfGone(service: ServiceEntry): void {
-    if (service.exists || service.active.size + service.yielding.size + service.groups.size > 0) return;
+  /** Drops a service that is gone, with all its tasks. */
+  forgetIfGone(service: ServiceEntry): void {
+    if (service.exists || occupants(service) > 0) return;
     this.services.delete(service.id);
     if (this.#lastService === service) this.#lastService = undefined;
   }
+}
+
+function occupants({ active, yielding, groups, nominees }: ServiceEntry): number {
+  return active.size + yielding.size + groups.size + nominees;
 }

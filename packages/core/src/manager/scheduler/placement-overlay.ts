@@ -99,6 +99,11 @@ export class PlacementOverlay {
     }
   }
 
+  /** Leaves one task of a service out of the counts of a node that has it, or with `sign` 1 counts it again. */
+  discount(slot: number, service: ServiceEntry, sign: 1 | -1 = -1): void {
+    if (service.watchers.length > 0) this.#count(service.watchers, slot, sign);
+  }
+
   holdsPort(slot: number, port: number): boolean {
     return this.#hostPorts.get(slot)?.has(port) ?? false;
   }
@@ -117,15 +122,15 @@ export class PlacementOverlay {
     return this.#services.get(service);
   }
 
-  #count(watchers: readonly AffinityCounts[], slot: number): void {
+  #count(watchers: readonly AffinityCounts[], slot: number, sign: 1 | -1 = 1): void {
     const node = this.#nodes?.nodes[slot];
     for (const counts of watchers) {
       const added = this.#counted.get(counts) ?? new NodeCounts();
       this.#counted.set(counts, added);
       const place = counts.places.of(slot, node);
       const places = Math.max(this.keys.length, counts.places.highest) + 1;
-      if (place !== ANYWHERE) added.add(place, 1, places);
-      added.add(ANYWHERE, 1, places);
+      if (place !== ANYWHERE) added.add(place, sign, places);
+      added.add(ANYWHERE, sign, places);
     }
   }
 

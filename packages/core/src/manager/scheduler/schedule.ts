@@ -71,7 +71,7 @@ function* placeAmongAll(
   service.active.addTo(serviceTasks, 1);
   overlay.serviceCounts(service)?.addTo(serviceTasks, 1);
   const serviceTasksOn = (slot: number) => serviceTasks[slot] as number;
-  const filter = compileFilters(requirements, index, overlay, serviceTasksOn, service.yielding);
+  const filter = compileFilters(requirements, index, overlay, serviceTasksOn, service);
   const { rows, active } = nodes;
   const { added } = overlay;
   const layout = index.notes.layoutOf(requirements);

@@ -194,13 +194,13 @@ function contents(index: PlacementIndex, now: number): unknown {
       waiting: waiting.sort(),
     };
   });
-  const preassigned = nodes.map(({ id }) => [id, [...index.preassigned.of(id)].sort()]);
+  const preassigned = nodes.map(({ id }) => [id, [...index.waiting.preassigned.of(id)].sort()]);
   return {
     nodes: nodes.sort((a, b) => (a.id < b.id ? -1 : 1)),
     services: services
       .filter(({ active, failures, waiting }) => active.length + failures.length + waiting.length > 0)
       .sort((a, b) => (a.id < b.id ? -1 : 1)),
-    unwanted: [...index.unwanted].sort(),
+    unwanted: [...index.waiting.unwanted].sort(),
     preassigned: preassigned.sort(),
   };
 }

@@ -6,30 +6,23 @@
  */
 
 import type { TaskId } from '../../model/ids.ts';
-import type { PlacementFinding } from '../../model/placement.ts';
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { type ControlLoop, type DecideContext, type Decision, NOTHING } from '../control-loop.ts';
 import { DecisionDraft, RowNumbers } from './decision-draft.ts';
-import {
-  endsWithTasks,
-  explainPreassigned,
-  explainUnplaced,
-  NODE_GONE,
-  rejections,
-  sameExplanation,
-} from './explanation.ts';
+import { endsWithTasks, explainUnplaced, rejections, sameExplanation } from './explanation.ts';
 import { compileFilters, type Filter, freeAtBest } from './filters.ts';
 import { IndexLoader } from './index-loader.ts';
 import { explainHold, leaseHold } from './lease-gate.ts';
-import { namesFor } from './names-for.ts';
 import { PlacementIndex } from './placement-index.ts';
 import { PlacementOverlay } from './placement-overlay.ts';
 import type { Placement } from './placement-request.ts';
-import { hostPortsOf, type Requirements } from './requirements.ts';
+import { PreassignedPlacer } from './preassigned-placer.ts';
+import { Preemptor, type PreemptorParts } from './preemption/preemptor.ts';
+import type { Requirements } from './requirements.ts';
 import { schedule } from './schedule.ts';
-import { groupKey, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
-import { FIT, type Verdict } from './verdicts.ts';
+import type { ServiceEntry, ServiceGroup } from './service-entry.ts';
+import { FIT } from './verdicts.ts';
 
 /** Nodes looked at plus tasks placed in one decision: a few milliseconds. A group's walk is not broken off for it. */
 const WORK_PER_DECISION = 200_000;
@@ -53,6 +46,7 @@ class Scheduler implements ControlLoop {
   #loader: IndexLoader | undefined;
   readonly #overlay = new PlacementOverlay();
   readonly #rowNumbers = new RowNumbers();
+  #preemptor = new Preemptor();
   // The groups of the present round, in order, and how many of them are done. A round ends before the next begins,
   // so that old services which are tried again and again don't keep young ones waiting.
   #round: readonly ServiceGroup[] = [];
@@ -66,6 +60,7 @@ class Scheduler implements ControlLoop {
   begin(state: ClusterState): void {
     this.#loader = new IndexLoader(state);
     this.#index = this.#loader.index;
+    this.#preemptor = new Preemptor();
     this.#round = [];
     this.#done = 0;
     this.#toExplain.clear();
@@ -73,6 +68,7 @@ class Scheduler implements ControlLoop {
   }
 
   observe(changes: ChangeSet, state: ClusterState): void {
+    this.#preemptor.observe(changes);
     if (this.#loader) this.#loader.observe(changes, state);
     else if (!this.#index.fold(changes, state)) this.begin(state);
   }
@@ -80,23 +76,42 @@ class Scheduler implements ControlLoop {
   decide(state: ClusterState, context: DecideContext): Decision {
     this.#begunAt ??= context.at;
     if (!this.#isLoaded(state)) return { events: [], more: true };
-    this.#retryHelped(state, context.at);
     const index = this.#index;
-    const idle =
-      (index.leases.wakeAt ?? Number.POSITIVE_INFINITY) > context.at &&
-      index.dirty.size + index.preassigned.dirty.size + index.unwanted.size + this.#toExplain.size === 0;
-    if (idle) return this.#decision(NOTHING, context.at);
+    this.#preemptor.beginTurn(index, context.at);
+    this.#retryHelped(state, context.at);
+    if (!index.waiting.isAnythingToDo(context.at) && this.#toExplain.size === 0) {
+      return this.#decision(NOTHING, context.at);
+    }
     // Counts are of what the state holds: they are made before anything is decided.
-    if (index.affinity.hasRules) for (const group of index.dirty) this.#requirementsOf(group, state);
+    if (index.affinity.hasRules) for (const group of index.waiting.dirty) this.#requirementsOf(group, state);
     this.#overlay.reset(index.nodes);
     const draft = new DecisionDraft(this.#rowNumbers);
-    let more = this.#endUnwanted(draft);
-    if (!more) more = this.#admitLeased(state, context.at, draft);
-    if (!more) more = this.#placePreassigned(state, draft);
-    const placedNow = new Map<ServiceGroup, number>();
-    if (!more) more = this.#placeGroups(state, context.at, draft, placedNow);
-    if (!more) more = this.#explainGroups(state, draft, placedNow);
+    const more = this.#decideInto(draft, state, context.at);
     return this.#decision({ events: draft.events(context.at), more }, context.at);
+  }
+
+  /** @returns whether there is more to decide, on the state as it is then */
+  #decideInto(draft: DecisionDraft, state: ClusterState, at: number): boolean {
+    if (this.#endUnwanted(draft) || this.#admitLeased(state, at, draft)) return true;
+    // What is decided of them is in the index in the next turn, and others go by that.
+    if (this.#preemptor.serveNominees(this.#parts(draft, state))) return true;
+    const placedNow = new Map<ServiceGroup, number>();
+    if (this.#placeGroups(state, at, draft, placedNow)) return true;
+    return this.#explainGroups(state, draft, placedNow);
+  }
+
+  #parts(draft: DecisionDraft, state: ClusterState): PreemptorParts {
+    return { state, index: this.#index, overlay: this.#overlay, draft };
+  }
+
+  /** The highest priority of a group that is to be tried. */
+  #highestDirty(): number {
+    const { priorities, waiting } = this.#index;
+    let highest = Number.NEGATIVE_INFINITY;
+    if (priorities.differ) {
+      for (const { service } of waiting.dirty) highest = Math.max(highest, service.priority);
+    }
+    return highest;
   }
 
   /** Goes on building the index, if it is not built. */
@@ -109,7 +124,8 @@ class Scheduler implements ControlLoop {
   }
 
   #decision(decision: Decision, at: number): Decision {
-    let wakeAt = this.#index.leases.wakeAt ?? Number.POSITIVE_INFINITY;
+    let wakeAt = this.#index.waiting.leases.wakeAt ?? Number.POSITIVE_INFINITY;
+    wakeAt = Math.min(wakeAt, this.#preemptor.wakeAt ?? wakeAt);
     for (const group of this.#toRetell) wakeAt = Math.min(wakeAt, group.explainedAt + RETELL_MS);
     return wakeAt === Number.POSITIVE_INFINITY ? decision : { ...decision, wakeAt: Math.max(wakeAt, at) };
   }
@@ -119,27 +135,29 @@ class Scheduler implements ControlLoop {
     const index = this.#index;
     for (const group of this.#toRetell) {
       if (group.size === 0) this.#toRetell.delete(group);
-      else if (at >= group.explainedAt + RETELL_MS && index.blocked.has(group)) index.retry(group);
+      else if (at >= group.explainedAt + RETELL_MS && index.waiting.blocked.has(group))
+        index.waiting.retry(group);
     }
     this.#retryNear(state);
     if (index.relieved.size === 0) return;
     let checksLeft = WORK_PER_DECISION;
-    for (const group of index.blocked) {
+    for (const group of index.waiting.blocked) {
       if (!group.relievable) continue;
       checksLeft -= index.relieved.size;
       // Past the budget a walk over all nodes later is no dearer than looking now.
-      if (checksLeft < 0 || this.#fitsSomewhere(group, index.relieved, state)) index.retry(group);
+      if (checksLeft < 0 || this.#fitsSomewhere(group, index.relieved, state)) index.waiting.retry(group);
     }
     index.relieved.clear();
   }
 
   /** Marks blocked groups for which the first task that they want near has come, or the last has gone that is in the way. */
   #retryNear(state: ClusterState): void {
-    const { affinity, blocked } = this.#index;
+    const { affinity } = this.#index;
+    const { blocked } = this.#index.waiting;
     if (affinity.changed.size === 0) return;
     for (const group of blocked) {
       const rules = this.#requirementsOf(group, state).affinity?.required ?? [];
-      if (rules.some(({ counts }) => affinity.changed.has(counts))) this.#index.retry(group);
+      if (rules.some(({ counts }) => affinity.changed.has(counts))) this.#index.waiting.retry(group);
     }
     affinity.changed.clear();
   }
@@ -148,13 +166,17 @@ class Scheduler implements ControlLoop {
     this.#overlay.reset(this.#index.nodes);
     const requirements = this.#requirementsOf(group, state);
     const filter = this.#filterOf(group.service, requirements);
-    for (const slot of slots) if (filter(slot) === FIT) return true;
+    const parts = { state, index: this.#index, overlay: this.#overlay };
+    for (const slot of slots) {
+      if (filter(slot) === FIT || this.#preemptor.couldMakeRoom(group, requirements, slot, parts))
+        return true;
+    }
     return false;
   }
 
   /** @returns whether there is more, and no room for it. */
   #endUnwanted(draft: DecisionDraft): boolean {
-    for (const id of this.#index.unwanted) {
+    for (const id of this.#index.waiting.unwanted) {
       if (draft.room === 0) return true;
       draft.end(id);
     }
@@ -163,13 +185,13 @@ class Scheduler implements ControlLoop {
 
   /** Lets tasks with a lease be placed that have their slot to themselves, and tells the others why they wait. */
   #admitLeased(state: ClusterState, at: number, draft: DecisionDraft): boolean {
-    const { leases } = this.#index;
+    const { leases } = this.#index.waiting;
     for (const id of leases.take(at)) {
       const task = state.task(id);
       if (!task) continue;
       const hold = leaseHold(task, state, { at, begunAt: this.#begunAt ?? at });
       if (!hold) {
-        this.#index.admit(task, state);
+        this.#index.waiting.admit(task, state);
         continue;
       }
       if (hold.until !== undefined) leases.wait(id, hold.until);
@@ -179,57 +201,23 @@ class Scheduler implements ControlLoop {
     return draft.room === 0;
   }
 
-  #placePreassigned(state: ClusterState, draft: DecisionDraft): boolean {
-    const kinds = new Map<Requirements, PreassignedKind>();
+  /** Only those of services with a priority from `least` up to but without `below`. */
+  #placePreassigned(state: ClusterState, draft: DecisionDraft, least: number, below: number): boolean {
+    if (this.#index.waiting.preassigned.dirty.size === 0) return false;
+    const parts = this.#parts(draft, state);
+    const placer = new PreassignedPlacer({
+      ...parts,
+      filterOf: (service, requirements) => this.#filterOf(service, requirements),
+      makeRoom: (task, service, requirements, slot) =>
+        this.#preemptor.makeRoomOnNode(task, service, requirements, slot, parts),
+    });
     let more = false;
-    for (const id of this.#index.preassigned.dirty) {
-      more = draft.room === 0;
+    for (const id of placer.dirty(least, below)) {
+      more = draft.room === 0 || placer.place(id) === 'room-is-made';
       if (more) break;
-      this.#placeOnItsNode(id, state, draft, kinds);
     }
-    for (const { service, specVersion, placed } of kinds.values()) {
-      if (placed > 0)
-        draft.choose({ serviceId: service.id, specVersion, placed, nodes: 1, rejected: [], candidates: [] });
-    }
+    placer.tell();
     return more;
-  }
-
-  #placeOnItsNode(
-    id: TaskId,
-    state: ClusterState,
-    draft: DecisionDraft,
-    kinds: Map<Requirements, PreassignedKind>,
-  ): void {
-    const index = this.#index;
-    const task = state.task(id);
-    const service = task && index.services.get(task.serviceId);
-    if (!task || !service || task.nodeId === undefined) return;
-    const slot = index.nodes.slotOf(task.nodeId);
-    const key = groupKey(task.specVersion, hostPortsOf(task.ports));
-    const requirements = index.requirementsOf(service, key, task, state);
-    const kind = kinds.get(requirements) ?? {
-      service,
-      specVersion: task.specVersion,
-      filter: this.#filterOf(service, requirements),
-      placed: 0,
-      explanations: new Map<Verdict, PlacementFinding>(),
-    };
-    kinds.set(requirements, kind);
-    const verdict = slot === -1 ? FIT : kind.filter(slot);
-    if (slot !== -1 && verdict === FIT) {
-      const names = namesFor(requirements, index, this.#overlay, slot);
-      this.#overlay.take(slot, service, requirements.needs, requirements.hostPorts, names);
-      draft.assign(slot, task.nodeId, id, names);
-      kind.placed += 1;
-      return;
-    }
-    index.preassigned.dirty.delete(id);
-    const explanation =
-      slot === -1
-        ? NODE_GONE
-        : (kind.explanations.get(verdict) ?? explainPreassigned(verdict, requirements.causes));
-    kind.explanations.set(verdict, explanation);
-    if (!sameExplanation(task.explanation, explanation)) draft.explain(id, explanation);
   }
 
   #filterOf(service: ServiceEntry, requirements: Requirements): Filter {
@@ -238,7 +226,7 @@ class Scheduler implements ControlLoop {
       this.#index,
       this.#overlay,
       (slot) => service.active.get(slot) + (this.#overlay.serviceCounts(service)?.get(slot) ?? 0),
-      service.yielding,
+      service,
     );
   }
 
@@ -248,26 +236,46 @@ class Scheduler implements ControlLoop {
     draft: DecisionDraft,
     placedNow: Map<ServiceGroup, number>,
   ): boolean {
-    const begunEarlier = this.#done < this.#round.length;
+    const begunEarlier = this.#done < this.#round.length && !this.#isOvertaken();
     if (!begunEarlier) {
-      this.#round = [...this.#index.dirty].sort(byAge);
+      this.#round = [...this.#index.waiting.dirty].sort(byTurn);
       this.#done = 0;
     }
     let work = WORK_PER_DECISION;
+    // Those that were made for one node go before groups of no higher priority.
+    let level = Number.POSITIVE_INFINITY;
     for (; this.#done < this.#round.length; this.#done++) {
       const group = this.#round[this.#done] as ServiceGroup;
-      if (!this.#index.dirty.has(group)) continue;
+      if (!this.#index.waiting.dirty.has(group)) continue;
       if (work <= 0 || draft.room === 0) return true;
+      const { priority } = group.service;
+      if (priority < level && this.#placePreassigned(state, draft, priority, level)) return true;
+      level = priority;
       const count = Math.min(group.size, draft.room);
       const placement = this.#place(group, count, state, at);
       if (placement.placed > 0) this.#assign(group, placement, state, draft);
       placedNow.set(group, placement.placed);
       work -= placement.nodes + placement.placed;
-      if (placement.placed < count) this.#block(group, placement, state, at);
-      else if (count < group.size) return true;
+      if (placement.placed < count) {
+        const ids = group.first(count).slice(placement.placed);
+        const requirements = this.#requirementsOf(group, state);
+        const room = this.#preemptor.makeRoom(group, requirements, ids, this.#parts(draft, state), at);
+        if (room.made > 0) return true;
+        work -= room.work;
+        this.#block(group, placement, state, at, room.refusal);
+      } else if (count < group.size) return true;
     }
+    if (this.#placePreassigned(state, draft, Number.NEGATIVE_INFINITY, level)) return true;
     // What was marked since the round began waits for the next.
-    return begunEarlier && this.#index.dirty.size > 0;
+    return begunEarlier && this.#index.waiting.dirty.size > 0;
+  }
+
+  /** Something of a higher priority waits than what comes next in the round. */
+  #isOvertaken(): boolean {
+    if (!this.#index.priorities.differ) return false;
+    const { dirty } = this.#index.waiting;
+    const next = this.#round.slice(this.#done).find((group) => dirty.has(group));
+    return next !== undefined && this.#highestDirty() > next.service.priority;
   }
 
   #place(group: ServiceGroup, count: number, state: ClusterState, at: number): Placement {
@@ -302,11 +310,17 @@ class Scheduler implements ControlLoop {
   }
 
   /** The rest of a group can't be placed now. Who is told so, and when, so that telling a million costs little. */
-  #block(group: ServiceGroup, placement: Placement, state: ClusterState, at: number): void {
+  #block(
+    group: ServiceGroup,
+    placement: Placement,
+    state: ClusterState,
+    at: number,
+    refusal: string | undefined,
+  ): void {
     const requirements = this.#requirementsOf(group, state);
-    this.#index.block(group, endsWithTasks(placement.rejected, requirements.causes));
+    this.#index.waiting.block(group, endsWithTasks(placement.rejected, requirements.causes));
     const { nodes, rejected } = placement;
-    const explanation = explainUnplaced(nodes, rejected, requirements.causes);
+    const explanation = explainUnplaced(nodes, rejected, requirements.causes, refusal);
     const isNews = this.#toRetell.delete(group) || !sameExplanation(group.explanation, explanation);
     const first = group.explanation === undefined;
     if (isNews || !group.allExplained) {
@@ -330,7 +344,7 @@ class Scheduler implements ControlLoop {
   ): boolean {
     for (const group of this.#toExplain) {
       const { explanation } = group;
-      if (explanation && this.#index.blocked.has(group)) {
+      if (explanation && this.#index.waiting.blocked.has(group)) {
         const all = group.explain(placedNow.get(group) ?? 0, (id) => {
           if (draft.room === 0) return false;
           if (!sameExplanation(state.task(id)?.explanation, explanation)) draft.explain(id, explanation);
@@ -344,20 +358,10 @@ class Scheduler implements ControlLoop {
   }
 }
 
-/** Tasks of one kind that are each made for one node. */
-interface PreassignedKind {
-  readonly service: ServiceEntry;
-  readonly specVersion: number;
-  readonly filter: Filter;
-  /** How many of them have got their node. */
-  placed: number;
-  /** By verdict, what they are told. */
-  readonly explanations: Map<Verdict, PlacementFinding>;
-}
-
-/** Older services first, then older specs: the same order whatever came in first. */
-function byAge(a: ServiceGroup, b: ServiceGroup): number {
+/** Higher priorities first, then older services, then older specs: the same order whatever came in first. */
+function byTurn(a: ServiceGroup, b: ServiceGroup): number {
   return (
+    b.service.priority - a.service.priority ||
     a.service.row - b.service.row ||
     a.specVersion - b.specVersion ||
     (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)

@@ -14,6 +14,12 @@ export interface ServiceEntry {
   row: number;
   /** False once the service is removed, and its last tasks are going. */
   exists: boolean;
+  /** Higher ones get nodes first. */
+  priority: number;
+  /** It has, or once had, another priority than 0: what its tasks hold is counted. */
+  isPrioritised: boolean;
+  /** Tasks for which room is being made. */
+  nominees: number;
   /** Active tasks by node, without those that yield. */
   readonly active: NodeCounts;
   /** Tasks that stay until another one of their slot runs, by node. */
@@ -43,6 +49,9 @@ export function newServiceEntry(
     id,
     row,
     exists,
+    priority: 0,
+    isPrioritised: false,
+    nominees: 0,
     active: new NodeCounts(),
     yielding: new NodeCounts(),
     failures: new Map(),

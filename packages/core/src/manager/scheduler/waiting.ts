@@ -8,6 +8,8 @@ export type Waiting =
   | 'nothing'
   /** Any node. */
   | 'node'
+  /** Room that is being made for it on one node. */
+  | 'room'
   /** Leave to go to the node that it was made for. */
   | 'own-node'
   /** To be told that it is not wanted. */
@@ -17,6 +19,7 @@ export type Waiting =
 export function waitsFor(task: Task): Waiting {
   if (task.status.state !== 'pending') return 'nothing';
   if (!isMeantToRun(task.desiredState)) return 'end';
+  if (task.nomination !== undefined) return 'room';
   return task.nodeId === undefined ? 'node' : 'own-node';
 }
 

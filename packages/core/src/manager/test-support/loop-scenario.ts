@@ -161,6 +161,15 @@ function inWords(event: ClusterEvent, state: ClusterState): string[] {
       return event.ids.map((id) => `evict ${named(id)}`);
     case 'task.kept':
       return event.ids.map((id) => `keep ${named(id)}`);
+    case 'task.nominated':
+      return event.rows.map(({ id, nodeId, victims }) => {
+        const left = victims.map(named).join(', ');
+        return `keep ${nodeId} for ${named(id)}${left === '' ? '' : `, in place of ${left}`}`;
+      });
+    case 'task.preempted':
+      return event.rows.map(({ id, by }) => `preempt ${named(id)} for ${named(by.task)}`);
+    case 'task.unnominated':
+      return event.ids.map((id) => `keep nothing for ${named(id)}`);
     case 'task.assigned':
       return event.rows.flatMap(({ nodeId, tasks }) => tasks.map((id) => `assign ${named(id)} to ${nodeId}`));
     case 'task.unplaced':

@@ -2,7 +2,14 @@
 
 import type { ClusterEvent, ServiceChoice } from '../../events/event.ts';
 import type { ServiceId, TaskId } from '../../model/ids.ts';
-import type { AllocatedPort, Task, TaskEviction, TaskLeaving, TaskStatus } from '../../model/objects.ts';
+import type {
+  AllocatedPort,
+  Task,
+  TaskEviction,
+  TaskLeaving,
+  TaskNomination,
+  TaskStatus,
+} from '../../model/objects.ts';
 import type { PlacementDecision, PlacementExplanation } from '../../model/placement.ts';
 import { isDesiredAfter, startedState } from '../../model/task-state.ts';
 import { mayBeEndpoint } from '../endpoints.ts';
@@ -46,6 +53,20 @@ export function evolveTask(draft: StateDraft, event: TaskEvent, stamp: Stamp): v
       for (const id of event.ids) change(draft, id, { evicted }, stamp);
       return;
     }
+    case 'task.preempted':
+      for (const { id, by } of event.rows) {
+        change(draft, id, { evicted: { cause: 'preemption', since: stamp.at, by } }, stamp);
+      }
+      return;
+    case 'task.nominated':
+      for (const { id, nodeId, victims } of event.rows) {
+        const nomination: TaskNomination = { nodeId, victims, index: stamp.index, since: stamp.at };
+        change(draft, id, { nomination }, stamp);
+      }
+      return;
+    case 'task.unnominated':
+      for (const id of event.ids) change(draft, id, { nomination: null }, stamp);
+      return;
     case 'task.dependencies-met':
       for (const id of event.ids) change(draft, id, { awaitsDependencies: false }, stamp);
       return;

@@ -64,6 +64,9 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
     case 'task.released':
     case 'task.evicted':
     case 'task.kept':
+    case 'task.preempted':
+    case 'task.nominated':
+    case 'task.unnominated':
     case 'task.removed':
       evolveTask(draft, event, stamp);
       return;

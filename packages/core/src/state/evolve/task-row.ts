@@ -5,7 +5,14 @@
  */
 
 import type { NodeId } from '../../model/ids.ts';
-import type { AllocatedPort, Task, TaskEviction, TaskLeaving, TaskStatus } from '../../model/objects.ts';
+import type {
+  AllocatedPort,
+  Task,
+  TaskEviction,
+  TaskLeaving,
+  TaskNomination,
+  TaskStatus,
+} from '../../model/objects.ts';
 import type { PlacementDecision, PlacementExplanation } from '../../model/placement.ts';
 import type { AssignedGeneric } from '../../model/resources.ts';
 import { type DesiredState, isTerminal } from '../../model/task-state.ts';
@@ -25,6 +32,8 @@ export interface TaskRowChange {
   /** `null` takes it away. */
   readonly evicted?: TaskEviction | null;
   readonly leaving?: TaskLeaving;
+  /** `null` takes it away. */
+  readonly nomination?: TaskNomination | null;
   /** `false`: it does no more. */
   readonly awaitsDependencies?: false;
 }
@@ -47,6 +56,8 @@ export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Ta
   if (explanation != null) after.explanation = explanation;
   const evicted = change.evicted === undefined ? task.evicted : change.evicted;
   if (evicted != null) after.evicted = evicted;
+  const nomination = change.nomination === undefined ? task.nomination : change.nomination;
+  if (nomination != null) after.nomination = nomination;
   const leaving = change.leaving ?? task.leaving;
   // One that has ended has nothing to wait for any more.
   if (leaving !== undefined && !isTerminal(after.status.state)) after.leaving = leaving;

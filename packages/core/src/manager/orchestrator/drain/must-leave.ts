@@ -28,6 +28,11 @@ export function leaveDeadline(task: Task, nodes: NodeLookup): number | undefined
   return Math.min(task.evicted.since + EVICTION_MS, drained ?? Number.POSITIVE_INFINITY);
 }
 
+/** The room that it has is needed by a task of a higher priority: it goes at once, whatever it has come to. */
+export function isPreempted({ evicted }: Task): boolean {
+  return evicted?.cause === 'preemption';
+}
+
 /** True for a task that serves: what is not running can be replaced without anyone missing it. */
 export function serves({ status, desiredState }: Task): boolean {
   return status.state === 'running' && desiredState === 'running';

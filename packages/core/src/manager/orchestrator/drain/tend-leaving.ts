@@ -10,10 +10,10 @@ import { isGoneNode, type NodeLookup } from '../node-validity.ts';
 import { endedByItself, mayRestart, nodeOf, replacementOf } from '../restart.ts';
 import type { Slot } from '../slot-tasks.ts';
 import { isTaskDirty } from '../task-dirty.ts';
-import { type Tended, withId } from '../tended.ts';
+import { CHANGED, type Tended, withId } from '../tended.ts';
 import { isOutdated, newestServing, olderInUpdate, specFor } from '../updater/handover.ts';
 import type { Deciding } from '../wishes.ts';
-import { leaveCause, leaveDeadline, mayStartFirst, serves } from './must-leave.ts';
+import { isPreempted, leaveCause, leaveDeadline, mayStartFirst, serves } from './must-leave.ts';
 
 /**
  * The task that serves until the slot's live one does, or until its deadline, since it has to leave its node.
@@ -30,6 +30,7 @@ export function predecessorOf(
   const others = tasks.filter((task) => task !== live && isMeantToRun(task.desiredState));
   const older = newestServing(service, others) ?? others.at(-1);
   if (!older || !serves(older) || isGoneNode(nodeOf(older, nodes))) return undefined;
+  if (isPreempted(older)) return undefined;
   const mustLeave = leaveCause(older, nodes) !== undefined;
   const deadline = mustLeave ? leaveDeadline(older, nodes) : undefined;
   if (deadline !== undefined && deadline <= at) return undefined;
@@ -41,6 +42,22 @@ export function predecessorOf(
   if (mustLeave) return older;
   const wasMoved = live.replaces !== undefined && !isTaskDirty(service, older, nodeOf(older, nodes));
   return wasMoved ? 'not-needed' : undefined;
+}
+
+/**
+ * A task goes for one of a higher priority, and another takes its place wherever there is room. A service that says how
+ * many of its tasks may be missing keeps the others, also where the scheduler saw more of them serve.
+ */
+export function tendPreempted(service: Service, slot: Slot, live: Task, deciding: Deciding): Tended {
+  const { state, wishes, budgets } = deciding;
+  const isBudgeted = live.slot !== 0 && service.spec.disruption !== undefined && serves(live);
+  if (isBudgeted && !budgets.take(service, state.slotKey(live), state)) {
+    wishes.keep(live.id);
+    return CHANGED;
+  }
+  wishes.shutdown(live.id);
+  makeSuccessor(service, slot.tasks, live, deciding);
+  return CHANGED;
 }
 
 /** Goes on with the move of a task that serves. */
@@ -58,12 +75,19 @@ export function tendLeaving(service: Service, slot: Slot, live: Task, deciding: 
     wishes.shutdown(live.id);
   }
   const others = startsFirst ? slot.tasks.filter((task) => task !== live) : slot.tasks;
-  const row = replacementOf(live, others, state, context.at);
+  makeSuccessor(service, others, live, deciding);
+  return { changed: true, ...lookAgain };
+}
+
+/** @param others Tasks of the slot that are not to run on beside it. */
+function makeSuccessor(service: Service, others: readonly Task[], live: Task, deciding: Deciding): void {
+  const { state, context, wishes } = deciding;
+  const startAfter = Math.max(context.at, live.startAfter);
+  const row = replacementOf(live, others, state, context.at, startAfter);
   const from = specFor(service, live);
   const { restarts } = from === 'previous' || live.specVersion === service.specVersion ? live : {};
   const made = { ...row, ...(restarts === undefined ? {} : { restarts }) };
   wishes.create(service.id, withId(made, context), from);
-  return { changed: true, ...lookAgain };
 }
 
 /** A successor was tried and ended, and its restart policy wants no other: trying on would never end. */

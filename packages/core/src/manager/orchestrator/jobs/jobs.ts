@@ -271,6 +271,7 @@ function isWorthALook(before: Task | undefined, after: Task | undefined): boolea
   if (!before || !after) return true;
   return (
     before.desiredState !== after.desiredState ||
+    before.evicted !== after.evicted ||
     before.awaitsDependencies !== after.awaitsDependencies ||
     isTerminal(before.status.state) !== isTerminal(after.status.state)
   );

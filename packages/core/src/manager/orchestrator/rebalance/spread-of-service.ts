@@ -50,7 +50,7 @@ export class SpreadOfService {
     this.#counts = new Int32Array(index.nodes.capacity);
     entry.active.addTo(this.#counts, 1);
     const countOn = (slot: number) => this.count(slot);
-    this.#filter = compileFilters(this.requirements, index, overlay, countOn, entry.yielding);
+    this.#filter = compileFilters(this.requirements, index, overlay, countOn, entry);
     const layout = index.notes.layoutOf(this.requirements);
     this.#leaves = new Int32Array(index.nodes.capacity);
     for (let slot = 0; slot < index.nodes.length; slot++) {

@@ -17,6 +17,8 @@ import type {
   UpdateStatus,
 } from '../../../model/objects.ts';
 import { isTerminal } from '../../../model/task-state.ts';
+import { applyToFiles } from './reference-files.ts';
+import { must, type Touch, touched } from './reference-rows.ts';
 import { beginRun, endRun, noteReplicas } from './reference-service.ts';
 
 /** A cluster's state as plain objects by id. Ids must not look like whole numbers, which JavaScript would sort. */
@@ -48,11 +50,6 @@ export function referenceEvolve(state: PlainState, { index, at, events }: Transa
   return produce(state, (draft) => {
     for (const event of events) apply(draft, event, { version: index, updatedAt: at });
   });
-}
-
-interface Touch {
-  readonly version: number;
-  readonly updatedAt: number;
 }
 
 function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): void {
@@ -291,6 +288,17 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
     case 'task.evicted':
       for (const id of event.ids) task(id).evicted = { cause: event.cause, since: at };
       return;
+    case 'task.nominated':
+      for (const { id, nodeId, victims } of event.rows) {
+        task(id).nomination = { nodeId, victims: [...victims], index: version, since: at };
+      }
+      return;
+    case 'task.preempted':
+      for (const { id, by } of event.rows) task(id).evicted = { cause: 'preemption', since: at, by };
+      return;
+    case 'task.unnominated':
+      for (const id of event.ids) delete task(id).nomination;
+      return;
     case 'task.released':
       for (const id of event.ids) {
         const { leaving } = task(id);
@@ -314,52 +322,17 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
     case 'network.removed':
       delete state.networks[event.id];
       return;
-    case 'secret.created': {
-      const { id, spec, digest, sizeBytes } = event;
-      state.secrets[id] = castDraft({ id, spec, revision: 1, digest, sizeBytes, older: [], ...meta });
-      return;
-    }
+    case 'secret.created':
     case 'secret.updated':
-      touched(state.secrets, event.id, touch).spec = castDraft(event.spec);
-      return;
-    case 'secret.rotated': {
-      const row = touched(state.secrets, event.id, touch);
-      row.older.push({ revision: row.revision, digest: row.digest });
-      row.revision = event.revision;
-      row.digest = event.digest;
-      row.sizeBytes = event.sizeBytes;
-      return;
-    }
-    case 'secret.pruned': {
-      const row = touched(state.secrets, event.id, touch);
-      row.older = row.older.filter(({ revision }) => !event.revisions.includes(revision));
-      return;
-    }
+    case 'secret.rotated':
+    case 'secret.pruned':
     case 'secret.removed':
-      delete state.secrets[event.id];
-      return;
-    case 'config.created': {
-      const { id, spec, data } = event;
-      state.configs[id] = castDraft({ id, spec, revision: 1, data, older: [], ...meta });
-      return;
-    }
+    case 'config.created':
     case 'config.updated':
-      touched(state.configs, event.id, touch).spec = castDraft(event.spec);
-      return;
-    case 'config.rotated': {
-      const row = touched(state.configs, event.id, touch);
-      row.older.push({ revision: row.revision, data: row.data });
-      row.revision = event.revision;
-      row.data = event.data;
-      return;
-    }
-    case 'config.pruned': {
-      const row = touched(state.configs, event.id, touch);
-      row.older = row.older.filter(({ revision }) => !event.revisions.includes(revision));
-      return;
-    }
+    case 'config.rotated':
+    case 'config.pruned':
     case 'config.removed':
-      delete state.configs[event.id];
+      applyToFiles(state, event, touch);
       return;
     case 'vault.stored':
       state.vault[event.digest] = castDraft(event.data);
@@ -383,13 +356,4 @@ function report(row: Draft<Task>, status: Task['status'], at: number): void {
 
 function runsOf(state: Draft<PlainState>, id: string): Draft<JobStatus> {
   return must(must(state.services[id]).jobStatus);
-}
-
-function touched<Row extends object>(rows: Record<string, Row>, id: string, touch: Touch): Row {
-  return Object.assign(must(rows[id]), touch);
-}
-
-function must<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('the history does not fit');
-  return value;
 }
