@@ -2,11 +2,18 @@
 
 import { findTask } from '../manager/api/find.ts';
 import { type TaskWait, taskWait } from '../manager/orchestrator/task-wait.ts';
-import { holdsPlace } from '../manager/scheduler/holds-place.ts';
+import { holdsPlace, isNominee } from '../manager/scheduler/holds-place.ts';
+import {
+  nominationInWords,
+  predecessorInWords,
+  preemptionInWords,
+  preemptorOf,
+  serviceName,
+} from '../manager/scheduler/preemption/preemption-in-words.ts';
 import { findRemedies, type Prospects } from '../manager/scheduler/remedies.ts';
 import type { Remedy } from '../manager/scheduler/remedy.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
-import type { Task } from '../model/objects.ts';
+import type { Preemptor, Task } from '../model/objects.ts';
 import type { PlacementCandidate, Rejection } from '../model/placement.ts';
 import { isMeantToRun, isTerminal } from '../model/task-state.ts';
 import { type WaitOptions, withDeadline } from '../runtime/abort.ts';
@@ -27,6 +34,21 @@ export interface TaskExplanation {
   readonly message: string;
   /** The scheduler's decision. Absent: it has not looked at the task, or an older version did not tell. */
   readonly decision?: ExplainedDecision;
+  /** For a task that was, or is to be, stopped for one of a higher priority: for which. */
+  readonly preemptedBy?: Omit<Preemptor, 'service'> & {
+    /** Name of its service. */
+    readonly service: string;
+  };
+  /** For a task for which others are stopped: where, and which. Also once it has that node. */
+  readonly preempts?: {
+    readonly node: { readonly id: NodeId; readonly name: string };
+    /** None: it waits for room that comes free by itself. */
+    readonly victims: readonly TaskId[];
+    /** Index of the transaction that decided it. */
+    readonly index: number;
+    /** Milliseconds since 1970, the leader's clock. */
+    readonly at: number;
+  };
   /** For a task that has yet to be started, for another reason than a node: why, and when it is tried next. */
   readonly wait?: TaskWait;
   /** For a task that waits for a node: what would make it fit, as things are now; best first. */
@@ -69,17 +91,30 @@ const NO_PROSPECTS: Prospects = { fits: false, remedies: [] };
 
 function* explain(task: Task, state: ClusterState): Generator<undefined, TaskExplanation, undefined> {
   const service = state.service(task.serviceId);
-  const waits = isMeantToRun(task.desiredState) && task.status.state === 'pending';
+  const waits = isMeantToRun(task.desiredState) && task.status.state === 'pending' && !isNominee(task);
   const { fits, remedies } = waits ? yield* findRemedies(task, state) : NO_PROSPECTS;
   const nameOf = (nodeId: NodeId) => state.node(nodeId)?.description.hostname ?? nodeId;
   const decision = decisionOf(task, nameOf);
   const wait = taskWait(state, task);
+  const by = preemptorOf(task);
+  const { nomination } = task;
   return {
     task: task.id,
     service: service?.spec.name ?? task.serviceId,
     slot: task.slot,
     ...(task.nodeId === undefined ? {} : { node: { id: task.nodeId, name: nameOf(task.nodeId) } }),
-    message: inWords(task, service?.allocationError, fits, nameOf),
+    message: inWords(task, service?.allocationError, fits, state),
+    ...(by === undefined ? {} : { preemptedBy: { ...by, service: serviceName(by.service, state) } }),
+    ...(nomination === undefined
+      ? {}
+      : {
+          preempts: {
+            node: { id: nomination.nodeId, name: nameOf(nomination.nodeId) },
+            victims: nomination.victims,
+            index: nomination.index,
+            at: nomination.since,
+          },
+        }),
     ...(decision === undefined ? {} : { decision }),
     ...(wait === undefined ? {} : { wait }),
     remedies,
@@ -103,19 +138,26 @@ function inWords(
   task: Task,
   allocationError: string | undefined,
   fitsNow: boolean,
-  nameOf: (id: NodeId) => string,
+  state: ClusterState,
 ): string {
   const { nodeId, decision, explanation, status, slot } = task;
   if (nodeId !== undefined && (holdsPlace(task) || isTerminal(status.state))) {
-    const node = nameOf(nodeId);
-    if (slot === 0) return `made for ${node}`;
-    if (!decision) return `placed on ${node}`;
+    const makesRoom = preemptionInWords(task, state);
+    const leaves = makesRoom === undefined ? '' : `; ${makesRoom}`;
+    const node = state.node(nodeId)?.description.hostname ?? nodeId;
+    if (slot === 0) return `made for ${node}${leaves}`;
+    if (!decision) return `placed on ${node}${leaves}`;
     const together = decision.placed === 1 ? '' : `, with ${decision.placed - 1} more of its service`;
-    return `placed on ${node} at index ${decision.index}${together}; ${decision.nodes} nodes looked at`;
+    const looked = `${decision.nodes} nodes looked at`;
+    return `placed on ${node} at index ${decision.index}${together}; ${looked}${leaves}`;
   }
   if (isTerminal(status.state) || !isMeantToRun(task.desiredState))
     return 'not wanted any more before it had a node';
   if (status.state === 'new') return allocationError ?? 'waits for its ports';
+  const nominated = nominationInWords(task, state);
+  if (nominated !== undefined) return nominated;
   if (fitsNow) return 'fits now, and waits for its turn';
-  return explanation?.message ?? 'waits for its turn';
+  const before = predecessorInWords(task, state);
+  const why = explanation?.message ?? 'waits for its turn';
+  return before === undefined ? why : `${why}; ${before}`;
 }

@@ -50,6 +50,9 @@ const FINDINGS = {
   /** The scheduler found no node for it. */
   'no-suitable-node': 'somebody',
 
+  /** Others are leaving a node for it, or something comes free there by itself. */
+  'room-awaited': 'itself',
+
   // Its node.
   /** Heartbeats are missing, or a new leader has not heard from it yet. */
   'node-silent': 'itself',

@@ -14,6 +14,11 @@ import { evictsAt, isInvalidNode, type NodeLookup } from '../orchestrator/node-v
 import { mayRestart, nodeOf, restartsAt } from '../orchestrator/restart.ts';
 import { taskWait } from '../orchestrator/task-wait.ts';
 import { isOutdated } from '../orchestrator/updater/handover.ts';
+import {
+  nominationInWords,
+  predecessorInWords,
+  preemptionInWords,
+} from '../scheduler/preemption/preemption-in-words.ts';
 import { leaveRemedy } from './leave-remedy.ts';
 import { placementFinding } from './placement-finding.ts';
 import { outdatedFinding } from './update-finding.ts';
@@ -64,7 +69,12 @@ export function portsFinding(message: string): Finding {
 }
 
 function pendingFinding({ state }: Sight, task: Task): Finding {
-  if (task.explanation) return placementFinding(task.explanation);
+  const nominated = nominationInWords(task, state);
+  if (nominated !== undefined) {
+    const remedy = 'what leaves has ended, or is killed when its grace is over (task.stopGraceMs)';
+    return { code: 'room-awaited', message: nominated, remedy };
+  }
+  if (task.explanation) return told(placementFinding(task.explanation), predecessorInWords(task, state));
   return (
     taskWait(state, task) ?? {
       code: 'scheduling',
@@ -252,7 +262,11 @@ function goingFinding(sight: Sight, task: Task): Finding | undefined {
 
 function leavingFinding(state: ClusterState, task: Task): Finding | undefined {
   const reason = leaveReason(state, task);
-  return reason && { ...reason, remedy: leaveRemedy(reason.code) };
+  return reason && told({ ...reason, remedy: leaveRemedy(reason.code) }, preemptionInWords(task, state));
+}
+
+function told(finding: Finding, more: string | undefined): Finding {
+  return more === undefined ? finding : { ...finding, message: `${finding.message}; ${more}` };
 }
 
 function notConnectedFinding({ nodes }: Sight, task: Task): Finding {

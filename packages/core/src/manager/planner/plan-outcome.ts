@@ -2,12 +2,13 @@
 
 import type { SpecIssue } from '../../errors.ts';
 import { fieldDifferences } from '../../model/differences.ts';
-import type { NodeId, ServiceId } from '../../model/ids.ts';
+import type { NodeId, ServiceId, TaskId } from '../../model/ids.ts';
 import type { Node, Service, Task } from '../../model/objects.ts';
 import type { PlacementFinding } from '../../model/placement.ts';
 import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { holdsPlace } from '../scheduler/holds-place.ts';
+import { preemptorOf } from '../scheduler/preemption/preemption-in-words.ts';
 import { needsOf, toCpus } from '../scheduler/requirements.ts';
 import type {
   Named,
@@ -132,14 +133,25 @@ class OutcomeReader {
   #noteStop(task: Task): void {
     const { id, nodeId, serviceId, slot } = task;
     if (nodeId !== undefined) this.#loaded.add(nodeId);
+    const by = this.#preemptor(id);
     const successors = this.#after.slot(serviceId, this.#before.slotKey(task));
     this.stopped.push({
       task: id,
       service: this.#service(serviceId),
       slot,
       replaced: successors.some((other) => other.id !== id && lives(other)),
+      ...(by === undefined ? {} : { preemptedBy: by }),
       ...(nodeId === undefined ? {} : { node: this.#node(nodeId) }),
     });
+  }
+
+  #preemptor(id: TaskId): PlannedStop['preemptedBy'] {
+    const task = this.#after.task(id);
+    const by = task && preemptorOf(task);
+    if (by === undefined) return undefined;
+    const { task: preemptor, service, priority, over } = by;
+    const { slot } = this.#after.task(preemptor) ?? this.#before.task(preemptor) ?? { slot: 0 };
+    return { service: this.#service(service), slot, priority, over };
   }
 
   #notePlacement(was: Task | undefined, is: Task, nodeId: NodeId): void {

@@ -56,6 +56,8 @@ export interface PlannedStop extends PlannedTask {
   readonly node?: Named<NodeId>;
   /** Another one takes its place. */
   readonly replaced: boolean;
+  /** The task of a higher priority that it makes room for. */
+  readonly preemptedBy?: PlannedTask & { readonly priority: number; readonly over: number };
 }
 
 /** Tasks of one service that have no node in the end, all for the same reason. */

@@ -64,6 +64,7 @@ export function matters(change: Change): boolean {
 function taskMatters(before: Task, after: Task): boolean {
   return (
     before.nodeId !== after.nodeId ||
+    before.nomination !== after.nomination ||
     isMeantToRun(before.desiredState) !== isMeantToRun(after.desiredState) ||
     isTerminal(before.status.state) !== isTerminal(after.status.state) ||
     (before.status.state === 'new') !== (after.status.state === 'new')

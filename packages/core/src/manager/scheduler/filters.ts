@@ -3,7 +3,7 @@
  * looked at that it doesn't ask. The order is the field's, and the first filter that rejects is the one told.
  */
 
-import type { NodeId, TaskId } from '../../model/ids.ts';
+import type { NodeId } from '../../model/ids.ts';
 import { keepsRule } from './affinity.ts';
 import { freeGeneric } from './free-generic.ts';
 import type { GenericNeeds } from './generic-use.ts';
@@ -11,6 +11,7 @@ import type { NodeTable } from './node-table.ts';
 import type { PlacementIndex } from './placement-index.ts';
 import type { PlacementOverlay } from './placement-overlay.ts';
 import { keptRoomFilter } from './preemption/kept-room.ts';
+import type { Nominee } from './preemption/nominations.ts';
 import { type Needs, type Requirements, toCpus } from './requirements.ts';
 import type { ServiceEntry } from './service-entry.ts';
 import {
@@ -32,8 +33,8 @@ export interface RoomOptions {
    * `free`: what is free and not kept for others. `made`: as much as it needs, of resources and ports. Default: `free`.
    */
   readonly room?: 'free' | 'made';
-  /** It is one of those for whom room is kept: only what is kept for those before it is not for it. */
-  readonly nominee?: TaskId;
+  /** Whose room on a node is to be left alone. Default: that of all who have no lower priority. */
+  readonly keptOn?: (slot: number) => readonly Nominee[];
 }
 
 /**
@@ -48,7 +49,7 @@ export function compileFilters(
   overlay: PlacementOverlay,
   serviceTasks: (slot: number) => number,
   service: ServiceEntry,
-  { room = 'free', nominee }: RoomOptions = {},
+  { room = 'free', keptOn }: RoomOptions = {},
 ): Filter {
   const { nodes } = index;
   const { maxReplicasPerNode } = requirements;
@@ -76,11 +77,8 @@ export function compileFilters(
   }
   const { nominations } = index;
   if (room === 'free' && nominations.size > 0) {
-    const keptOn =
-      nominee === undefined
-        ? (slot: number) => nominations.keptFrom(slot, service.priority)
-        : (slot: number) => nominations.before(slot, nominee);
-    chain.push(keptRoomFilter(requirements, index, overlay, { service, serviceTasks }, keptOn));
+    const kept = keptOn ?? ((slot: number) => nominations.keptFrom(slot, service.priority));
+    chain.push(keptRoomFilter(requirements, index, overlay, { service, serviceTasks }, kept));
   }
   const rules = requirements.affinity?.required ?? [];
   if (rules.length > 0) {

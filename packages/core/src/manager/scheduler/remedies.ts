@@ -16,6 +16,7 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 import { type RuleInState, requiredRules } from './affinity-in-state.ts';
 import { freeAmount, GenericUse, offered } from './generic-use.ts';
 import { holdsPlace } from './holds-place.ts';
+import { keptRoom } from './preemption/kept-in-state.ts';
 import {
   changeInWords,
   type NewNode,
@@ -60,10 +61,11 @@ export function* findRemedies(task: Task, state: ClusterState): Generator<undefi
   const rules = yield* requiredRules(task, state);
   const followed = pinnedVolumes(task, state.service(task.serviceId)?.spec);
   const volumes = followed.flatMap((name) => state.volume(name) ?? []);
+  const keptOn = yield* keptRoom(task, state);
   const ways = new Map<string, { readonly node: Node; readonly way: readonly RemedyChange[] }[]>();
   let looks = 0;
   for (const node of task.nodeId === undefined ? state.nodes() : onlyNode(task.nodeId, state)) {
-    const use = useOf(node.id, task, state);
+    const use = useOf(node.id, task, state, keptOn.get(node.id));
     looks += 1 + use.tasks;
     const way = wayTo(node, task, { requirements, constraints, rules, volumes }, use);
     if (way?.length === 0) return { fits: true, remedies: [] };
@@ -103,23 +105,27 @@ interface Use {
   readonly ofService: number;
 }
 
-function useOf(id: NodeId, { serviceId }: Task, state: ClusterState): Use {
+/** @param kept - tasks for which room is kept there. */
+function useOf(id: NodeId, { serviceId }: Task, state: ClusterState, kept: readonly Task[] = []): Use {
   const generic = new GenericUse();
   const hostPorts = new Set<number>();
   let tasks = 0;
   let nanoCpus = 0;
   let memoryBytes = 0;
   let ofService = 0;
-  for (const task of state.tasksOfNode(id)) {
-    tasks += 1;
-    if (!holdsPlace(task)) continue;
+  const count = (task: Task) => {
     const needs = needsOf(task.spec);
     nanoCpus += needs.nanoCpus;
     memoryBytes += needs.memoryBytes;
     generic.book(needs.generic, task.assignedGeneric, 1);
     for (const port of hostPortsOf(task.ports)) hostPorts.add(port);
     if (task.serviceId === serviceId && isMeantToRun(task.desiredState)) ofService += 1;
+  };
+  for (const task of state.tasksOfNode(id)) {
+    tasks += 1;
+    if (holdsPlace(task)) count(task);
   }
+  kept.forEach(count);
   return { tasks, nanoCpus, memoryBytes, generic, hostPorts, ofService };
 }
 

@@ -6,7 +6,7 @@ import { isMeantToRun, isTerminal } from '../../../model/task-state.ts';
 import type { ClusterState } from '../../../state/cluster-state.ts';
 import { slotOf } from '../slot-tasks.ts';
 import { countServing } from './disruption-budgets.ts';
-import { maxUnavailable, mayStartFirst, serves } from './must-leave.ts';
+import { isPreempted, maxUnavailable, mayStartFirst, serves } from './must-leave.ts';
 import { isFailedMove } from './tend-leaving.ts';
 
 /** What it waits for. */
@@ -35,7 +35,8 @@ export function leaveReason(state: ClusterState, task: Task): LeaveReason | unde
   if (isTerminal(task.status.state)) return undefined;
   if (!isMeantToRun(task.desiredState)) return stopReason(state, task);
   const service = state.service(task.serviceId);
-  if (!service || !serves(task)) return { code: 'about-to-stop', message: 'is about to be stopped' };
+  if (!service || !serves(task) || isPreempted(task))
+    return { code: 'about-to-stop', message: 'is about to be stopped' };
   return moveReason(state, service, task);
 }
 

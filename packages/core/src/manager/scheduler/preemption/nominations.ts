@@ -119,15 +119,6 @@ export class Nominations {
     return this.on(slot).filter(({ service }) => service.priority >= priority);
   }
 
-  /** Those who are served before one of them. */
-  before(slot: number, id: TaskId): readonly Nominee[] {
-    const nominees = this.on(slot);
-    return nominees.slice(
-      0,
-      nominees.findIndex((nominee) => nominee.id === id),
-    );
-  }
-
   #count({ service, slot }: Nominee, sign: 1 | -1): void {
     this.#affinity.count(service.id, slot, sign, 'holding');
     this.#affinity.count(service.id, slot, sign, 'active');

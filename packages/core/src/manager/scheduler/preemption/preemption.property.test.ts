@@ -232,6 +232,11 @@ describe('given services of several priorities on nodes that are too small for a
         }
         settle(harness);
         checkNoInversion(harness.state);
+        // What was promised is kept, unless something outside of it changed.
+        if (steps.every(({ kind }) => kind === 'fail' || kind === 'leader' || kind === 'agents')) {
+          const events = harness.transactions.flatMap((each) => each.events);
+          expect(events.filter(({ type }) => type === 'task.unnominated')).toEqual([]);
+        }
         // And then it is quiet: nobody is stopped for anyone any more.
         const before = harness.state.index;
         harness.advance(600_000);

@@ -161,10 +161,13 @@ export class Preemptor {
     for (const slot of nominations.dirty) {
       if (draft.room === 0) return true;
       nominations.dirty.delete(slot);
+      // Those before one whose room is still to be left alone, when it is its turn.
+      const kept: Nominee[] = [];
       for (const nominee of nominations.on(slot)) {
         const task = state.task(nominee.id);
-        const outcome = task ? this.#serve(nominee, task, parts) : 'waits';
-        if (outcome !== 'waits') decided = true;
+        const outcome = task ? this.#serve(nominee, task, kept, parts) : 'waits';
+        if (outcome === 'waits') kept.push(nominee);
+        else decided = true;
         if (outcome === 'hopeless') draft.unnominate(nominee.id);
       }
     }
@@ -192,7 +195,12 @@ export class Preemptor {
     return { made: found.length, work };
   }
 
-  #serve(nominee: Nominee, task: Task, parts: PreemptorParts): 'placed' | 'waits' | 'hopeless' {
+  #serve(
+    nominee: Nominee,
+    task: Task,
+    kept: readonly Nominee[],
+    parts: PreemptorParts,
+  ): 'placed' | 'waits' | 'hopeless' {
     const { index, overlay, state, draft } = parts;
     const { service, slot, id } = nominee;
     const node = index.nodes.nodes[slot];
@@ -201,7 +209,9 @@ export class Preemptor {
     const tasksOn = (at: number) => service.active.get(at) + (overlay.serviceCounts(service)?.get(at) ?? 0);
     // It is counted there as one that is to come, and must not be in its own way.
     overlay.discount(slot, service);
-    const verdict = compileFilters(requirements, index, overlay, tasksOn, service, { nominee: id })(slot);
+    const verdict = compileFilters(requirements, index, overlay, tasksOn, service, { keptOn: () => kept })(
+      slot,
+    );
     if (verdict === FIT) {
       const serviceTasks = tasksOn(slot);
       const tasks = (index.nodes.active[slot] as number) + (overlay.added[slot] as number);
@@ -222,7 +232,6 @@ export class Preemptor {
     overlay.discount(slot, service, 1);
     if (elsewise === NODE_SUSPECT || elsewise === NODE_UNKNOWN) return 'waits';
     if (elsewise !== FIT) return 'hopeless';
-    const kept = index.nominations.before(slot, id);
     const wanted = { requirements, priority: service.priority, kept };
     const { victims } = victimsOn(slot, wanted, {
       state,

@@ -110,6 +110,21 @@ export const PREEMPTION_SCENARIOS: readonly LoopScenario[] = [
     leadsTo: ['assign high-1 to node-1'],
   },
   {
+    name: 'room for two is there at once: both have it',
+    services: [low(), high()],
+    nodes: [{}],
+    tasks: [...on('low', 'node-1', 'node-1'), ...waits('high', 2)],
+    after: [
+      { task: 'low-1', wanted: 'shutdown' },
+      { task: 'low-2', wanted: 'shutdown' },
+      { node: 'node-1', becomes: { state: 'suspect' } },
+      { task: 'low-1', is: 'shutdown' },
+      { task: 'low-2', is: 'shutdown' },
+      { node: 'node-1', becomes: { state: 'ready' } },
+    ],
+    leadsTo: ['assign high-1 to node-1', 'assign high-2 to node-1'],
+  },
+  {
     name: 'another that waits is smaller, and fits what is free before all have left: it does not slip in',
     services: [low(), high(8), { ...high(2), name: 'other' }],
     nodes: [{}],
