@@ -64,6 +64,25 @@ describe('given a service that does not come to run', () => {
     await run(cluster.close());
   });
 
+  it('when there is never more than one task of it, then a lease that is waited for has a code of its own', async () => {
+    const { clock, run, cluster } = await aCluster({ db: { stopMs: 8_000 } });
+    await run(cluster.services.create({ name: 'db', maxOne: {}, task: { image: 'db' } }));
+    await run(cluster.services.waitFor('db', 'running'));
+    await run(cluster.services.forceUpdate('db'));
+    await clock.advance(1_000);
+    const diagnosis = await run(cluster.services.diagnose('db'));
+    const waiting = diagnosis.tasks.find(({ code }) => code === 'lease-wait');
+    expect(waiting).toMatchObject({
+      slot: 1,
+      message: expect.stringMatching(/^waits until task .* has ended$/),
+    });
+    expect(diagnosis.stalled).toBe(false);
+    const explained = await run(cluster.explain(waiting?.task ?? ''));
+    expect(explained).toMatchObject({ message: waiting?.message, remedies: [] });
+    await run(cluster.services.waitFor('db', 'updated'));
+    await run(cluster.close());
+  });
+
   it('when all is as asked for, then there is nothing to tell', async () => {
     const { run, cluster } = await aCluster();
     await run(cluster.services.create({ name: 'web', replicas: 3, task: { image: 'web' } }));

@@ -3,6 +3,7 @@
 import { findTask } from '../manager/api/find.ts';
 import { type TaskWait, taskWait } from '../manager/orchestrator/task-wait.ts';
 import { holdsPlace, isNominee } from '../manager/scheduler/holds-place.ts';
+import { isHeld } from '../manager/scheduler/lease-gate.ts';
 import {
   nominationInWords,
   predecessorInWords,
@@ -91,7 +92,9 @@ const NO_PROSPECTS: Prospects = { fits: false, remedies: [] };
 
 function* explain(task: Task, state: ClusterState): Generator<undefined, TaskExplanation, undefined> {
   const service = state.service(task.serviceId);
-  const waits = isMeantToRun(task.desiredState) && task.status.state === 'pending' && !isNominee(task);
+  const isWaiting = isMeantToRun(task.desiredState) && task.status.state === 'pending' && !isNominee(task);
+  // Whatever node it would fit on, it gets none before the other one of its slot has ended.
+  const waits = isWaiting && !(task.explanation && isHeld(task.explanation));
   const { fits, remedies } = waits ? yield* findRemedies(task, state) : NO_PROSPECTS;
   const nameOf = (nodeId: NodeId) => state.node(nodeId)?.description.hostname ?? nodeId;
   const decision = decisionOf(task, nameOf);

@@ -47,6 +47,8 @@ const FINDINGS = {
   allocating: 'itself',
   /** The scheduler is about to look at it. */
   scheduling: 'itself',
+  /** There is never more than one task of its slot, and another may still be at work. */
+  'lease-wait': 'itself',
   /** The scheduler found no node for it. */
   'no-suitable-node': 'somebody',
 

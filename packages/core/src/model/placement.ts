@@ -23,8 +23,8 @@ export interface RejectionCause {
 /** Nodes that one filter turned away. The first filter that rejects a node is the one counted. */
 export interface Rejection {
   /**
-   * `ready`, `resources`, `plugin`, `constraint`, `platform`, `host-port`, `max-replicas`, `affinity` or
-   * `anti-affinity`.
+   * `ready`, `resources`, `plugin`, `constraint`, `platform`, `host-port`, `max-replicas`, `volume`, `affinity` or
+   * `anti-affinity`; `lease` where the task waits for another of its slot, and no node was looked at.
    */
   readonly filter: string;
   readonly nodes: number;

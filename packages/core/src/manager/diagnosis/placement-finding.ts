@@ -5,6 +5,7 @@
 
 import type { Finding } from '../../model/finding.ts';
 import type { PlacementExplanation, Rejection, RejectionCause } from '../../model/placement.ts';
+import { isHeld } from '../scheduler/lease-gate.ts';
 import { amountInWords } from '../scheduler/remedy.ts';
 
 /** What each filter asks for, by its causes. */
@@ -19,7 +20,12 @@ const REMEDIES: Readonly<Record<string, (by: readonly RejectionCause[]) => strin
 };
 
 /** Why the task has no node. */
-export function placementFinding({ message, rejected, nodes }: PlacementExplanation): Finding {
+export function placementFinding(explanation: PlacementExplanation): Finding {
+  const { message, rejected, nodes } = explanation;
+  if (isHeld(explanation)) {
+    const remedy = 'the other task has ended, or its lease has run out: its own node has stopped it by then';
+    return { code: 'lease-wait', message, remedy };
+  }
   const remedies = rejected.map(remedyFor);
   const remedy = nodes === 0 || remedies.length === 0 ? 'a node joins' : remedies.join('; or ');
   return { code: 'no-suitable-node', message, remedy };

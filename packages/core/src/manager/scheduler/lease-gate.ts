@@ -48,7 +48,15 @@ export function leaseHold(
   return undefined;
 }
 
-/** What such a task is told. Its end makes room as that of one of too many replicas does: an update need not wait for it. */
+/** In place of a filter's name, where a task waits for another of its slot. */
+const LEASE = 'lease';
+
+/** Whether that is why a task has no node. */
+export function isHeld({ rejected }: Pick<PlacementFinding, 'rejected'>): boolean {
+  return rejected[0]?.filter === LEASE;
+}
+
+/** What such a task is told. */
 export function explainHold({ task, until }: LeaseHold, state: ClusterState): PlacementFinding {
   const node = task.nodeId === undefined ? undefined : state.node(task.nodeId);
   const where = node === undefined ? '' : ` on ${node.description.hostname}`;
@@ -57,7 +65,7 @@ export function explainHold({ task, until }: LeaseHold, state: ClusterState): Pl
       ? `waits until task ${task.id}${where} has ended`
       : `waits for the lease of task ${task.id}${where} to run out, since that node can't be heard`;
   const by = [{ what: `task ${task.id}`, nodes: 1 }];
-  return { nodes: 1, rejected: [{ filter: 'max-replicas', nodes: 1, by }], message: why };
+  return { nodes: 1, rejected: [{ filter: LEASE, nodes: 1, by }], message: why };
 }
 
 /** Who waits, and is to be looked at. */

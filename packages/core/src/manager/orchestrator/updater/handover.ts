@@ -14,7 +14,7 @@ import { isTaskDirty } from '../task-dirty.ts';
 import { policyInForce } from './update-failure.ts';
 
 /** Filters that the end of the old task may satisfy. */
-const RELIEVED_BY_AN_END: ReadonlySet<string> = new Set(['resources', 'host-port', 'max-replicas']);
+const RELIEVED_BY_AN_END: ReadonlySet<string> = new Set(['resources', 'host-port', 'max-replicas', 'lease']);
 
 /** New tasks of the service run beside the old ones before those are stopped. */
 export function startsFirst(service: Service): boolean {
