@@ -44,7 +44,7 @@ export function pinnedVolumes(
 }
 
 /** The rules that pinned mounts of a service break. */
-export function pinIssues({ mode, replicas, task }: ServiceSpec): SpecIssue[] {
+export function pinIssues({ mode, replicas, autoscale, task }: ServiceSpec): SpecIssue[] {
   return task.mounts.flatMap((mount, index): SpecIssue[] => {
     if (mount.pinned === undefined) return [];
     const field = `task.mounts[${index}].pinned`;
@@ -59,7 +59,7 @@ export function pinIssues({ mode, replicas, task }: ServiceSpec): SpecIssue[] {
     if (varying !== undefined)
       return [{ field, rule: `can not be, since ${varying} makes another volume of it` }];
     const isShared = !fields.includes('.Task.Slot');
-    return isShared && (mode !== 'replicated' || (replicas ?? 1) > 1)
+    return isShared && (mode !== 'replicated' || (autoscale?.max ?? replicas ?? 1) > 1)
       ? [{ field, rule: 'needs {{.Task.Slot}} in the name of the volume, or a service of one replica' }]
       : [];
   });
