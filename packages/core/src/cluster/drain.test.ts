@@ -59,6 +59,57 @@ describe('given a node with tasks', () => {
     await run(cluster.close());
   });
 
+  it.each<[string, object, RegExp]>([
+    [
+      'their volumes are there',
+      { mounts: [{ type: 'volume', source: 'data-{{.Task.Slot}}', target: '/data' }] },
+      /its successor waits: no suitable node .*without its volumes/,
+    ],
+    [
+      'they would be stopped first, and are too large for any other node',
+      {
+        mounts: [{ type: 'volume', source: 'data', target: '/data' }],
+        placement: { constraints: ['node.hostname==a'] },
+      },
+      /its successor waits: no suitable node/,
+    ],
+    [
+      'their constraints hold for no other node',
+      { placement: { constraints: ['node.hostname==a'] } },
+      /its successor waits: no suitable node/,
+    ],
+  ])(
+    'when tasks have no other place since %s, then that is told at once, and they serve on',
+    async (_, task, message) => {
+      const { clock, run, cluster } = await threeNodes();
+      await run(cluster.nodes.pause('b'));
+      await run(cluster.nodes.pause('c'));
+      await run(cluster.services.create({ name: 'db', replicas: 2, task: { image: 'db', ...task } }));
+      await run(cluster.services.waitFor('db', 'running'));
+      await run(cluster.nodes.activate('b'));
+      await run(cluster.nodes.activate('c'));
+      await run(cluster.nodes.drain('a', { deadlineMs: 600_000 }));
+      const told: DrainProgress[] = [];
+      const waiting = cluster.nodes.waitFor('a', 'drained', { onProgress: (each) => told.push(each) });
+      await clock.advance(1_000);
+      expect(told.at(-1)).toMatchObject({
+        ...{ left: 2, stopping: 0, stalled: true },
+        tasks: [
+          { service: 'db', slot: 1, code: 'successor-waits', message: expect.stringMatching(message) },
+          { service: 'db', slot: 2, code: 'successor-waits' },
+        ],
+      });
+      const diagnosis = await run(cluster.services.diagnose('db'));
+      expect(diagnosis).toMatchObject({ settled: false, stalled: true });
+      expect(diagnosis.counts).toMatchObject({ 'successor-waits': 2, 'no-suitable-node': 2 });
+      await clock.advance(500_000);
+      expect(cluster.tasks.list({ service: 'db', state: 'running' })).toHaveLength(2);
+      await run(waiting);
+      expect(clock.now()).toBeGreaterThanOrEqual(600_000);
+      await run(cluster.close());
+    },
+  );
+
   it('when it is drained and empty, then it can be removed, and not before', async () => {
     const { run, cluster } = await threeNodes();
     await run(cluster.services.create(web));

@@ -6,7 +6,7 @@
  */
 
 export { decodeTransaction, encodeTransaction } from '../events/codec.ts';
-export { countServing } from '../manager/orchestrator/drain/disruption-budgets.ts';
+export { countUp } from '../manager/orchestrator/drain/disruption-budgets.ts';
 export { maxUnavailable, mayStartFirst, serves } from '../manager/orchestrator/drain/must-leave.ts';
 export { meetsConstraints } from '../model/constraint-match.ts';
 export { newId } from '../model/ids.ts';

@@ -4,7 +4,7 @@ import type { ChangeSet, Node, Service, Task } from '@skep/core';
 import { isTerminal } from '@skep/core';
 import {
   type ClusterState,
-  countServing,
+  countUp,
   isDesiredAfter,
   isMeantToRun,
   maxUnavailable,
@@ -108,7 +108,7 @@ function checkStop(before: Task, after: Task, state: ClusterState): void {
     if (state.slot(service.id, after.slot).some(serves)) return;
     throw new Violation(`task ${after.id} was stopped on a node that can be heard, before another served`);
   }
-  const serving = countServing(service, state);
+  const serving = countUp(service, state);
   const wanted = (service.spec.replicas ?? 1) - maxUnavailable(service);
   if (serving >= wanted) return;
   throw new Violation(`task ${after.id} was stopped: ${serving} serve, of which ${wanted} have to`);

@@ -15,6 +15,7 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 import { isUnderWay } from '../../state/update-standing.ts';
 import type { ControlLoop, DecideContext, Decision } from '../control-loop.ts';
 import { DisruptionBudgets } from './drain/disruption-budgets.ts';
+import { spareTask } from './drain/spare-task.ts';
 import { Marks } from './marks.ts';
 import { evictsAt, isGoneNode, isInvalidNode } from './node-validity.ts';
 import { endedByItself, mayRestart, replacementOf } from './restart.ts';
@@ -52,7 +53,6 @@ class GlobalOrchestrator implements ControlLoop {
   readonly #wakes = new WakeQueue<TaskId>();
   /** Services whose update waits for a time. */
   readonly #updateWakes = new WakeQueue<ServiceId>();
-  /** Never used up: a task of a global service has no other place to be moved to. */
   readonly #budgets = new DisruptionBudgets();
   /** Services that have an update to go on with, found when a single node was looked at. */
   readonly #outdated = new Set<ServiceId>();
@@ -63,6 +63,7 @@ class GlobalOrchestrator implements ControlLoop {
     this.#updates.clear();
     this.#wakes.clear();
     this.#updateWakes.clear();
+    this.#budgets.clear();
     this.#outdated.clear();
     for (const service of state.services()) this.#observeService(undefined, service);
   }
@@ -115,6 +116,7 @@ class GlobalOrchestrator implements ControlLoop {
   #observeService(before: Service | undefined, after: Service | undefined): void {
     const service = after ?? before;
     if (service?.spec.mode !== 'global') return;
+    for (const key of this.#budgets.observeService(service.id)) this.#marks.slot(service.id, key);
     if (before && after && before.spec === after.spec) {
       if (isSwitched(before, after)) this.#marks.whole(service.id);
       else if (before.updateStatus !== after.updateStatus && this.#updates.isUpdating(service.id)) {
@@ -131,6 +133,7 @@ class GlobalOrchestrator implements ControlLoop {
   #observeTask({ before, after }: ChangeOf<'task'>, state: ClusterState): void {
     const task = after ?? before;
     if (task === undefined || task.slot !== 0) return;
+    for (const key of this.#budgets.observe(before, after)) this.#marks.slot(task.serviceId, key);
     const lost = before && after && isMeantToRun(before.desiredState) && !isMeantToRun(after.desiredState);
     if (lost || isWorthALook(before, after, this.#updates.isUpdating(task.serviceId))) {
       this.#marks.slot(task.serviceId, state.slotKey(task));
@@ -138,6 +141,7 @@ class GlobalOrchestrator implements ControlLoop {
   }
 
   #observeNode({ before, after }: ChangeOf<'node'>, state: ClusterState): void {
+    this.#budgets.observeNode(before, after, this.#marks);
     if (after === undefined) {
       // Whoever removes a node removes its tasks with it. Where that was left out, only a look at all finds them.
       if (before && !isInvalidNode(before)) for (const id of this.#services) this.#marks.whole(id);
@@ -206,6 +210,11 @@ class GlobalOrchestrator implements ControlLoop {
       const later = slot.live && evictsAt(service, node, context.at);
       if (slot.live) this.#wakes.set(slot.live.id, later);
       if (later !== undefined) return false;
+      const spared = slot.live && spareTask(service, slot.live, deciding);
+      if (slot.live && spared?.now === false) {
+        this.#wakes.set(slot.live.id, spared.lookAgainAt);
+        return false;
+      }
       const going = slot.tasks.filter((task) => isMeantToRun(task.desiredState));
       for (const task of going) wishes.shutdown(task.id);
       return going.length > 0;

@@ -13,7 +13,7 @@ import { isDesiredAfter, isMeantToRun, isTerminal, taskStateRank } from '../../m
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { LoopHarness } from '../../testing/loop-harness.ts';
-import { countServing } from './drain/disruption-budgets.ts';
+import { countUp } from './drain/disruption-budgets.ts';
 import { maxUnavailable, mayStartFirst, serves } from './drain/must-leave.ts';
 import { isGoneNode } from './node-validity.ts';
 import { nodeOf } from './restart.ts';
@@ -87,7 +87,7 @@ function checkStop(before: Task, after: Task, state: ClusterState): void {
     expect(others.length, `others that serve in the slot of ${after.id}`).toBeGreaterThanOrEqual(1);
   } else {
     const wanted = (service.spec.replicas ?? 1) - maxUnavailable(service);
-    expect(countServing(service, state), `tasks of ${service.spec.name} that serve`).toBeGreaterThanOrEqual(
+    expect(countUp(service, state), `tasks of ${service.spec.name} that serve`).toBeGreaterThanOrEqual(
       wanted,
     );
   }

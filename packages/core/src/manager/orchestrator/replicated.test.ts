@@ -458,6 +458,10 @@ describe('given tasks on a node', () => {
     harness.run();
     const replacement = newest(harness.cluster.tasks('web'));
     expect(replacement.desiredState).toBe('ready');
+    expect(harness.state.task(asId<TaskId>('web-1'))?.desiredState).toBe('running');
+    harness.report([replacement], 'ready').run();
+    expect(harness.state.task(asId<TaskId>('web-1'))?.desiredState).toBe('shutdown');
+    expect(harness.state.task(replacement.id)?.desiredState).toBe('ready');
     harness.report(harness.cluster.tasks('web').slice(0, 1), 'shutdown').run();
     expect(harness.state.task(replacement.id)?.desiredState).toBe('running');
   });
@@ -465,6 +469,8 @@ describe('given tasks on a node', () => {
   test('when an old one does not stop within a minute, then the new one starts all the same', () => {
     const harness = spread({}, stopFirst);
     harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    harness.report([newest(harness.cluster.tasks('web'))], 'ready');
     harness.advance(59_999);
     expect(newest(harness.cluster.tasks('web')).desiredState).toBe('ready');
     harness.advance(1);

@@ -182,10 +182,7 @@ class ReplicatedOrchestrator implements ControlLoop {
 
   #observeNode({ before, after }: ChangeOf<'node'>, state: ClusterState): void {
     if (before === undefined) return;
-    if (isGoneNode(before) !== isGoneNode(after)) {
-      for (const [id, slots] of this.#budgets.observeNode())
-        for (const key of slots) this.#marks.slot(id, key);
-    }
+    this.#budgets.observeNode(before, after, this.#marks);
     if (after === undefined) {
       // Its tasks can't be found by it any more. Where it was not down or drained before, they were not yet seen to.
       if (!isInvalidNode(before)) for (const service of state.services()) this.#markWhole(service);
@@ -304,7 +301,7 @@ class ReplicatedOrchestrator implements ControlLoop {
     if (live) this.#wakes.set(live.id, earliest(tended.lookAgainAt, delayAfter(service, live, at)));
     if (!this.#updates.isUpdating(service.id)) return;
     // A slot that is being changed is looked at again when the change is there; until then it is not to be replaced.
-    const standing = tended.changed ? 'changing' : updateStanding(service, slot, state, at);
+    const standing = tended.changed ? 'changing' : updateStanding(service, slot, state, deciding.context.at);
     this.#updates.note(service.id, key, standing, runningSinceOf(service, slot));
   }
 }

@@ -16,7 +16,7 @@ import { keepsPrevious } from '../../state/update-standing.ts';
 import { isInvalidNode, mayBeAtWork, type NodeLookup } from './node-validity.ts';
 
 /** How long a new task waits for the old one in its slot to stop, milliseconds. Swarm's `TaskTimeout`. */
-const OLD_TASK_TIMEOUT_MS = 60_000;
+export const OLD_TASK_TIMEOUT_MS = 60_000;
 
 /** A new task before it has an id. */
 export type Replacement = Omit<CreatedTask, 'id'>;
@@ -183,11 +183,13 @@ export function startsAt(
   at: number,
 ): number | undefined {
   if (task.startAfter > at) return task.startAfter;
-  // One that was prepared first: the old ones were told then.
+  const others = slot.filter((other) => other.id !== task.id && mayBeAtWork(other, nodes));
+  if (others.length === 0) return undefined;
+  // One that was prepared first: the old ones were told then, or once the service could spare them.
   const since = task.status.state === 'ready' ? task.statusAppliedAt : task.createdAt;
-  const patience = since + OLD_TASK_TIMEOUT_MS;
-  if (patience <= at) return undefined;
-  return slot.some((other) => other.id !== task.id && mayBeAtWork(other, nodes)) ? patience : undefined;
+  const told = others.map(({ leaving }) => leaving?.since ?? 0);
+  const patience = Math.max(since, ...told) + OLD_TASK_TIMEOUT_MS;
+  return patience <= at ? undefined : patience;
 }
 
 /** A task that ended before its own delayed start: it is replaced only then, or the delay would be none. */

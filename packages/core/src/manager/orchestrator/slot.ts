@@ -6,10 +6,19 @@
 import type { Service, Task } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.ts';
 import { isRollback, isUnderWay } from '../../state/update-standing.ts';
-import { isPreempted, leaveCause, leaveDeadline, serves } from './drain/must-leave.ts';
+import { isPreempted, leaveCause, leaveDeadline, mayStartFirst, serves } from './drain/must-leave.ts';
+import { spareTask } from './drain/spare-task.ts';
 import { isFailedMove, predecessorOf, tendLeaving, tendPreempted } from './drain/tend-leaving.ts';
 import { evictsAt, isOnInvalidNode, mayBeAtWork, type NodeLookup } from './node-validity.ts';
-import { mayRestart, nodeOf, pullRetryAt, restartOf, restartsAt, startsAt } from './restart.ts';
+import {
+  mayRestart,
+  nodeOf,
+  OLD_TASK_TIMEOUT_MS,
+  pullRetryAt,
+  restartOf,
+  restartsAt,
+  startsAt,
+} from './restart.ts';
 import type { Slot } from './slot-tasks.ts';
 import { CHANGED, QUIET, type Tended, withId } from './tended.ts';
 import { isOutdated, placeTaken, specFor, startsFirst, takesPlaces } from './updater/handover.ts';
@@ -102,8 +111,9 @@ export function tendSlot(
   const deadline = predecessor && leaveDeadline(predecessor, state);
   // The predecessor runs until the live one does: nothing waits for its end.
   const others = predecessor ? slot.tasks.filter((task) => task !== predecessor) : slot.tasks;
-  // Until it goes, the new task of an update that stops first is only prepared.
-  const isPreparedFirst = predecessor && isOutdated(service, predecessor, state) && !startsFirst(service);
+  const isMove = predecessor !== undefined && !isOutdated(service, predecessor, state);
+  // Until it goes, a new task that must not run beside it is only prepared.
+  const isPreparedFirst = predecessor && !(isMove ? mayStartFirst(service) : startsFirst(service));
   for (const task of slot.tasks) {
     if (task === live || task === predecessor || !isMeantToRun(task.desiredState)) continue;
     if (serves(task)) {
@@ -121,6 +131,8 @@ export function tendSlot(
     return changed ? { ...tended, changed } : tended;
   }
   if (isTerminal(live.status.state) || isOnInvalidNode(live, state)) {
+    const spared = live.jobIteration === undefined ? undefined : spareTask(service, live, deciding);
+    if (spared?.now === false) return waiting(changed, spared.lookAgainAt);
     const later = restartsAt(live, at) ?? pullsAgainAt(live, at) ?? waitsForNode(live, service, state, at);
     if (later !== undefined) return waiting(changed, later, deadline);
     if (isUpdateFailure(service, live)) wishes.updateFailed(service.id, live.id);
@@ -137,8 +149,14 @@ export function tendSlot(
     return CHANGED;
   }
   if (live.desiredState === 'ready' && !live.awaitsDependencies) {
-    if (isPreparedFirst)
+    if (isPreparedFirst) {
+      const isPrepared = live.status.state === 'ready' && live.startAfter <= at;
+      if (isMove && isPrepared && deciding.budgets.take(service, state.slotKey(live), state)) {
+        wishes.shutdown(predecessor.id);
+        return waiting(true, at + OLD_TASK_TIMEOUT_MS);
+      }
       return waiting(changed, live.startAfter > at ? live.startAfter : undefined, deadline);
+    }
     const later = startsAt(live, others, state, at);
     if (later !== undefined) return waiting(changed, later, deadline);
     wishes.start(live);

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { asId, type TaskId } from '../../../model/ids.ts';
 import { type ServiceSpecInput, serviceSpecSchema } from '../../../model/service-spec.ts';
-import { isMeantToRun } from '../../../model/task-state.ts';
+import { isMeantToRun, isTerminal } from '../../../model/task-state.ts';
 import { LoopHarness } from '../../../testing/loop-harness.ts';
 import { aCluster } from '../../../testing/state-builder.ts';
+import { createJobsOrchestrator } from '../jobs/jobs.ts';
 import { serviceLoops } from '../test-support/service-loops.ts';
-import { serves } from './must-leave.ts';
+import { leaveReason } from './leave-reason.ts';
+import { isUp, serves } from './must-leave.ts';
 
 const MOUNT = { type: 'volume' as const, source: 'data', target: '/data' };
 const VOLUME = { mounts: [MOUNT] };
@@ -233,6 +235,52 @@ describe('given tasks of which two may not run at once', () => {
     expect(serving()).not.toContain('node-1');
   });
 
+  test('when there is no room elsewhere, then they serve on, their successors tell why, and the deadline ends it', () => {
+    const task = { ...VOLUME, placement: { constraints: ['node.labels.disk==fast'] } };
+    const { harness, of, live, least } = withWeb({ task }, ['node-1', 'node-1']);
+    harness.cluster.withAvailability('node-1', 'drain', harness.cluster.at + 3_600_000);
+    harness.settleFor(3_599_999);
+    expect(of('web-1')).toMatchObject({ desiredState: 'running', status: { state: 'running' } });
+    expect(live().filter(({ explanation }) => explanation !== undefined)).toHaveLength(2);
+    expect(leaveReason(harness.state, of('web-1') ?? expect.fail('none'))).toMatchObject({
+      code: 'successor-waits',
+      message: expect.stringMatching(/no suitable node/),
+    });
+    expect(least()).toBe(2);
+    harness.settleFor(1);
+    expect(['web-1', 'web-2'].map((id) => of(id)?.desiredState)).toEqual(['shutdown', 'shutdown']);
+  });
+
+  test('when they are prepared and the service can spare none, then they wait, and a minute counts from the stop', () => {
+    const { harness, of, live } = withWeb({ task: VOLUME }, nodes);
+    harness.cluster.withAvailability('node-1', 'drain');
+    harness.run();
+    harness.place().report(
+      live().filter(({ desiredState }) => desiredState === 'ready'),
+      'ready',
+    );
+    harness.run();
+    const stopped = () => ['web-1', 'web-2', 'web-3'].filter((id) => of(id)?.desiredState === 'shutdown');
+    expect(stopped()).toHaveLength(1);
+    const waiting = of('web-3') ?? expect.fail('none');
+    expect(leaveReason(harness.state, waiting)).toMatchObject({ code: 'disruption-budget' });
+    harness.advance(59_999);
+    const [first] = stopped();
+    const successor = () => live().find(({ replaces }) => replaces === first);
+    expect(successor()?.desiredState).toBe('ready');
+    harness.advance(1);
+    expect(successor()?.desiredState).toBe('running');
+    const up = successor();
+    if (up) harness.report([up], 'running').run();
+    const second = stopped().find((id) => id !== first);
+    const next = live().find(({ replaces }) => replaces === second);
+    expect(next?.desiredState).toBe('ready');
+    harness.advance(59_999);
+    expect(next && of(next.id)?.desiredState).toBe('ready');
+    harness.advance(1);
+    expect(next && of(next.id)?.desiredState).toBe('running');
+  });
+
   test('when one is missing already, then none of them is stopped before it is back', () => {
     const { harness, of, serving } = withWeb({ task: VOLUME }, nodes);
     harness.report([of('web-4') ?? expect.fail('none')], 'failed');
@@ -265,6 +313,81 @@ describe('given tasks of which two may not run at once', () => {
     harness.settle();
     expect(new Set(serving())).toEqual(new Set(['node-3', 'node-4']));
     expect(least()).toBe(3);
+  });
+});
+
+/** Tasks of a service whose tasks are on each node, or that is a job, on nodes that are drained together. */
+function drained(spec: Partial<ServiceSpecInput>, deadline?: number) {
+  const cluster = aCluster().withNodes(6);
+  const service = { name: 'web', ...spec, task: { image: 'a', ...spec.task } };
+  const at = cluster.at;
+  cluster.withService(service);
+  let least = Number.POSITIVE_INFINITY;
+  const up = () => [...cluster.state.tasksOfService(asId('web'))].filter(isUp);
+  const loops = () => [...serviceLoops(), createJobsOrchestrator()];
+  const harness = new LoopHarness(cluster, loops(), {
+    onTransaction: () => {
+      least = Math.min(least, up().length);
+    },
+  });
+  harness.settle();
+  least = up().length;
+  const stopping = () =>
+    cluster.tasks('web').filter((task) => !isMeantToRun(task.desiredState) && !isTerminal(task.status.state));
+  for (const node of ['node-1', 'node-2', 'node-3'])
+    cluster.withAvailability(node, 'drain', deadline === undefined ? undefined : at + deadline);
+  harness.run();
+  return { harness, up, stopping, least: () => least };
+}
+
+describe('given tasks that have no other to take their place first, on nodes that are drained together', () => {
+  const job = { mode: 'replicated-job', job: { completions: 6 } } as const;
+
+  test.each<[string, Partial<ServiceSpecInput>, number]>([
+    ['run on each node', { mode: 'global' }, 3],
+    ['run on each node, and one may be missing', { mode: 'global', disruption: {} }, 1],
+    ['run on each node, and two may be missing', { mode: 'global', disruption: { maxUnavailable: 2 } }, 2],
+    ['run on each node, and none may be missing', { mode: 'global', disruption: { maxUnavailable: 0 } }, 0],
+    ['are of a job', job, 1],
+    ['are of a job, and two may be missing', { ...job, disruption: { maxUnavailable: 2 } }, 2],
+    ['are of a job, and none may be missing', { ...job, disruption: { maxUnavailable: 0 } }, 0],
+    ['are of a global job', { mode: 'global-job' }, 3],
+    ['are of a global job, and one may be missing', { mode: 'global-job', disruption: {} }, 1],
+  ])('when they %s, then no more than so many are stopped at once', (_, spec, atOnce) => {
+    const { harness, stopping, up } = drained(spec);
+    expect(stopping()).toHaveLength(atOnce);
+    const waits = up().find(
+      ({ nodeId }) => nodeId === 'node-1' || nodeId === 'node-2' || nodeId === 'node-3',
+    );
+    const reason = waits && leaveReason(harness.state, waits);
+    if (atOnce < 3) expect(reason).toMatchObject({ code: 'disruption-budget' });
+    harness.changeLeader([...serviceLoops(), createJobsOrchestrator()]);
+    expect(harness.run()).toEqual([]);
+  });
+
+  test.each<[string, Partial<ServiceSpecInput>, number, number]>([
+    ['run on each node', { mode: 'global', disruption: {} }, 3, 3],
+    ['are of a job', job, 6, 5],
+  ])('when they %s, then one after the other goes', (_, spec, left, least) => {
+    const found = drained(spec);
+    found.harness.settle();
+    expect(found.up()).toHaveLength(left);
+    expect(found.up().map(({ nodeId }) => nodeId)).not.toContain('node-1');
+    expect(found.least()).toBe(least);
+    expect(found.stopping()).toEqual([]);
+  });
+
+  test.each<[string, Partial<ServiceSpecInput>]>([
+    ['run on each node', { mode: 'global', disruption: { maxUnavailable: 0 } }],
+    ['are of a job', { ...job, disruption: { maxUnavailable: 0 } }],
+    ['are of a global job', { mode: 'global-job', disruption: { maxUnavailable: 0 } }],
+  ])('when they %s and none may be missing, then they stay until the deadline', (_, spec) => {
+    const { harness, stopping, up } = drained(spec, 60_000);
+    harness.advance(59_999);
+    expect(stopping()).toEqual([]);
+    expect(up()).toHaveLength(6);
+    harness.advance(1);
+    expect(stopping()).toHaveLength(3);
   });
 });
 

@@ -5,8 +5,8 @@ import type { Node, Service, Task } from '../../../model/objects.ts';
 import { isMeantToRun, isTerminal } from '../../../model/task-state.ts';
 import type { ClusterState } from '../../../state/cluster-state.ts';
 import { slotOf } from '../slot-tasks.ts';
-import { countServing } from './disruption-budgets.ts';
-import { isPreempted, maxUnavailable, mayStartFirst, serves } from './must-leave.ts';
+import { countUp, countWanted } from './disruption-budgets.ts';
+import { isPreempted, isUp, maxUnavailable, mayStartFirst } from './must-leave.ts';
 import { isFailedMove } from './tend-leaving.ts';
 
 /** What it waits for. */
@@ -35,29 +35,23 @@ export function leaveReason(state: ClusterState, task: Task): LeaveReason | unde
   if (isTerminal(task.status.state)) return undefined;
   if (!isMeantToRun(task.desiredState)) return stopReason(state, task);
   const service = state.service(task.serviceId);
-  if (!service || !serves(task) || isPreempted(task))
+  if (!service || !isUp(task) || isPreempted(task))
     return { code: 'about-to-stop', message: 'is about to be stopped' };
   return moveReason(state, service, task);
 }
 
 function moveReason(state: ClusterState, service: Service, task: Task): LeaveReason {
+  if (service.spec.mode !== 'replicated') return budgetReason(state, service);
   const slot = slotOf(state.slot(service.id, state.slotKey(task)));
   const { live: successor } = slot;
+  const startsFirst = mayStartFirst(service);
   if (successor && successor.id !== task.id) {
     const { explanation, status } = successor;
     if (explanation)
       return { code: 'successor-waits', message: `its successor waits: ${explanation.message}` };
+    if (status.state === 'ready' && !startsFirst) return budgetReason(state, service);
     const told = status.error === undefined ? '' : `: ${status.error}`;
     return { code: 'successor-starts', message: `its successor ${successor.id} is ${status.state}${told}` };
-  }
-  if (!mayStartFirst(service)) {
-    const [serving, wanted, missing] = [
-      countServing(service, state),
-      service.spec.replicas ?? 1,
-      maxUnavailable(service),
-    ];
-    const message = `${serving} of ${wanted} tasks serve, and ${missing} may be missing`;
-    return { code: 'disruption-budget', message };
   }
   if (isFailedMove(slot, task)) {
     const { state: how, error, message } = slot.newest?.status ?? task.status;
@@ -66,7 +60,19 @@ function moveReason(state: ClusterState, service: Service, task: Task): LeaveRea
       message: `its successor ${how}: ${error ?? message}; its restart policy allows no more`,
     };
   }
+  if (!startsFirst && (service.spec.maxOne || maxUnavailable(service) === 0))
+    return budgetReason(state, service);
   return { code: 'successor-starts', message: 'its successor is about to be created' };
+}
+
+function budgetReason(state: ClusterState, service: Service): LeaveReason {
+  const [up, wanted, missing] = [
+    countUp(service, state),
+    countWanted(service, state),
+    maxUnavailable(service),
+  ];
+  const message = `${up} of ${wanted} tasks serve, and ${missing} may be missing`;
+  return { code: 'disruption-budget', message };
 }
 
 function stopReason(state: ClusterState, task: Task): LeaveReason {

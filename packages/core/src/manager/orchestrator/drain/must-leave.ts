@@ -5,6 +5,7 @@
 
 import type { Node, Service, Task } from '../../../model/objects.ts';
 import type { TaskSpec } from '../../../model/task-spec.ts';
+import { startedState } from '../../../model/task-state.ts';
 import type { NodeLookup } from '../node-validity.ts';
 
 /** Why a task has to leave its node. */
@@ -38,6 +39,11 @@ export function serves({ status, desiredState }: Task): boolean {
   return status.state === 'running' && desiredState === 'running';
 }
 
+/** True for a task that is at what it is there for, and is to go on: one of a job, too. */
+export function isUp(task: Task): boolean {
+  return task.status.state === 'running' && task.desiredState === startedState(task);
+}
+
 /**
  * Whether a new task may run beside the old one for a while. Not where the service says so; by default not where tasks
  * write to volumes or directories of the machine either, since two of a slot could come to share one.
@@ -51,6 +57,15 @@ export function mayStartFirst({ spec }: Service): boolean {
 
 function writesToMounts({ mounts }: TaskSpec): boolean {
   return mounts.some(({ type, readOnly }) => type !== 'tmpfs' && !readOnly);
+}
+
+/**
+ * Whether the service counts what is missing. A task that runs on each node has no other place that it could be moved to,
+ * so there only if the service asks for it.
+ */
+export function hasBudget({ spec }: Service): boolean {
+  const isOnEachNode = spec.mode === 'global' || spec.mode === 'global-job';
+  return !isOnEachNode || spec.disruption !== undefined;
 }
 
 /** Tasks of a service that may be missing at once by our own doing. */

@@ -1,7 +1,7 @@
 /**
  * A slot whose task has to leave its node although it serves: a successor is started first, elsewhere, and the task is
- * stopped once that one serves. Where two of a slot must not run at once it is stopped first, as far as the service's
- * budget has room. Pure but for what it wishes.
+ * stopped once that one serves. Where two of a slot must not run at once it is stopped once the successor is prepared, as
+ * far as the service's budget has room. Pure but for what it wishes.
  */
 
 import type { Service, Task } from '../../../model/objects.ts';
@@ -13,7 +13,14 @@ import { isTaskDirty } from '../task-dirty.ts';
 import { CHANGED, type Tended, withId } from '../tended.ts';
 import { isOutdated, newestServing, olderInUpdate, specFor } from '../updater/handover.ts';
 import type { Deciding } from '../wishes.ts';
-import { isPreempted, leaveCause, leaveDeadline, mayStartFirst, serves } from './must-leave.ts';
+import {
+  isPreempted,
+  leaveCause,
+  leaveDeadline,
+  maxUnavailable,
+  mayStartFirst,
+  serves,
+} from './must-leave.ts';
 
 /**
  * The task that serves until the slot's live one does, or until its deadline, since it has to leave its node.
@@ -60,30 +67,44 @@ export function tendPreempted(service: Service, slot: Slot, live: Task, deciding
   return CHANGED;
 }
 
-/** Goes on with the move of a task that serves. */
+/**
+ * Goes on with the move of a task that serves. Where two of a slot must not run at once the new one is only prepared
+ * beside it, so that a task with no other place stays; with a lease not even that.
+ */
 export function tendLeaving(service: Service, slot: Slot, live: Task, deciding: Deciding): Tended {
   const { state, context, wishes, budgets } = deciding;
   const deadline = leaveDeadline(live, state);
   const isOverdue = deadline !== undefined && deadline <= context.at;
   const lookAgain = deadline === undefined || isOverdue ? {} : { lookAgainAt: deadline };
-  const startsFirst = live.slot !== 0 && mayStartFirst(service) && !isOverdue;
+  const isOrdered = live.slot !== 0 && !isOverdue;
+  const isBeside = isOrdered && !service.spec.maxOne;
+  const startsFirst = isBeside && mayStartFirst(service);
   const waits = { changed: false, ...lookAgain };
-  if (startsFirst && isFailedMove(slot, live)) return waits;
-  if (!startsFirst) {
-    const isBudgeted = live.slot !== 0 && !isOverdue;
-    if (isBudgeted && !budgets.take(service, state.slotKey(live), state)) return waits;
-    wishes.shutdown(live.id);
-  }
-  const others = startsFirst ? slot.tasks.filter((task) => task !== live) : slot.tasks;
-  makeSuccessor(service, others, live, deciding);
+  if (isBeside && isFailedMove(slot, live)) return waits;
+  // Where it is prepared first, the budget is asked once that is done; one that never has room need not be prepared for.
+  const asksBudget = isOrdered && !startsFirst && !(isBeside && maxUnavailable(service) > 0);
+  if (asksBudget && !budgets.take(service, state.slotKey(live), state)) return waits;
+  if (!isBeside) wishes.shutdown(live.id);
+  const others = isBeside ? slot.tasks.filter((task) => task !== live) : slot.tasks;
+  makeSuccessor(service, others, live, deciding, { isPrepared: isBeside && !startsFirst });
   return { changed: true, ...lookAgain };
 }
 
-/** @param others Tasks of the slot that are not to run on beside it. */
-function makeSuccessor(service: Service, others: readonly Task[], live: Task, deciding: Deciding): void {
+/**
+ * @param others Tasks of the slot that are not to run on beside it.
+ * @param options.isPrepared It is only prepared, until it is told to start.
+ */
+function makeSuccessor(
+  service: Service,
+  others: readonly Task[],
+  live: Task,
+  deciding: Deciding,
+  options: { readonly isPrepared?: boolean } = {},
+): void {
   const { state, context, wishes } = deciding;
   const startAfter = Math.max(context.at, live.startAfter);
-  const row = replacementOf(live, others, state, context.at, startAfter);
+  const prepared = options.isPrepared ? { startAfter } : {};
+  const row = { ...prepared, ...replacementOf(live, others, state, context.at, startAfter) };
   const from = specFor(service, live);
   const { restarts } = from === 'previous' || live.specVersion === service.specVersion ? live : {};
   const made = { ...row, ...(restarts === undefined ? {} : { restarts }) };

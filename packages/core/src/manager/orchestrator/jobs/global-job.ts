@@ -6,6 +6,7 @@
 import { meetsConstraints } from '../../../model/constraint-match.ts';
 import type { Node, Service } from '../../../model/objects.ts';
 import { isMeantToRun } from '../../../model/task-state.ts';
+import { spareTask } from '../drain/spare-task.ts';
 import { evictsAt, isInvalidNode } from '../node-validity.ts';
 import { replacementOf } from '../restart.ts';
 import { tendSlot } from '../slot.ts';
@@ -65,13 +66,19 @@ function leave(
   service: Service,
   run: RunTally,
   { key, slot }: { readonly key: number; readonly slot: Slot },
-  { context, wishes }: Deciding,
+  deciding: Deciding,
 ): TendedSlot {
+  const { context, wishes } = deciding;
   const { live } = slot;
   const later = live && evictsAt(service, node, context.at);
   if (live && later !== undefined) {
     run.note(key, 'inFlight');
     return { live, lookAgainAt: later };
+  }
+  const spared = live && spareTask(service, live, deciding);
+  if (live && spared?.now === false) {
+    run.note(key, 'inFlight');
+    return { live, lookAgainAt: spared.lookAgainAt };
   }
   for (const task of slot.tasks) if (isMeantToRun(task.desiredState)) wishes.shutdown(task.id);
   run.note(key, 'free');

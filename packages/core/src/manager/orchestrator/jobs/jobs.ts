@@ -16,6 +16,7 @@ import type { Change, ChangeOf, ChangeSet } from '../../../state/change.ts';
 import type { ClusterState } from '../../../state/cluster-state.ts';
 import type { ControlLoop, DecideContext, Decision } from '../../control-loop.ts';
 import { DisruptionBudgets } from '../drain/disruption-budgets.ts';
+import { differsForLeaving } from '../drain/must-leave.ts';
 import { Marks } from '../marks.ts';
 import { isGoneNode, isInvalidNode, mayBeAtWork } from '../node-validity.ts';
 import { earliest, WakeQueue } from '../wake-queue.ts';
@@ -54,7 +55,6 @@ class JobsOrchestrator implements ControlLoop {
   /** Slots to look at in the next turn. */
   readonly #again: (readonly [ServiceId, number])[] = [];
   readonly #slotsPerTurn: number;
-  /** None is taken from: what a job's task does is not missed while another does it. */
   readonly #budgets = new DisruptionBudgets();
   /** Slots looked at in this turn because whole services were. */
   #looked = 0;
@@ -69,6 +69,7 @@ class JobsOrchestrator implements ControlLoop {
     this.#marks.clear();
     this.#taskWakes.clear();
     this.#serviceWakes.clear();
+    this.#budgets.clear();
     for (const service of state.services()) this.#observeService(undefined, service);
   }
 
@@ -123,6 +124,7 @@ class JobsOrchestrator implements ControlLoop {
     const service = after ?? before;
     if (!service || !isJob(service)) return;
     const { id, spec } = service;
+    for (const key of this.#budgets.observeService(id)) this.#marks.slot(id, key);
     if (after && spec.mode === 'global-job') this.#globalJobs.add(id);
     else this.#globalJobs.delete(id);
     const sameRuns = before?.jobStatus?.active === after?.jobStatus?.active;
@@ -134,11 +136,14 @@ class JobsOrchestrator implements ControlLoop {
 
   #observeTask({ before, after }: ChangeOf<'task'>, state: ClusterState): void {
     const task = after ?? before;
-    if (task?.jobIteration === undefined || !isWorthALook(before, after)) return;
+    if (task?.jobIteration === undefined) return;
+    for (const key of this.#budgets.observe(before, after)) this.#marks.slot(task.serviceId, key);
+    if (!isWorthALook(before, after)) return;
     this.#marks.slot(task.serviceId, state.slotKey(task));
   }
 
   #observeNode({ before, after }: ChangeOf<'node'>, state: ClusterState): void {
+    this.#budgets.observeNode(before, after, this.#marks);
     if (after && (!before || differsForGlobalJobs(before, after))) {
       const row = state.roots.nodes.ids.get(after.id);
       if (row !== undefined) for (const id of this.#globalJobs) this.#marks.slot(id, row);
@@ -150,7 +155,8 @@ class JobsOrchestrator implements ControlLoop {
       if (!isInvalidNode(before)) for (const id of this.#jobs.keys()) this.#lookAgain(id);
       return;
     }
-    if (isInvalidNode(before) === isInvalidNode(after) && isGoneNode(before) === isGoneNode(after)) return;
+    const isSame = isInvalidNode(before) === isInvalidNode(after) && isGoneNode(before) === isGoneNode(after);
+    if (isSame && !differsForLeaving(before, after)) return;
     for (const task of state.tasksOfNode(after.id)) {
       if (task.jobIteration === undefined || isTerminal(task.status.state)) continue;
       this.#marks.slot(task.serviceId, state.slotKey(task));
