@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Plan } from '../manager/planner/plan.ts';
 import { drain, lose, type PlanAction, scale } from '../manager/planner/plan-action.ts';
+import type { ServiceSpec } from '../model/service-spec.ts';
 import { aClusterOf, places } from './test-support/simulated-nodes.ts';
 
 const web = { name: 'web', task: { image: 'web' }, replicas: 4 };
@@ -226,6 +228,91 @@ describe('given a plan, when a command is to be carried out only if it still hol
       await expect(apply(none)).rejects.toMatchObject({ issues: [{ field: 'ifIndex' }] });
     }
     await expect(apply(0)).rejects.toMatchObject({ code: 'INDEX_CONFLICT' });
+    await run(cluster.close());
+  });
+});
+
+describe('given a service that is being updated, when something is planned', () => {
+  /** Two of four slots are updated, and the delay before the third goes on for long. */
+  async function midUpdate() {
+    const { cluster, run, clock } = await aClusterOf([{}, {}, {}]);
+    await run(cluster.services.create({ ...web, update: { delayMs: 600_000, monitorMs: 0 } }));
+    await run(cluster.services.waitFor('web', 'running'));
+    const next = (image: string) => (spec: ServiceSpec) => ({ ...spec, task: { ...spec.task, image } });
+    await run(cluster.services.update('web', next('web:2')));
+    await clock.advance(900_000);
+    const images = () =>
+      cluster.tasks
+        .list({ service: 'web', desiredState: 'running' })
+        .map(({ slot, spec: { image } }) => `${slot} ${image}`)
+        .sort();
+    expect(images()).toEqual(['1 web:2', '2 web:2', '3 web', '4 web']);
+    const slots = ({ placements }: Plan) => placements.map(({ slot }) => slot).sort();
+    // Which task goes where is a matter of the update's pace. How many each node has in the end is not.
+    const planned = ({ nodes }: Plan) =>
+      Object.fromEntries(nodes.map(({ node, after }) => [node.name, after.tasks]));
+    const running = () => {
+      const counts = ['node-1', 'node-2', 'node-3'].map((node) => {
+        return [node, cluster.tasks.list({ node, state: 'running' }).length];
+      });
+      return Object.fromEntries(counts) as Record<string, number>;
+    };
+    return { cluster, run, clock, next, images, slots, planned, running };
+  }
+
+  it('then it goes on to its end in the plan, and nowhere else', async () => {
+    const { cluster, run, clock, images, slots, planned, running } = await midUpdate();
+    const { index } = cluster.health;
+    const plan = await run(cluster.plan(scale('web', 5)));
+    expect(plan).toMatchObject({ index, complete: true, unplaced: [] });
+    // Those that the update still has to replace, and the new one.
+    expect(slots(plan)).toEqual([3, 4, 5]);
+    expect(plan.stopped.map(({ slot, replaced }) => [slot, replaced])).toEqual([
+      [3, true],
+      [4, true],
+    ]);
+    expect(cluster.health.index).toBe(index);
+    expect(images()).toHaveLength(4);
+    await run(cluster.services.scale('web', 5, { ifIndex: plan.index }));
+    await clock.advance(3_600_000);
+    expect(images()).toEqual([1, 2, 3, 4, 5].map((slot) => `${slot} web:2`));
+    expect(running()).toEqual(planned(plan));
+    await run(cluster.close());
+  });
+
+  it('then a node that is drained is left by old tasks and new ones', async () => {
+    const { cluster, run, clock, planned, running } = await midUpdate();
+    const plan = await run(cluster.plan(drain('node-1')));
+    expect(plan).toMatchObject({ complete: true, unplaced: [] });
+    expect(planned(plan)).toEqual({ 'node-1': 0, 'node-2': 2, 'node-3': 2 });
+    await run(cluster.nodes.update('node-1', { availability: 'drain' }, { ifIndex: plan.index }));
+    await clock.advance(3_600_000);
+    expect(running()).toEqual(planned(plan));
+    await run(cluster.close());
+  });
+
+  it('then another update takes its place, and all slots are replaced', async () => {
+    const { cluster, run, clock, next, images, slots } = await midUpdate();
+    const spec = next('web:3')(cluster.services.inspect('web').spec);
+    const plan = await run(cluster.plan(spec));
+    expect(slots(plan)).toEqual([1, 2, 3, 4]);
+    expect(plan.changes).toMatchObject([
+      { fields: [{ field: 'task.image', before: 'web:2', after: 'web:3' }] },
+    ]);
+    await run(cluster.services.apply(spec, { ifIndex: plan.index }));
+    await clock.advance(3_600_000);
+    expect(images()).toEqual([1, 2, 3, 4].map((slot) => `${slot} web:3`));
+    await run(cluster.close());
+  });
+
+  it('then the plan is kept only as long as the update has not gone on', async () => {
+    const { cluster, run, clock } = await midUpdate();
+    const plan = await run(cluster.plan(scale('web', 5)));
+    await clock.advance(600_000);
+    await expect(run(cluster.services.scale('web', 5, { ifIndex: plan.index }))).rejects.toMatchObject({
+      code: 'INDEX_CONFLICT',
+    });
+    expect(cluster.services.inspect('web').spec.replicas).toBe(4);
     await run(cluster.close());
   });
 });

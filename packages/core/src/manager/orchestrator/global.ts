@@ -25,6 +25,7 @@ import {
   isWorthALook,
   runningSinceOf,
   tendSlot,
+  timeOfDelays,
   type UpdateStanding,
   updateStanding,
 } from './slot.ts';
@@ -173,7 +174,7 @@ class GlobalOrchestrator implements ControlLoop {
     for (const [key, node] of state.roots.nodes.rows.entries()) {
       nodes.add(key);
       const slot = slotOf(state.slot(service.id, key));
-      const standing = standingOn(node, service, slot, state, context.at);
+      const standing = standingOn(node, service, slot, state, timeOfDelays(context));
       lastRunningAt = Math.max(lastRunningAt, runningSinceOf(service, slot));
       if (standing === 'outdated') outdated.push(key);
       else if (standing === 'inFlux') inFlux.push(key);
@@ -196,7 +197,9 @@ class GlobalOrchestrator implements ControlLoop {
     }
     const slot = slotOf(state.slot(service.id, key));
     const changed = this.#tendOn(node, service, slot, deciding);
-    const standing = changed ? 'changing' : standingOn(node, service, slot, state, deciding.context.at);
+    const standing = changed
+      ? 'changing'
+      : standingOn(node, service, slot, state, timeOfDelays(deciding.context));
     if (this.#updates.isUpdating(service.id))
       this.#updates.note(service.id, key, standing, runningSinceOf(service, slot));
     // A paused node that is active again may have a task from before an update that has long ended elsewhere.

@@ -27,6 +27,7 @@ import {
   isWorthALook,
   runningSinceOf,
   tendSlot,
+  timeOfDelays,
   updateStanding,
 } from './slot.ts';
 import type { SlotSet } from './slot-set.ts';
@@ -251,7 +252,7 @@ class ReplicatedOrchestrator implements ControlLoop {
   #lookAtAll(service: Service, { state, context }: Deciding): boolean {
     const { id } = service;
     const look = this.#looks.get(id) ?? new ServiceLook();
-    this.#looked += look.goOn(service, state, this.#slotsPerTurn - this.#looked, context.at);
+    this.#looked += look.goOn(service, state, this.#slotsPerTurn - this.#looked, timeOfDelays(context));
     if (!look.done) {
       this.#looks.set(id, look);
       return false;
@@ -301,7 +302,9 @@ class ReplicatedOrchestrator implements ControlLoop {
     if (live) this.#wakes.set(live.id, earliest(tended.lookAgainAt, delayAfter(service, live, at)));
     if (!this.#updates.isUpdating(service.id)) return;
     // A slot that is being changed is looked at again when the change is there; until then it is not to be replaced.
-    const standing = tended.changed ? 'changing' : updateStanding(service, slot, state, deciding.context.at);
+    const standing = tended.changed
+      ? 'changing'
+      : updateStanding(service, slot, state, timeOfDelays(deciding.context));
     this.#updates.note(service.id, key, standing, runningSinceOf(service, slot));
   }
 }

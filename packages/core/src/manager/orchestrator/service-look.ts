@@ -43,6 +43,7 @@ export class ServiceLook {
   readonly #outdated = new SlotSet();
   readonly #inFlux = new SlotSet();
   #lastRunningAt = 0;
+  #at = 0;
   #next = 0;
   #done = false;
 
@@ -51,8 +52,9 @@ export class ServiceLook {
     return this.#done;
   }
 
-  /** Looks at so many further slots at most; returns how many it were. */
+  /** Looks at so many further slots at most, by a time as `timeOfDelays` tells it; returns how many it were. */
   goOn(service: Service, state: ClusterState, most: number, at: number): number {
+    this.#at = at;
     const nodes = rememberingNodes(state);
     let looked = 0;
     for (const [key, tasks] of state.slots(service.id, this.#next)) {
@@ -70,7 +72,7 @@ export class ServiceLook {
     if (key >= this.#next) return;
     this.#occupied.clear(key);
     for (const noted of [this.#dead, this.#tend, this.#outdated, this.#inFlux]) noted.delete(key);
-    this.#note(service, key, state.slot(service.id, key), state, state.at);
+    this.#note(service, key, state.slot(service.id, key), state, Math.max(this.#at, state.at));
   }
 
   /** What is to be done for this many replicas. Ends the look. */

@@ -6,6 +6,7 @@
 import type { Service, Task } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal, taskStateRank } from '../../model/task-state.ts';
 import { isRollback, isUnderWay } from '../../state/update-standing.ts';
+import type { DecideContext } from '../control-loop.ts';
 import { isPreempted, leaveCause, leaveDeadline, mayStartFirst, serves } from './drain/must-leave.ts';
 import { spareTask } from './drain/spare-task.ts';
 import { isFailedMove, predecessorOf, tendLeaving, tendPreempted } from './drain/tend-leaving.ts';
@@ -40,7 +41,7 @@ export function isOccupied(slot: Slot): boolean {
  */
 export type UpdateStanding = 'outdated' | 'inFlux' | 'settled';
 
-/** Where the slot stands towards its service's spec, at this time. */
+/** Where the slot stands towards its service's spec, at this time: that of {@link timeOfDelays}. */
 export function updateStanding(service: Service, slot: Slot, nodes: NodeLookup, at: number): UpdateStanding {
   const task = slot.live ?? (isOccupied(slot) ? slot.newest : undefined);
   if (task === undefined) return 'settled';
@@ -55,6 +56,11 @@ export function updateStanding(service: Service, slot: Slot, nodes: NodeLookup, 
     return 'inFlux';
   const delayed = delayedUntil(service, task);
   return delayed !== undefined && at < delayed ? 'inFlux' : 'settled';
+}
+
+/** The time that an update's delays are looked at by: in a rehearsal they are over. */
+export function timeOfDelays({ at, waits }: DecideContext): number {
+  return waits === 'over' ? Number.POSITIVE_INFINITY : at;
 }
 
 /** Until when the next slot of an update waits because of this task; undefined: not at all. */
