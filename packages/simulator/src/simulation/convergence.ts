@@ -4,6 +4,7 @@ import { TimeoutError } from '@skep/core';
 import { isMeantToRun, meetsConstraints } from '@skep/core/testing';
 import { Violation } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
+import { CROWD_PRIORITY } from './crowd-user.ts';
 import type { Expected } from './user.ts';
 
 /** So much virtual time may pass until all is as asked for: ten minutes. */
@@ -42,6 +43,8 @@ function missing(sim: SimulatedCluster): string | undefined {
     if (node.status.state !== 'ready') return `node ${node.description.hostname} is ${node.status.state}`;
   }
   for (const service of sim.cluster.services.list()) {
+    // It takes what is left.
+    if (service.spec.priority === CROWD_PRIORITY) continue;
     const { converged, reasons, desired, job } = sim.cluster.services.status(service.id);
     if (!converged) return `service ${service.spec.name}: ${reasons.join('; ')}`;
     if (job !== undefined && (job.outcome !== 'completed' || job.completed < job.total)) {

@@ -32,6 +32,7 @@ export function checkTransaction({ changes }: ChangeSet, state: ClusterState, ta
     if (before) {
       checkTask(before, after);
       checkStop(before, after, state);
+      checkPreemption(before, after, state, tally);
     } else checkUndone(after, state);
     if (after.status.state === 'assigned' && before?.status.state !== 'assigned') {
       checkPlacement(after, state);
@@ -104,6 +105,8 @@ function checkStop(before: Task, after: Task, state: ClusterState): void {
   if (!node || node.status.state === 'down') return;
   // It may not stay there, whether there is another place or not.
   if (before.evicted?.cause === 'constraint') return;
+  // Nor this one; and its service says nothing of how many it can spare.
+  if (before.evicted?.cause === 'preemption' && service.spec.disruption === undefined) return;
   if (mayStartFirst(service)) {
     if (state.slot(service.id, after.slot).some(serves)) return;
     throw new Violation(`task ${after.id} was stopped on a node that can be heard, before another served`);
@@ -177,11 +180,18 @@ function unfit(task: Task, node: Node | undefined, state: ClusterState): string 
   const { constraints, maxReplicasPerNode } = task.spec.placement;
   if (!meetsConstraints(node, constraints)) return `does not meet ${constraints.join(', ')}`;
   const there = [...state.tasksOfNode(node.id)].filter(
-    ({ desiredState, status }) => isMeantToRun(desiredState) && !isTerminal(status.state),
+    ({ desiredState, status }) =>
+      isMeantToRun(desiredState) &&
+      !isTerminal(status.state) &&
+      taskStateRank(status.state) >= taskStateRank('assigned'),
   );
   const { cpus } = node.description.resources;
-  const promised = there.reduce((sum, { spec }) => sum + (spec.resources.reservations.cpus ?? 0), 0);
+  const promised = cpusOf(there);
   if (promised > cpus + EPSILON) return `has ${cpus} processors, of which ${promised} are promised`;
+  const kept = task.nomination === undefined ? cpusOf(keptFrom(task, node, state)) : 0;
+  if (promised + kept > cpus + EPSILON) {
+    return `has ${cpus} processors, of which ${promised} are promised and ${kept} are kept for others`;
+  }
   // Of several specs of one service, each stands by its own limit alone.
   const ofService = there.filter(
     ({ serviceId, spec }) =>
@@ -189,4 +199,33 @@ function unfit(task: Task, node: Node | undefined, state: ClusterState): string 
   ).length;
   if (maxReplicasPerNode === 0 || ofService <= maxReplicasPerNode) return undefined;
   return `has ${ofService} of the service, where ${maxReplicasPerNode} are allowed`;
+}
+
+function cpusOf(tasks: readonly Task[]): number {
+  return tasks.reduce((sum, { spec }) => sum + (spec.resources.reservations.cpus ?? 0), 0);
+}
+
+/** Tasks that waited for room on the node already, and that this one must not get in the way of. */
+function keptFrom(task: Task, node: Node, state: ClusterState): readonly Task[] {
+  const priorityOf = ({ serviceId }: Task) => state.service(serviceId)?.spec.priority ?? 0;
+  return [...state.tasks()].filter(
+    (other) =>
+      other.nomination?.nodeId === node.id &&
+      // What was decided together leaves room for each.
+      other.nomination.index < state.index &&
+      other.status.state === 'pending' &&
+      isMeantToRun(other.desiredState) &&
+      priorityOf(other) >= priorityOf(task),
+  );
+}
+
+/** Whoever leaves for another one is worth less, and its room is kept for that one. */
+function checkPreemption(before: Task, after: Task, state: ClusterState, tally: Tally): void {
+  if (after.evicted?.cause !== 'preemption' || before.evicted === after.evicted) return;
+  const { task, priority, over } = after.evicted.by;
+  tally.add('tasks that made room');
+  if (priority <= over)
+    throw new Violation(`task ${after.id} leaves for task ${task}, which is worth no more`);
+  if (state.task(task)?.nomination?.nodeId === after.nodeId) return;
+  throw new Violation(`task ${after.id} leaves for task ${task}, for which its room is not kept`);
 }

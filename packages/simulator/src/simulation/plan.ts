@@ -44,6 +44,8 @@ export interface SimulationPlan {
   readonly users: number;
   /** Users that have jobs done, beside the others. */
   readonly jobs: number;
+  /** Nodes are small, a service fills them at the lowest priority, and other services have several. */
+  readonly isCrowded: boolean;
   readonly latencyMs: LatencyRange;
   readonly snapshotEntries: number;
   readonly images: Readonly<Record<string, SimulatedBehaviour>>;
@@ -79,6 +81,9 @@ export const CALM_IMAGES: Readonly<Record<string, SimulatedBehaviour>> = {
   ...Object.fromEntries(JOB_IMAGE_NAMES.map((name) => [name, { runMs: 1_000 }])),
 };
 
+/** As much as all services but the crowd's may ask for on the nodes of one zone, by each of two nodes. */
+const SMALL_NODE_CPUS = 6;
+
 /** Which of the two zones a worker is in. */
 export function zoneOf(at: number): 'a' | 'b' {
   return at % 2 === 0 ? 'a' : 'b';
@@ -91,16 +96,19 @@ export function planOf(seed: number): SimulationPlan {
   const weights = new Map<ActionName, number>();
   for (const name of ACTIONS) weights.set(name, kindsOff.has(name) ? 0 : weightOf(name, random));
   const hasDataPlanes = random.chance(0.5);
+  const isCrowded = isCrowdedBy(seed);
   // What is down must be able to come back, what is cut to heal, and so on.
   for (const name of REMEDIES) weights.set(name, random.between(2, 5));
   return {
     managers: random.pick([1, 3, 3, 3, 5]) ?? 3,
     workers: Array.from({ length: random.between(3, 6) }, (_, at) => ({
       labels: { zone: zoneOf(at) },
+      ...(isCrowded ? { cpus: SMALL_NODE_CPUS } : {}),
       passesTrafficOn: hasDataPlanes && random.chance(0.7),
     })),
     users: random.between(2, 5),
     jobs: jobsOf(seed),
+    isCrowded,
     latencyMs: random.pick([
       [0.2, 1],
       [0.5, 2],
@@ -117,6 +125,11 @@ export function planOf(seed: number): SimulationPlan {
 function jobsOf(seed: number): number {
   const random = randomStream(seed, 'jobs');
   return random.chance(0.5) ? random.between(1, 2) : 0;
+}
+
+/** From a stream of its own, for the same reason. */
+function isCrowdedBy(seed: number): boolean {
+  return randomStream(seed, 'crowd').chance(0.4);
 }
 
 function weightOf(name: ActionName, random: RandomStream): number {

@@ -56,6 +56,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    name: 'the scheduler forgets for whom it makes room',
+    breaks: /for which its room is not kept/,
+    plant: () => rewriting((event) => (event.type === 'task.nominated' ? { ...event, rows: [] } : event)),
+  },
+  {
     name: 'the orchestrator fills two slots in one',
     breaks: /has \d+ tasks that are meant to run/,
     plant: () =>

@@ -3,7 +3,7 @@ import { PLANTED_BUGS } from './planted-bugs.ts';
 import { simulate } from './simulate.ts';
 
 /** Seeds that were hard once, and some more. `npm run sim` runs as many as you like. */
-const SEEDS = [1, 100, 1237, 3074, 30003, 31055];
+const SEEDS = [1, 35, 100, 1237, 3074, 30003, 31055];
 
 /** Virtual time costs real time on a busy machine. */
 const TIMEOUT_MS = 120_000;

@@ -69,13 +69,16 @@ export class User implements AnyUser {
   isBusy = false;
   readonly #random: RandomStream;
   readonly #isGlobal: boolean;
+  readonly #priority: number | undefined;
   #spec: Expected['spec'];
   readonly #contents: Partial<Record<FileKind, string>> = {};
   /** Which of its files its service uses. */
   readonly #used = new Set<FileKind>();
   #changes = 0;
 
-  constructor(at: number, random: RandomStream) {
+  /** @param priority - of its service. */
+  constructor(at: number, random: RandomStream, priority?: number) {
+    this.#priority = priority;
     this.name = `web-${at}`;
     this.#random = random;
     this.#isGlobal = at === 1;
@@ -187,6 +190,7 @@ export class User implements AnyUser {
     return {
       name: this.name,
       ...(this.#isGlobal ? { mode: 'global' } : { replicas }),
+      ...(this.#priority === undefined ? {} : { priority: this.#priority }),
       update: { parallelism: random.between(0, 2) },
       task: {
         image: random.pick(SERVICE_IMAGE_NAMES) ?? 'steady',

@@ -7,6 +7,7 @@ import { isSkepError } from '@skep/core';
 import { sleep } from '@skep/core/member';
 import { type RandomStream, randomStream, type Tally, Violation } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
+import { CrowdUser } from './crowd-user.ts';
 import { JobUser } from './job-user.ts';
 import { type SimulationPlan, zoneOf } from './plan.ts';
 import { type AnyUser, type Command, type Expected, User } from './user.ts';
@@ -31,10 +32,14 @@ export class Users {
     this.#seed = seed;
     this.#parts = parts;
     this.#random = randomStream(seed, 'users');
-    const { users, jobs } = parts.plan;
+    const { users, jobs, isCrowded } = parts.plan;
     this.#users = [
-      ...Array.from({ length: users }, (_, at) => new User(at, this.#random)),
+      ...Array.from(
+        { length: users },
+        (_, at) => new User(at, this.#random, isCrowded ? (at % 3) * 5 : undefined),
+      ),
       ...Array.from({ length: jobs }, (_, at) => new JobUser(at, this.#random)),
+      ...(isCrowded ? [new CrowdUser(this.#random)] : []),
     ];
   }
 
