@@ -372,7 +372,7 @@ describe('given tasks that have no other to take their place first, on nodes tha
     const found = drained(spec);
     found.harness.settle();
     expect(found.up()).toHaveLength(left);
-    expect(found.up().map(({ nodeId }) => nodeId)).not.toContain('node-1');
+    expect(found.up().every(({ nodeId }) => nodeId && nodeId > 'node-3')).toBe(true);
     expect(found.least()).toBe(least);
     expect(found.stopping()).toEqual([]);
   });

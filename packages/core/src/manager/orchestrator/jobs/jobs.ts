@@ -84,6 +84,7 @@ class JobsOrchestrator implements ControlLoop {
     }
     for (const id of this.#serviceWakes.takeDue(context.at)) this.#comeBackTo(id);
     const wishes = new Wishes();
+    this.#budgets.beginTurn();
     const deciding: Deciding = { state, context, wishes, budgets: this.#budgets };
     const ends: ClusterEvent[] = [];
     this.#looked = 0;
