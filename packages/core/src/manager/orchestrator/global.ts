@@ -10,10 +10,11 @@ import { meetsConstraints } from '../../model/constraint-match.ts';
 import type { ServiceId, TaskId } from '../../model/ids.ts';
 import type { Node, Service } from '../../model/objects.ts';
 import { isMeantToRun } from '../../model/task-state.ts';
-import type { Change, ChangeOf, ChangeSet } from '../../state/change.ts';
+import type { ChangeOf, ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { isUnderWay } from '../../state/update-standing.ts';
 import type { ControlLoop, DecideContext, Decision } from '../control-loop.ts';
+import { decision } from './decision.ts';
 import { DisruptionBudgets } from './drain/disruption-budgets.ts';
 import { spareTask } from './drain/spare-task.ts';
 import { Marks } from './marks.ts';
@@ -31,6 +32,7 @@ import {
 } from './slot.ts';
 import { SlotSet } from './slot-set.ts';
 import { type Slot, slotOf } from './slot-tasks.ts';
+import { type ChangeListener, tellChanges } from './tell-changes.ts';
 import { withId } from './tended.ts';
 import { specFor } from './updater/handover.ts';
 import { UpdateProgress } from './updater/update-progress.ts';
@@ -58,6 +60,12 @@ class GlobalOrchestrator implements ControlLoop {
   /** Services that have an update to go on with, found when a single node was looked at. */
   readonly #outdated = new Set<ServiceId>();
 
+  readonly #listener: ChangeListener = {
+    service: ({ before, after }) => this.#observeService(before, after),
+    task: (change, state) => this.#observeTask(change, state),
+    node: (change, state) => this.#observeNode(change, state),
+  };
+
   begin(state: ClusterState): void {
     this.#services.clear();
     this.#marks.clear();
@@ -70,7 +78,7 @@ class GlobalOrchestrator implements ControlLoop {
   }
 
   observe(changes: ChangeSet, state: ClusterState): void {
-    for (const change of changes.changes) this.#observeOne(change, state);
+    tellChanges(changes, state, this.#listener);
   }
 
   decide(state: ClusterState, context: DecideContext): Decision {
@@ -93,25 +101,8 @@ class GlobalOrchestrator implements ControlLoop {
     }
     for (const id of this.#outdated) this.#marks.whole(id);
     this.#outdated.clear();
-    const wakeAt = earliest(this.#wakes.next(), this.#updateWakes.next());
-    return {
-      events: wishes.events(state, context.at),
-      more: this.#marks.size > 0,
-      ...(wakeAt === undefined ? {} : { wakeAt }),
-    };
-  }
-
-  #observeOne(change: Change, state: ClusterState): void {
-    switch (change.kind) {
-      case 'service':
-        this.#observeService(change.before, change.after);
-        return;
-      case 'task':
-        this.#observeTask(change, state);
-        return;
-      case 'node':
-        this.#observeNode(change, state);
-    }
+    const events = wishes.events(state, context.at);
+    return decision(events, this.#marks.size > 0, this.#wakes.next(), this.#updateWakes.next());
   }
 
   #observeService(before: Service | undefined, after: Service | undefined): void {

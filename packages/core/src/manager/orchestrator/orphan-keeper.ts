@@ -16,6 +16,7 @@ import {
   type Decision,
   ROWS_PER_TRANSACTION,
 } from '../control-loop.ts';
+import { decision } from './decision.ts';
 import { WakeQueue } from './wake-queue.ts';
 
 /** Name of the loop, and the actor of its transactions. */
@@ -71,7 +72,7 @@ class OrphanKeeper implements ControlLoop {
     ];
     const wakeAt = this.#down.next();
     const more = this.#searchFrom !== undefined || (wakeAt !== undefined && wakeAt <= context.at);
-    return { events, more, ...(wakeAt === undefined ? {} : { wakeAt }) };
+    return decision(events, more, wakeAt);
   }
 
   #watchAll(state: ClusterState): void {

@@ -10,10 +10,11 @@
 import type { ServiceId, TaskId } from '../../model/ids.ts';
 import type { Node, Service, Task } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
-import type { Change, ChangeOf, ChangeSet } from '../../state/change.ts';
+import type { ChangeOf, ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { isUnderWay } from '../../state/update-standing.ts';
 import type { ControlLoop, DecideContext, Decision } from '../control-loop.ts';
+import { decision } from './decision.ts';
 import { DisruptionBudgets } from './drain/disruption-budgets.ts';
 import { differsForLeaving } from './drain/must-leave.ts';
 import { Marks } from './marks.ts';
@@ -32,6 +33,7 @@ import {
 } from './slot.ts';
 import type { SlotSet } from './slot-set.ts';
 import { slotOf } from './slot-tasks.ts';
+import { tellChanges } from './tell-changes.ts';
 import { withId } from './tended.ts';
 import { specFor } from './updater/handover.ts';
 import { UpdateProgress } from './updater/update-progress.ts';
@@ -103,7 +105,11 @@ class ReplicatedOrchestrator implements ControlLoop {
 
   observe(changes: ChangeSet, state: ClusterState): void {
     const own = changes.actor.kind === 'loop' && changes.actor.name === this.name;
-    for (const change of changes.changes) this.#observeOne(change, own, state);
+    tellChanges(changes, state, {
+      service: ({ before, after }) => this.#observeService(before, after),
+      task: (change) => this.#observeTask(change, own, state),
+      node: (change) => this.#observeNode(change, state),
+    });
   }
 
   decide(state: ClusterState, context: DecideContext): Decision {
@@ -130,25 +136,8 @@ class ReplicatedOrchestrator implements ControlLoop {
     }
     for (const id of this.#again) this.#marks.whole(id);
     this.#again.clear();
-    const wakeAt = earliest(this.#wakes.next(), this.#updateWakes.next());
-    return {
-      events: wishes.events(state, context.at),
-      more: this.#marks.size > 0,
-      ...(wakeAt === undefined ? {} : { wakeAt }),
-    };
-  }
-
-  #observeOne(change: Change, own: boolean, state: ClusterState): void {
-    switch (change.kind) {
-      case 'service':
-        this.#observeService(change.before, change.after);
-        return;
-      case 'task':
-        this.#observeTask(change, own, state);
-        return;
-      case 'node':
-        this.#observeNode(change, state);
-    }
+    const events = wishes.events(state, context.at);
+    return decision(events, this.#marks.size > 0, this.#wakes.next(), this.#updateWakes.next());
   }
 
   #observeService(before: Service | undefined, after: Service | undefined): void {

@@ -9,6 +9,7 @@ import type { ServiceId } from '../../../model/ids.ts';
 import type { ChangeSet } from '../../../state/change.ts';
 import type { ClusterState } from '../../../state/cluster-state.ts';
 import type { ControlLoop, DecideContext, Decision } from '../../control-loop.ts';
+import { decision } from '../decision.ts';
 import { WakeQueue } from '../wake-queue.ts';
 import { decideScale, staleAt } from './decide-scale.ts';
 import type { MetricReadings } from './metric-book.ts';
@@ -71,7 +72,6 @@ class AutoscalerLoop implements ControlLoop {
       const lostAt = staleAt(policy, reading);
       this.#stale.set(id, lostAt > at ? lostAt : undefined);
     }
-    const wakeAt = this.#stale.next();
-    return { events, more: false, ...(wakeAt === undefined ? {} : { wakeAt }) };
+    return decision(events, false, this.#stale.next());
   }
 }

@@ -7,57 +7,24 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asId, type ServiceId } from '../../../model/ids.ts';
 import type { Service } from '../../../model/objects.ts';
-import { isMeantToRun, isTerminal, taskStateRank } from '../../../model/task-state.ts';
+import { isMeantToRun, isTerminal } from '../../../model/task-state.ts';
 import type { ChangeSet } from '../../../state/change.ts';
 import type { ClusterState } from '../../../state/cluster-state.ts';
 import { LoopHarness } from '../../../testing/loop-harness.ts';
 import { aCluster } from '../../../testing/state-builder.ts';
 import { CONTROL_LOOPS } from '../../manager.ts';
+import { type CommonStep, commonSteps, takeCommonStep } from '../test-support/common-steps.ts';
 import { isJob } from './job-runs.ts';
 
 const loops = () => CONTROL_LOOPS.map((create) => create());
 const NODES = ['node-1', 'node-2', 'node-3'] as const;
 const JOBS = ['some', 'each', 'hourly', 'beside'] as const;
 
-type Step =
-  | { readonly do: 'force'; readonly job: (typeof JOBS)[number] }
-  | { readonly do: 'end'; readonly pick: number; readonly state: 'failed' | 'rejected' | 'complete' }
-  | {
-      readonly do: 'availability';
-      readonly node: (typeof NODES)[number];
-      readonly is: 'active' | 'pause' | 'drain';
-    }
-  | { readonly do: 'node'; readonly node: (typeof NODES)[number]; readonly is: 'ready' | 'down' | 'unknown' }
-  | { readonly do: 'place' | 'work' | 'run' | 'settle' | 'leader' }
-  | { readonly do: 'time'; readonly ms: number };
+type Step = { readonly do: 'force'; readonly job: (typeof JOBS)[number] } | CommonStep;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('force' as const), job: fc.constantFrom(...JOBS) }),
-  fc.record({
-    do: fc.constant('end' as const),
-    pick: fc.nat(30),
-    state: fc.constantFrom('failed' as const, 'rejected' as const, 'complete' as const, 'complete' as const),
-  }),
-  fc.record({
-    do: fc.constant('availability' as const),
-    node: fc.constantFrom(...NODES),
-    is: fc.constantFrom('active' as const, 'pause' as const, 'drain' as const),
-  }),
-  fc.record({
-    do: fc.constant('node' as const),
-    node: fc.constantFrom(...NODES),
-    is: fc.constantFrom('ready' as const, 'down' as const, 'unknown' as const),
-  }),
-  fc.record({
-    do: fc.constantFrom(
-      'place' as const,
-      'work' as const,
-      'run' as const,
-      'settle' as const,
-      'leader' as const,
-    ),
-  }),
-  fc.record({ do: fc.constant('time' as const), ms: fc.constantFrom(1, 900, 5_000, 60_000, 3_700_000) }),
+  ...commonSteps(NODES, [1, 900, 5_000, 60_000, 3_700_000], ['failed', 'rejected', 'complete', 'complete']),
 );
 
 function aTestCluster() {
@@ -81,42 +48,19 @@ function aTestCluster() {
 }
 
 function take(harness: LoopHarness, each: Step): void {
-  switch (each.do) {
-    case 'force': {
-      const { id, spec } = serviceOf(harness.state, each.job);
-      harness.apply({
-        type: 'service.updated',
-        id,
-        spec,
-        tasksChanged: true,
-        portsChanged: false,
-        beginsRun: true,
-      });
-      return;
-    }
-    case 'end': {
-      const withAgent = [...harness.state.tasks()].filter(
-        ({ status: { state } }) => !isTerminal(state) && taskStateRank(state) >= taskStateRank('assigned'),
-      );
-      const task = withAgent[each.pick % Math.max(withAgent.length, 1)];
-      if (task) harness.report([task], each.state);
-      return;
-    }
-    case 'availability':
-      harness.cluster.withAvailability(each.node, each.is);
-      return;
-    case 'node':
-      harness.cluster.withNodeState(each.node, each.is);
-      return;
-    case 'time':
-      harness.advance(each.ms);
-      return;
-    case 'leader':
-      harness.changeLeader(loops());
-      return;
-    default:
-      harness[each.do]();
+  if (each.do !== 'force') {
+    takeCommonStep(harness, each, loops);
+    return;
   }
+  const { id, spec } = serviceOf(harness.state, each.job);
+  harness.apply({
+    type: 'service.updated',
+    id,
+    spec,
+    tasksChanged: true,
+    portsChanged: false,
+    beginsRun: true,
+  });
 }
 
 function serviceOf(state: ClusterState, name: string): Service {

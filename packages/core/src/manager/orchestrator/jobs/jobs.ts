@@ -12,14 +12,16 @@ import type { ServiceId, TaskId } from '../../../model/ids.ts';
 import type { Node, Service, Task } from '../../../model/objects.ts';
 import { jobSize } from '../../../model/service-spec.ts';
 import { isMeantToRun, isTerminal } from '../../../model/task-state.ts';
-import type { Change, ChangeOf, ChangeSet } from '../../../state/change.ts';
+import type { ChangeOf, ChangeSet } from '../../../state/change.ts';
 import type { ClusterState } from '../../../state/cluster-state.ts';
 import type { ControlLoop, DecideContext, Decision } from '../../control-loop.ts';
+import { decision } from '../decision.ts';
 import { DisruptionBudgets } from '../drain/disruption-budgets.ts';
 import { differsForLeaving } from '../drain/must-leave.ts';
 import { Marks } from '../marks.ts';
 import { isGoneNode, isInvalidNode, mayBeAtWork } from '../node-validity.ts';
-import { earliest, WakeQueue } from '../wake-queue.ts';
+import { type ChangeListener, tellChanges } from '../tell-changes.ts';
+import { WakeQueue } from '../wake-queue.ts';
 import { type Deciding, Wishes } from '../wishes.ts';
 import { tendGlobalSlot } from './global-job.ts';
 import { activeRun, isJob, waitsForPredecessorsUntil } from './job-runs.ts';
@@ -63,6 +65,12 @@ class JobsOrchestrator implements ControlLoop {
     this.#slotsPerTurn = slotsPerTurn;
   }
 
+  readonly #listener: ChangeListener = {
+    service: ({ before, after }) => this.#observeService(before, after),
+    task: (change, state) => this.#observeTask(change, state),
+    node: (change, state) => this.#observeNode(change, state),
+  };
+
   begin(state: ClusterState): void {
     this.#jobs.clear();
     this.#globalJobs.clear();
@@ -74,7 +82,7 @@ class JobsOrchestrator implements ControlLoop {
   }
 
   observe(changes: ChangeSet, state: ClusterState): void {
-    for (const change of changes.changes) this.#observeOne(change, state);
+    tellChanges(changes, state, this.#listener);
   }
 
   decide(state: ClusterState, context: DecideContext): Decision {
@@ -100,25 +108,8 @@ class JobsOrchestrator implements ControlLoop {
       }
     }
     for (const [id, key] of this.#again.splice(0)) this.#marks.slot(id, key);
-    const wakeAt = earliest(this.#taskWakes.next(), this.#serviceWakes.next());
-    return {
-      events: [...wishes.events(state, context.at), ...ends],
-      more: this.#marks.size > 0,
-      ...(wakeAt === undefined ? {} : { wakeAt }),
-    };
-  }
-
-  #observeOne(change: Change, state: ClusterState): void {
-    switch (change.kind) {
-      case 'service':
-        this.#observeService(change.before, change.after);
-        return;
-      case 'task':
-        this.#observeTask(change, state);
-        return;
-      case 'node':
-        this.#observeNode(change, state);
-    }
+    const events = [...wishes.events(state, context.at), ...ends];
+    return decision(events, this.#marks.size > 0, this.#taskWakes.next(), this.#serviceWakes.next());
   }
 
   #observeService(before: Service | undefined, after: Service | undefined): void {

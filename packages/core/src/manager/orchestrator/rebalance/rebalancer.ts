@@ -14,6 +14,7 @@ import type { ClusterState } from '../../../state/cluster-state.ts';
 import { type ControlLoop, type DecideContext, type Decision, NOTHING } from '../../control-loop.ts';
 import { IndexLoader } from '../../scheduler/index-loader.ts';
 import { takesTasks } from '../../scheduler/node-table.ts';
+import { decision } from '../decision.ts';
 import { isMovable, mayRebalance, type PlannedMoves, planMoves } from './plan-moves.ts';
 
 /** Name of the loop, and the actor of its transactions. */
@@ -119,7 +120,7 @@ class Rebalancer implements ControlLoop {
     else if (standing.moving === 0) events.push({ type: 'cluster.rebalanced', ...standing.outcome });
     const wakeAt = standing.patientUntil;
     if (wakeAt !== undefined) this.#marked = true;
-    return { events, more: events.length > 0, ...(wakeAt === undefined ? {} : { wakeAt }) };
+    return decision(events, events.length > 0, wakeAt);
   }
 }
 

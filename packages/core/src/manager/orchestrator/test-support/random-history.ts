@@ -6,7 +6,6 @@
 import * as fc from 'fast-check';
 import { asId, type NodeId } from '../../../model/ids.ts';
 import { type ServiceSpecInput, serviceSpecSchema } from '../../../model/service-spec.ts';
-import { isTerminal, taskStateRank } from '../../../model/task-state.ts';
 import { seededRandom } from '../../../runtime/random.ts';
 import { isPaused } from '../../../state/update-standing.ts';
 import type { LoopHarness } from '../../../testing/loop-harness.ts';
@@ -21,6 +20,7 @@ import { createOrphanKeeper } from '../orphan-keeper.ts';
 import { createReplicatedOrchestrator } from '../replicated.ts';
 import { createStartOrder } from '../start-order/start-order.ts';
 import { createTaskReaper } from '../task-reaper.ts';
+import { type CommonStep, commonSteps, takeCommonStep } from './common-steps.ts';
 
 /** Two slots or so in a turn, so that whole services are looked at in slices here too. */
 const SLOTS_PER_TURN = 2;
@@ -54,16 +54,8 @@ export type Step =
       readonly image: string;
       readonly at: number;
     }
-  | { readonly do: 'end'; readonly pick: number; readonly state: 'failed' | 'rejected' | 'complete' }
-  | {
-      readonly do: 'availability';
-      readonly node: (typeof NODES)[number];
-      readonly is: 'active' | 'pause' | 'drain';
-    }
-  | { readonly do: 'node'; readonly node: (typeof NODES)[number]; readonly is: 'ready' | 'down' | 'unknown' }
   | { readonly do: 'label'; readonly node: (typeof NODES)[number]; readonly fit: boolean }
-  | { readonly do: 'place' | 'work' | 'run' | 'settle' | 'leader' }
-  | { readonly do: 'time'; readonly ms: number };
+  | CommonStep;
 
 /** Anything that may happen. */
 export const anyStep: fc.Arbitrary<Step> = fc.oneof(
@@ -78,32 +70,8 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
     image: fc.constantFrom('a', 'b', 'c'),
     at: fc.nat(2),
   }),
-  fc.record({
-    do: fc.constant('end' as const),
-    pick: fc.nat(30),
-    state: fc.constantFrom('failed' as const, 'rejected' as const, 'complete' as const),
-  }),
-  fc.record({
-    do: fc.constant('availability' as const),
-    node: fc.constantFrom(...NODES),
-    is: fc.constantFrom('active' as const, 'pause' as const, 'drain' as const),
-  }),
-  fc.record({
-    do: fc.constant('node' as const),
-    node: fc.constantFrom(...NODES),
-    is: fc.constantFrom('ready' as const, 'down' as const, 'unknown' as const),
-  }),
   fc.record({ do: fc.constant('label' as const), node: fc.constantFrom(...NODES), fit: fc.boolean() }),
-  fc.record({
-    do: fc.constantFrom(
-      'place' as const,
-      'work' as const,
-      'run' as const,
-      'settle' as const,
-      'leader' as const,
-    ),
-  }),
-  fc.record({ do: fc.constant('time' as const), ms: fc.constantFrom(1, 900, 5_000, 60_000, 90_000_000) }),
+  ...commonSteps(NODES, [1, 900, 5_000, 60_000, 90_000_000]),
 );
 
 /** Four nodes, and services of all kinds that run on. */
@@ -166,20 +134,6 @@ export function take(harness: LoopHarness, each: Step): void {
       update(harness, each.service, { task, update: { parallelism: each.at } }, true);
       return;
     }
-    case 'end': {
-      const withAgent = [...harness.state.tasks()].filter(
-        ({ status: { state } }) => !isTerminal(state) && taskStateRank(state) >= taskStateRank('assigned'),
-      );
-      const task = withAgent[each.pick % Math.max(withAgent.length, 1)];
-      if (task) harness.report([task], each.state);
-      return;
-    }
-    case 'availability':
-      harness.cluster.withAvailability(each.node, each.is);
-      return;
-    case 'node':
-      harness.cluster.withNodeState(each.node, each.is);
-      return;
     case 'label': {
       const node = harness.state.node(asId<NodeId>(each.node));
       if (!node) return;
@@ -187,17 +141,8 @@ export function take(harness: LoopHarness, each: Step): void {
       harness.apply({ type: 'node.updated', id: node.id, spec });
       return;
     }
-    case 'time':
-      harness.advance(each.ms);
-      return;
-    case 'leader':
-      harness.changeLeader(loops());
-      return;
-    case 'place':
-    case 'work':
-    case 'run':
-    case 'settle':
-      harness[each.do]();
+    default:
+      takeCommonStep(harness, each, loops);
   }
 }
 
