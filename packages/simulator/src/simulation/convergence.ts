@@ -4,8 +4,8 @@ import { TimeoutError } from '@skep/core';
 import { isMeantToRun, meetsConstraints } from '@skep/core/testing';
 import { Violation } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
+import type { Expected } from './any-user.ts';
 import { CROWD_PRIORITY } from './crowd-user.ts';
-import type { Expected } from './user.ts';
 
 /** So much virtual time may pass until all is as asked for: ten minutes. */
 const CONVERGED_WITHIN_MS = 600_000;
@@ -18,7 +18,7 @@ export async function checkConvergence(sim: SimulatedCluster, expected: readonly
   let standsInTheWay: string | undefined;
   try {
     const isThere = () => {
-      standsInTheWay = missing(sim);
+      standsInTheWay = missing(sim) ?? unscaled(sim, expected);
       return standsInTheWay === undefined;
     };
     await sim.until(isThere, { limitMs: CONVERGED_WITHIN_MS });
@@ -59,6 +59,20 @@ function missing(sim: SimulatedCluster): string | undefined {
   return onMachines(sim);
 }
 
+/** A service that a metric decides about must come to as many tasks as its load asks for, and keep its metric. */
+function unscaled(sim: SimulatedCluster, expected: readonly Expected[]): string | undefined {
+  for (const { name, spec } of expected) {
+    const service = sim.state.serviceByName(name);
+    if (spec?.comesTo === undefined || service === undefined) continue;
+    const { lost } = service.autoscaleStatus ?? {};
+    if (lost !== undefined) return `the metric of ${name} is lost: ${lost.reason}`;
+    const { replicas } = service.spec;
+    if (replicas !== spec.comesTo)
+      return `${name} has ${replicas} tasks, and its load asks for ${spec.comesTo}`;
+  }
+  return undefined;
+}
+
 /** What runs on machines must be what is meant to run, no more and no less. */
 function onMachines(sim: SimulatedCluster): string | undefined {
   const meant = new Map<string, string>();
@@ -86,9 +100,10 @@ function checkExpected(sim: SimulatedCluster, { name, spec }: Expected): void {
   if (runs !== spec.runs)
     throw new Violation(`job ${name} was done ${runs} times, and asked for ${spec.runs} times`);
   const { replicas, task } = service.spec;
-  if (replicas !== spec.replicas || task.env['CHANGE'] !== spec.change) {
+  const wanted = spec.comesTo ?? spec.replicas;
+  if (replicas !== wanted || task.env['CHANGE'] !== spec.change) {
     throw new Violation(
-      `service ${name} has ${replicas} replicas of change ${task.env['CHANGE']}; ${spec.replicas} of ${spec.change} were acknowledged`,
+      `service ${name} has ${replicas} replicas of change ${task.env['CHANGE']}; ${wanted} of ${spec.change} were acknowledged`,
     );
   }
 }

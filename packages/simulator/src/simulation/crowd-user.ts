@@ -1,7 +1,7 @@
 /** A user whose service fills whatever is free, at the lowest priority: everybody else's tasks need its room. */
 
 import type { RandomStream } from '@skep/raft/simulator';
-import type { AnyUser, Expected, Wish } from './user.ts';
+import type { AnyUser, Expected, Wish } from './any-user.ts';
 
 /** The priority of the crowd. */
 export const CROWD_PRIORITY = -10;

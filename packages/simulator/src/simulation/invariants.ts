@@ -24,7 +24,10 @@ const EPSILON = 1e-9;
 export function checkTransaction({ changes }: ChangeSet, state: ClusterState, tally: Tally): void {
   const slots = new Map<string, Task>();
   for (const change of changes) {
-    if (change.kind === 'service') countRuns(change.before, change.after, tally);
+    if (change.kind === 'service') {
+      countRuns(change.before, change.after, tally);
+      checkScale(change.before, change.after, tally);
+    }
     if (change.kind !== 'task') continue;
     const { before, after } = change;
     if (!after) continue;
@@ -164,6 +167,21 @@ function countRuns(before: Service | undefined, after: Service | undefined, tall
   for (const { iteration, outcome } of after?.jobStatus?.ended ?? []) {
     if (iteration > last) tally.add(`runs of jobs: ${outcome}`);
   }
+}
+
+/** A metric asks for no more and no fewer tasks than may be, and for none while it is lost. */
+function checkScale(before: Service | undefined, after: Service | undefined, tally: Tally): void {
+  const { autoscale, replicas = 0, name } = after?.spec ?? {};
+  if (autoscale && (replicas < autoscale.min || replicas > autoscale.max)) {
+    throw new Violation(
+      `service ${name} is to have ${replicas} tasks, and ${autoscale.min} to ${autoscale.max} are allowed`,
+    );
+  }
+  const [was, is] = [before?.autoscaleStatus, after?.autoscaleStatus];
+  if (is?.lost && !was?.lost) tally.add('metrics lost');
+  if (is?.last === undefined || is.last === was?.last) return;
+  tally.add('services scaled by a metric');
+  if (is.lost) throw new Violation(`service ${name} was scaled while its metric was lost: ${is.lost.reason}`);
 }
 
 function checkPlacement(task: Task, state: ClusterState): void {

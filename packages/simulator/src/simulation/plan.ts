@@ -46,6 +46,8 @@ export interface SimulationPlan {
   readonly jobs: number;
   /** Nodes are small, a service fills them at the lowest priority, and other services have several. */
   readonly isCrowded: boolean;
+  /** Users whose services are scaled by a metric. */
+  readonly scaled: number;
   readonly latencyMs: LatencyRange;
   readonly snapshotEntries: number;
   readonly images: Readonly<Record<string, SimulatedBehaviour>>;
@@ -71,6 +73,14 @@ const JOB_IMAGES: Readonly<Record<string, SimulatedBehaviour>> = {
   endless: { prepareMs: [10, 3_000], runMs: [20_000, 60_000], stopMs: [10, 3_000] },
 };
 
+/** What a task of a service that is scaled uses of a processor, by its image. */
+export const LOAD_OF_IMAGE: Readonly<Record<string, number>> = { busy: 1, idle: 0.05 };
+
+/** How they behave, while there are faults and after. */
+const SCALED_IMAGES: Readonly<Record<string, SimulatedBehaviour>> = Object.fromEntries(
+  Object.entries(LOAD_OF_IMAGE).map(([name, cpus]) => [name, { stats: { cpus, memoryBytes: 2 ** 20 } }]),
+);
+
 /** What services and jobs may be made of. */
 export const SERVICE_IMAGE_NAMES: readonly string[] = Object.keys(SERVICE_IMAGES);
 export const JOB_IMAGE_NAMES: readonly string[] = Object.keys(JOB_IMAGES);
@@ -79,6 +89,7 @@ export const JOB_IMAGE_NAMES: readonly string[] = Object.keys(JOB_IMAGES);
 export const CALM_IMAGES: Readonly<Record<string, SimulatedBehaviour>> = {
   ...Object.fromEntries(SERVICE_IMAGE_NAMES.map((name) => [name, {}])),
   ...Object.fromEntries(JOB_IMAGE_NAMES.map((name) => [name, { runMs: 1_000 }])),
+  ...SCALED_IMAGES,
 };
 
 /** As much as all services but the crowd's may ask for on the nodes of one zone, by each of two nodes. */
@@ -109,13 +120,14 @@ export function planOf(seed: number): SimulationPlan {
     users: random.between(2, 5),
     jobs: jobsOf(seed),
     isCrowded,
+    scaled: randomStream(seed, 'scaled').chance(0.4) ? 1 : 0,
     latencyMs: random.pick([
       [0.2, 1],
       [0.5, 2],
       [1, 30],
     ] as const) ?? [0.5, 2],
     snapshotEntries: random.pick([25, 200, 10_000]) ?? 200,
-    images: { ...SERVICE_IMAGES, ...JOB_IMAGES },
+    images: { ...SERVICE_IMAGES, ...JOB_IMAGES, ...SCALED_IMAGES },
     weights,
     stepMs: random.pick([300, 1_000, 3_000]) ?? 1_000,
   };

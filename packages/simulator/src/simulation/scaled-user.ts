@@ -20,23 +20,9 @@ export class ScaledUser extends ServiceOwner {
     if (this.spec === undefined) return this.#apply('create');
     const dice = this.random.next();
     if (dice < 0.1) return this.removing();
-    return dice < 0.3 ? this.#scale(this.spec) : this.#apply('update');
-  }
-
-  /** By hand, which a metric may undo. */
-  #scale(spec: NonNullable<ScaledUser['spec']>): Wish {
-    const { name } = this;
-    const replicas = this.random.between(BOUNDS.min, BOUNDS.max);
-    return {
-      what: `scale ${name} to ${replicas}`,
-      command: async (cluster, options) => {
-        const { action } = await cluster.services.scale(name, replicas, options);
-        return { unchanged: action === 'unchanged' };
-      },
-      onDone: () => {
-        this.spec = spec;
-      },
-    };
+    // By hand, which a metric may undo.
+    if (dice < 0.3) return this.scaling(this.random.between(BOUNDS.min, BOUNDS.max), this.spec);
+    return this.#apply('update');
   }
 
   #apply(how: 'create' | 'update'): Wish {

@@ -47,6 +47,21 @@ export abstract class ServiceOwner implements AnyUser {
     };
   }
 
+  /** The wish that its service have another number of tasks. */
+  protected scaling(replicas: number, expected: Expected['spec']): Wish {
+    const { name } = this;
+    return {
+      what: `scale ${name} to ${replicas}`,
+      command: async (cluster, options) => {
+        const { action } = await cluster.services.scale(name, replicas, options);
+        return { unchanged: action === 'unchanged' };
+      },
+      onDone: () => {
+        this.spec = expected;
+      },
+    };
+  }
+
   /** The wish that its service be removed. */
   protected removing(): Wish {
     const { name } = this;

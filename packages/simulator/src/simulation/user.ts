@@ -3,97 +3,40 @@
  * must be there once it was told that it is.
  */
 
-import type { Cluster, ServiceSpecInput } from '@skep/core';
+import type { ServiceSpecInput } from '@skep/core';
 import type { RandomStream } from '@skep/raft/simulator';
+import type { Expected, FileKind, Wish } from './any-user.ts';
 import { SERVICE_IMAGE_NAMES } from './plan.ts';
+import { ServiceOwner } from './service-owner.ts';
 
 /** No secret value is without it, so that a trace or a log line can be searched for it. */
 export const SECRET_MARK = 'not-for-your-eyes';
 
-/** A secret, or a config. */
-type FileKind = 'secret' | 'config';
 const FILE_KINDS: readonly FileKind[] = ['secret', 'config'];
 
-/** What a user was told last. */
-export interface Expected {
-  readonly name: string;
-  /** Of its service. Undefined: it must not be there. */
-  readonly spec:
-    | {
-        readonly replicas: number | undefined;
-        readonly change: string;
-        /** Of a job: how often it was to be done. */
-        readonly runs?: number;
-      }
-    | undefined;
-  /** What its secret and its config hold. */
-  readonly contents: Readonly<Partial<Record<FileKind, string>>>;
-}
-
-/** What came of a command. */
-export interface Answer {
-  /** The command changed nothing, so the log has no word of it. */
-  readonly unchanged: boolean;
-}
-
-/** What each command is given. */
-export interface AskOptions {
-  readonly commandId: string;
-  readonly timeout: number;
-}
-
-/** Asks one manager. */
-export type Command = (cluster: Cluster, options: AskOptions) => Promise<Answer>;
-
-/** Something that a user asks for. */
-export interface Wish {
-  /** In words, for the trace. */
-  readonly what: string;
-  readonly command: Command;
-  /** Called once it is carried out. */
-  readonly onDone: () => void;
-}
-
-/** Somebody who wants one thing at a time. */
-export interface AnyUser {
-  readonly name: string;
-  readonly expected: Expected;
-  isBusy: boolean;
-  /** What it asks for next. */
-  next(): Wish;
-}
-
 /** A user with a service that runs on. */
-export class User implements AnyUser {
-  readonly name: string;
-  isBusy = false;
-  readonly #random: RandomStream;
-  readonly #isGlobal: boolean;
+export class User extends ServiceOwner {
   readonly #priority: number | undefined;
-  #spec: Expected['spec'];
   readonly #contents: Partial<Record<FileKind, string>> = {};
   /** Which of its files its service uses. */
   readonly #used = new Set<FileKind>();
-  #changes = 0;
 
   /** @param priority - of its service. */
   constructor(at: number, random: RandomStream, priority?: number) {
+    super('web', at, random);
     this.#priority = priority;
-    this.name = `web-${at}`;
-    this.#random = random;
-    this.#isGlobal = at === 1;
   }
 
-  get expected(): Expected {
-    return { name: this.name, spec: this.#spec, contents: this.#contents };
+  override get expected(): Expected {
+    return { ...super.expected, contents: this.#contents };
   }
 
   next(): Wish {
     for (const kind of FILE_KINDS) if (this.#contents[kind] === undefined) return this.#keep('create', kind);
-    if (this.#spec === undefined) return this.#apply('create');
-    const dice = this.#random.next();
-    if (dice < 0.12) return this.#remove();
-    if (dice < 0.35 && !this.#isGlobal) return this.#scale(this.#spec.change);
+    if (this.spec === undefined) return this.#apply('create');
+    const dice = this.random.next();
+    if (dice < 0.12) return this.removing();
+    if (dice < 0.35 && !this.isGlobal) return this.#scale(this.spec.change);
     if (dice < 0.47) return this.#keep('rotate', 'secret');
     if (dice < 0.57) return this.#keep('rotate', 'config');
     if (dice < 0.62) return this.#prune();
@@ -102,8 +45,8 @@ export class User implements AnyUser {
 
   /** Creates or rotates its secret or its config. */
   #keep(how: 'create' | 'rotate', kind: FileKind): Wish {
-    this.#changes += 1;
-    const text = `${kind === 'secret' ? SECRET_MARK : 'to be read'} ${this.name} ${this.#changes}`;
+    this.changes += 1;
+    const text = `${kind === 'secret' ? SECRET_MARK : 'to be read'} ${this.name} ${this.changes}`;
     const name = fileName(this.name, kind);
     const content = new TextEncoder().encode(text);
     return {
@@ -133,50 +76,19 @@ export class User implements AnyUser {
     };
   }
 
-  #remove(): Wish {
-    const { name } = this;
-    return removal(name, () => {
-      this.#spec = undefined;
-    });
-  }
-
   #scale(change: string): Wish {
-    const { name } = this;
-    const replicas = this.#random.between(0, 6);
-    return {
-      what: `scale ${name} to ${replicas}`,
-      command: async (cluster, options) => {
-        const { action } = await cluster.services.scale(name, replicas, options);
-        return { unchanged: action === 'unchanged' };
-      },
-      onDone: () => {
-        this.#spec = { replicas, change };
-      },
-    };
+    const replicas = this.random.between(0, 6);
+    return this.scaling(replicas, { replicas, change });
   }
 
   #apply(how: 'create' | 'update'): Wish {
-    const { name } = this;
     const spec = this.#nextSpec();
-    const expected = { replicas: spec.replicas, change: String(this.#changes) };
-    return {
-      what: `${how} service ${name} with ${spec.task.image}, ${spec.replicas ?? 'one on each node'}`,
-      command: async (cluster, options) => {
-        const { action } =
-          how === 'create'
-            ? await cluster.services.create(spec, options)
-            : await cluster.services.update(name, spec, options);
-        return { unchanged: action === 'unchanged' };
-      },
-      onDone: () => {
-        this.#spec = expected;
-      },
-    };
+    return this.asking(how, spec, { replicas: spec.replicas, change: String(this.changes) });
   }
 
   #nextSpec(): ServiceSpecInput {
-    const random = this.#random;
-    this.#changes += 1;
+    const random = this.random;
+    this.changes += 1;
     for (const kind of FILE_KINDS) {
       if (!random.chance(0.3)) continue;
       if (this.#used.has(kind)) this.#used.delete(kind);
@@ -189,12 +101,12 @@ export class User implements AnyUser {
       this.#used.has(kind) ? [{ name: fileName(this.name, kind) }] : [];
     return {
       name: this.name,
-      ...(this.#isGlobal ? { mode: 'global' } : { replicas }),
+      ...(this.isGlobal ? { mode: 'global' } : { replicas }),
       ...(this.#priority === undefined ? {} : { priority: this.#priority }),
       update: { parallelism: random.between(0, 2) },
       task: {
         image: random.pick(SERVICE_IMAGE_NAMES) ?? 'steady',
-        env: { CHANGE: String(this.#changes) },
+        env: { CHANGE: String(this.changes) },
         stopGraceMs: 2_000,
         secrets: references('secret'),
         configs: references('config'),
@@ -207,18 +119,6 @@ export class User implements AnyUser {
       },
     };
   }
-}
-
-/** The wish that a service be removed. */
-export function removal(name: string, onDone: () => void): Wish {
-  return {
-    what: `remove service ${name}`,
-    command: async (cluster, options) => {
-      await cluster.services.remove(name, options);
-      return { unchanged: false };
-    },
-    onDone,
-  };
 }
 
 /** The name of a user's secret or config. */

@@ -7,10 +7,12 @@ import { isSkepError } from '@skep/core';
 import { sleep } from '@skep/core/member';
 import { type RandomStream, randomStream, type Tally, Violation } from '@skep/raft/simulator';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
+import type { AnyUser, Command, Expected } from './any-user.ts';
 import { CrowdUser } from './crowd-user.ts';
 import { JobUser } from './job-user.ts';
 import { type SimulationPlan, zoneOf } from './plan.ts';
-import { type AnyUser, type Command, type Expected, User } from './user.ts';
+import { ScaledUser } from './scaled-user.ts';
+import { User } from './user.ts';
 
 /** Codes of errors that leave it open whether the command was carried out, or say that it can be asked for again. */
 const OPEN: ReadonlySet<string> = new Set(['UNAVAILABLE', 'OUTCOME_UNKNOWN', 'CLOSED', 'TIMEOUT', 'ABORTED']);
@@ -32,13 +34,14 @@ export class Users {
     this.#seed = seed;
     this.#parts = parts;
     this.#random = randomStream(seed, 'users');
-    const { users, jobs, isCrowded } = parts.plan;
+    const { users, jobs, scaled, isCrowded } = parts.plan;
     this.#users = [
       ...Array.from(
         { length: users },
         (_, at) => new User(at, this.#random, isCrowded ? (at % 3) * 5 : undefined),
       ),
       ...Array.from({ length: jobs }, (_, at) => new JobUser(at, this.#random)),
+      ...Array.from({ length: scaled }, (_, at) => new ScaledUser(at, this.#random)),
       ...(isCrowded ? [new CrowdUser(this.#random)] : []),
     ];
   }
