@@ -35,6 +35,7 @@ const NODE_ENTRIES = new Set([
   '@skep/node',
   '@skep/docker-driver',
   '@skep/docker-driver/testing',
+  '@skep/view/node',
   '@skep/raft/tcp-transport',
   '@skep/raft/file-storage',
 ]);

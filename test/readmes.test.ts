@@ -95,6 +95,12 @@ describe('given the first example of a README, when it is run', () => {
     expect(await allLines(runExampleOf('packages/node/README.md'))).toEqual(['web']);
   }, 60_000);
 
+  it('then that of the view counts three tasks that run', async () => {
+    expect(await allLines(runExampleOf('packages/view/README.md'))).toEqual([
+      'skep_tasks{state="running"} 3',
+    ]);
+  }, 60_000);
+
   it('then that of the process driver prints its three tasks and ends', async () => {
     const lines = await allLines(runExampleOf('packages/process-driver/README.md'));
     expect(lines.sort()).toEqual([

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidSpecError } from '@skep/core';
 import type { Applied, ApplyOptions, StackPort } from '@skep/stack';
+import { buildPage } from '../../packages/view/build-page.ts';
 import { removeLeftTasks } from './left-tasks.ts';
 import { type HeldAddresses, holdAddresses, type NodeAddress, PLACES } from './loopback.ts';
 import type {
@@ -37,6 +38,8 @@ export interface FleetOptions {
   readonly workers: number;
   /** What runs the tasks of the node at this address. */
   readonly driver: (host: string, nodes: number) => NodeDriver;
+  /** With it, who has it may act from the view. Default: the view only shows. */
+  readonly viewToken?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -119,7 +122,7 @@ export class Fleet implements StackPort {
     try {
       const addresses = hostnames.map((hostname, at) => [hostname, held.addresses[at]] as const);
       await writeFile(join(dir, 'addresses.json'), JSON.stringify(Object.fromEntries(addresses)));
-      program = await writeMemberProgram(join(dir, PROGRAM_DIR));
+      [program] = await Promise.all([writeMemberProgram(join(dir, PROGRAM_DIR)), buildPage(pageDirOf(dir))]);
       signal?.throwIfAborted();
     } catch (error) {
       held[Symbol.dispose]();
@@ -275,11 +278,12 @@ export class Fleet implements StackPort {
   }
 
   #memberOptions({ hostname, address }: FleetNode, origin: NodeOrigin): MemberOptions {
-    const { dir, keep, driver } = this.#options;
+    const { dir, keep, driver, viewToken } = this.#options;
     return {
       ...{ hostname, origin, keep },
       dir: join(dir, hostname),
       address: textOf(address),
+      view: { pageDir: pageDirOf(dir), ...(viewToken !== undefined && { token: viewToken }) },
       driver: driver(address.host, this.nodes.length),
     };
   }
@@ -332,6 +336,10 @@ function rethrowFinal(error: unknown): void {
   const { issues, retryable, code } = error.failure;
   if (issues !== undefined) throw new InvalidSpecError(issues);
   if (!retryable && code !== 'OUTCOME_UNKNOWN' && code !== 'CLOSED') throw error;
+}
+
+function pageDirOf(dir: string): string {
+  return join(dir, PROGRAM_DIR, 'page');
 }
 
 function textOf({ host, port }: NodeAddress): string {

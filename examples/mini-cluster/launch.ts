@@ -3,6 +3,7 @@
  * everything runs, with the reasons when it does not in time.
  */
 
+import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,6 +20,7 @@ import type { TasksAtEnd } from './member-messages.ts';
 import type { NodeDriver } from './node-driver.ts';
 import { NodeFailure } from './node-process.ts';
 import { programsAt } from './programs.ts';
+import { serveFleetView } from './view-server.ts';
 
 /** Exit code of a run that was interrupted before it was done: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -32,6 +34,7 @@ interface Options {
   readonly timeout: number;
   readonly dir?: string;
   readonly stopTasks: boolean;
+  readonly actions: boolean;
   readonly driver: 'process' | 'docker';
   readonly cpus?: number;
   readonly memory?: number;
@@ -46,6 +49,7 @@ const options = new Command('npm start --')
   .option('--timeout <seconds>', 'how long to wait for all to run', countFrom(0), 60)
   .option('--dir <dir>', 'keep the cluster here, and go on with it next time (default: nothing is kept)')
   .option('--stop-tasks', 'with --dir: stop the tasks at the end (default: they run on for next time)', false)
+  .option('--actions', 'let the page scale services and drain nodes, with the token in the URL', false)
   .addOption(
     new Option('--driver <name>', 'what runs the tasks; docker: on the engine at DOCKER_HOST')
       .choices(['process', 'docker'])
@@ -74,6 +78,7 @@ async function run({ stack: file, dir, ...options }: Options): Promise<number> {
     dir: dir === undefined ? await mkdtemp(join(tmpdir(), 'skep-mini-cluster-')) : resolve(dir),
     keep: dir !== undefined,
     driver: driverOf(options, dir === undefined),
+    ...(options.actions && { viewToken: randomBytes(24).toString('base64url') }),
     signal: interrupted,
   };
   try {
@@ -96,7 +101,11 @@ async function live(
     if (line !== undefined) console.log(line);
   });
   const display = show(fleet, process.stdout);
+  const view = await serveFleetView({ nodes: fleet.nodes, taken: portsOf(stack) });
+  const token = nodes.viewToken === undefined ? '' : `#token=${nodes.viewToken}`;
+  const url = `${view.url}${token}`;
   try {
+    if (!once) display.say(() => `See it live at ${url}`);
     await applyStack(fleet, stack, { signal: interrupted });
     const { converged, reasons } = await converge(fleet, stack, {
       timeout: timeout * 1_000,
@@ -108,7 +117,7 @@ async function live(
       for (const reason of reasons) console.error(reason);
       return converged ? 0 : 1;
     }
-    display.say(() => [...reasons, ...hints(fleet, tasks)].join('\n'));
+    display.say(() => [...reasons, `See it live at ${url}`, ...hints(fleet, tasks)].join('\n'));
     await new Promise<void>((resolve) => {
       interrupted.addEventListener('abort', () => resolve(), { once: true });
       if (interrupted.aborted) resolve();
@@ -119,9 +128,16 @@ async function live(
       const what = tasks === 'leave' ? 'Ending all nodes; their tasks run on.' : 'Stopping all tasks.';
       display.say(() => `${what} Ctrl-C again leaves at once.`);
     }
+    await view[Symbol.asyncDispose]();
     await fleet.close({ tasks });
     display.stop();
   }
+}
+
+/** Ports that the stack publishes. */
+function portsOf({ services }: Stack): ReadonlySet<number> {
+  const published = services.flatMap(({ ports = [] }) => ports.map((port) => port.published));
+  return new Set(published.filter((port) => port !== undefined));
 }
 
 /** What runs the tasks of each node. */

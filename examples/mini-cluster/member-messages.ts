@@ -19,7 +19,8 @@ export type Order =
 
 /** What the node says. */
 export type Report =
-  | { readonly kind: 'ready'; readonly nodeId: NodeId }
+  /** `viewPort`: where a manager serves the view, on the node's host. */
+  | { readonly kind: 'ready'; readonly nodeId: NodeId; readonly viewPort?: number }
   /** It could not become a node. Its process ends. */
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
@@ -33,10 +34,20 @@ export interface MemberOptions {
   /** Where it listens and is reached, `host:port`. */
   readonly address: string;
   readonly driver: NodeDriver;
+  /** The view that managers serve; the launcher passes on what a browser asks. */
+  readonly view: MemberView;
   /** How a node that is not there yet comes to be. */
   readonly origin: NodeOrigin;
   /** When the launcher is gone: keep all for the next time, or leave nothing behind. */
   readonly keep: boolean;
+}
+
+/** What managers serve the view with. */
+export interface MemberView {
+  /** The page's files. */
+  readonly pageDir: string;
+  /** For actions. Absent: the page only shows. */
+  readonly token?: string;
 }
 
 /** As the first of a new cluster, or by joining one; `there`: it has to be there. */

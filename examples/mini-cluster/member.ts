@@ -21,6 +21,7 @@ import type {
 import { driverFrom } from './node-driver.ts';
 import { takePicture } from './picture.ts';
 import { PROGRAM_DIR } from './program-dir.ts';
+import { serveView } from './view-member.ts';
 
 /** Between two pictures, at least, in ms. Changes in between are in the next one. */
 const PICTURE_MS = 50;
@@ -37,7 +38,10 @@ function take(order: Order): void {
     case 'begin':
       member = { options: order.as, node: begun(order.as) };
       member.node.then(
-        ({ nodeId }) => report({ kind: 'ready', nodeId }),
+        async (node) => {
+          const viewPort = await serveView(node, order.as);
+          report({ kind: 'ready', nodeId: node.nodeId, ...(viewPort === undefined ? {} : { viewPort }) });
+        },
         (error: unknown) => {
           if (ending.signal.aborted) return;
           const failed: Report = { kind: 'failed', failure: failureOf(error) };

@@ -68,6 +68,7 @@ export class NodeProcess {
   #nodeId: NodeId | undefined;
   #wasStarted = false;
   #isReady = false;
+  #viewPort: number | undefined;
   #isEnding = false;
   #failure: Failure | undefined;
   #lastQuestion = 0;
@@ -93,6 +94,11 @@ export class NodeProcess {
   /** The node is up, and its process answers. */
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** Where its process serves the view, on the node's host; undefined where it does not. */
+  get viewPort(): number | undefined {
+    return this.#viewPort;
   }
 
   /** The node's id, once it has one. */
@@ -182,6 +188,7 @@ export class NodeProcess {
   #ended(how: string): void {
     this.#child = undefined;
     this.#isReady = false;
+    this.#viewPort = undefined;
     this.#forsake();
     if (this.#isEnding) return;
     const againMs = this.#againMs;
@@ -194,6 +201,7 @@ export class NodeProcess {
     switch (report.kind) {
       case 'ready':
         this.#nodeId = report.nodeId;
+        this.#viewPort = report.viewPort;
         this.#isReady = true;
         this.#failure = undefined;
         if (this.#as !== undefined) this.#as = { ...this.#as, origin: { kind: 'there' } };

@@ -7,6 +7,8 @@ import type { LoopStatus } from '../manager/loop-runner.ts';
 export interface ClusterHealth {
   /** Index of the newest committed transaction. */
   readonly index: number;
+  /** When that was committed, by the leader's clock; milliseconds since 1970. */
+  readonly at: number;
   readonly leading: boolean;
   readonly log: LogStatus;
   readonly loops: readonly LoopStatus[];

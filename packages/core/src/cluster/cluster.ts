@@ -297,6 +297,7 @@ export class Cluster implements AsyncDisposable {
   get health(): ClusterHealth {
     return {
       index: this.#control.state.index,
+      at: this.#control.state.at,
       leading: this.leading,
       log: this.#parts.log.status(),
       loops: this.#parts.manager.loops,
