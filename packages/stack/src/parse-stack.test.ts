@@ -170,6 +170,28 @@ describe('given deploy, when the file is parsed, then the service has it', () =>
       'deploy: {x-skep-disruption: {max_unavailable: 2, order: stop-first}}',
       { disruption: { maxUnavailable: 2, order: 'stop-first' } },
     ],
+    [
+      'deploy: {x-skep-autoscale: {min: 2, max: 20, metric: cpu, target: 0.5}}',
+      { autoscale: { min: 2, max: 20, metric: 'cpu', target: 0.5 } },
+    ],
+    [
+      'deploy: {x-skep-autoscale: {min: 1, max: 4, metric: memory, target: 64M, tolerance: 0.2, every: 5s, stale: 20s}}',
+      {
+        autoscale: {
+          ...{ min: 1, max: 4, metric: 'memory', target: 64 * 1024 * 1024 },
+          ...{ tolerance: 0.2, everyMs: 5_000, staleMs: 20_000 },
+        },
+      },
+    ],
+    [
+      'deploy: {x-skep-autoscale: {min: 0, max: 9, metric: {name: queue, of: service}, target: 10, scale_up_cooldown: 0s, scale_down_cooldown: 1m, stabilization: 10m}}',
+      {
+        autoscale: {
+          ...{ min: 0, max: 9, metric: { name: 'queue', of: 'service' }, target: 10 },
+          ...{ scaleUpCooldownMs: 0, scaleDownCooldownMs: 60_000, stabilizationMs: 600_000 },
+        },
+      },
+    ],
     ['x-skep-drain-delay: 1m30s', { drainDelayMs: 90_000 }],
     ['deploy: {update_config: {parallelism: 2}}', { update: { parallelism: 2 } }],
     [
@@ -494,6 +516,26 @@ describe('given a fault, when the file is parsed, then an InvalidSpecError names
     [
       'deploy: {mode: replicated-job, update_config: {parallelism: 3}}',
       'services.web.deploy.update_config: a job is not updated slot by slot: a change begins another run (line 4, column 36)',
+    ],
+    [
+      'deploy: {x-skep-autoscale: {min: 1, max: 4, metric: disk, target: 1}}',
+      "services.web.deploy.x-skep-autoscale.metric: must be cpu, memory, not 'disk' (line 4, column 49)",
+    ],
+    [
+      'deploy: {x-skep-autoscale: {min: 1, max: 4, metric: cpu}}',
+      'services.web.deploy.x-skep-autoscale: must have a target (line 4, column 14)',
+    ],
+    [
+      'deploy: {mode: global, x-skep-autoscale: {min: 1, max: 4, metric: cpu, target: 1}}',
+      'services.web.deploy.x-skep-autoscale: is for replicated services, and the mode is global (line 4, column 28)',
+    ],
+    [
+      'deploy: {x-skep-autoscale: {min: 1, max: 4, metric: cpu, target: 1, stale: 10s}}',
+      'services.web.deploy.x-skep-autoscale.stale: must be more than everyMs, 15000 (line 4, column 73)',
+    ],
+    [
+      'deploy: {replicas: 9, x-skep-autoscale: {min: 1, max: 4, metric: cpu, target: 1}}',
+      'services.web.deploy.replicas: must be from 1 to 4, as autoscale has it (line 4, column 14)',
     ],
     [
       'deploy: {update_config: {max_failure_ratio: 1.5}}',

@@ -88,6 +88,14 @@ describe('given a stack, when it is planned', () => {
     expect(planStack(aStack(), existing).every(({ action }) => action === 'unchanged')).toBe(true);
   });
 
+  test('when a metric has asked for another number of tasks, then that is no difference', () => {
+    const scaled = aStack(
+      'services: {web: {image: web, deploy: {x-skep-autoscale: {min: 1, max: 9, metric: cpu, target: 1}}}}',
+    );
+    const existing = deployed(scaled, (spec) => ({ ...spec, replicas: 7 }));
+    expect(planStack(scaled, existing).every(({ action }) => action === 'unchanged')).toBe(true);
+  });
+
   test('against an older one, then each change is named', () => {
     const newer = aStack(FILE.replace('web:1"', 'web:2", deploy: {replicas: 2}'));
     expect(

@@ -75,12 +75,14 @@ export function planStack(
   }
   for (const input of stack.services) {
     const spec = parseServiceSpec(input);
-    const task = named(services, spec.name)?.spec.task;
-    const kept = task && {
-      forceUpdate: task.forceUpdate,
-      registryAuth: spec.task.registryAuth ?? task.registryAuth,
+    const found = named(services, spec.name)?.spec;
+    const kept = found && {
+      forceUpdate: found.task.forceUpdate,
+      registryAuth: spec.task.registryAuth ?? found.task.registryAuth,
     };
-    steps.push(step('service', { ...spec, task: { ...spec.task, ...kept } }, services));
+    // How many tasks a metric has come to, the file does not say.
+    const replicas = spec.autoscale && found ? { replicas: spec.replicas ?? found.replicas } : {};
+    steps.push(step('service', { ...spec, ...replicas, task: { ...spec.task, ...kept } }, services));
   }
   return options.prune === true ? [...steps, ...removals(stack, existing, steps)] : steps;
 }

@@ -6,7 +6,7 @@
 import { didYouMean } from './did-you-mean.ts';
 import { interpolate } from './interpolation.ts';
 import { type Place, type Read, type Reading, shown } from './reading.ts';
-import { parseBytes, parseCpus, parseDurationMs, parseRatio } from './units.ts';
+import { parseBytes, parseCpus, parseDecimal, parseDurationMs, parseRatio } from './units.ts';
 
 /** Any text, number or boolean, as text, variables put in. */
 export const readText: Read<string> = (reading, place) => {
@@ -68,6 +68,10 @@ export const readBytes: Read<number> = (reading, place) =>
 /** A share of processors such as `0.5`. */
 export const readCpus: Read<number> = (reading, place) =>
   readUnit(reading, place, parseCpus, 'a number of processors such as 0.5');
+
+/** A number, 0 or more. */
+export const readDecimal: Read<number> = (reading, place) =>
+  readUnit(reading, place, parseDecimal, 'a number such as 0.5');
 
 /** A part of something, from 0 to 1. */
 export const readRatio: Read<number> = (reading, place) =>

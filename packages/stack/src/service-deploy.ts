@@ -14,6 +14,7 @@ import {
   readWord,
 } from './read-values.ts';
 import { type Place, type Read, type Reading, shown } from './reading.ts';
+import { readAutoscale } from './service-autoscale.ts';
 import { readRollback, readUpdate } from './service-update.ts';
 
 /** What `deploy` says of a service. */
@@ -29,6 +30,7 @@ export interface Deploy {
   readonly resources?: NonNullable<TaskSpecInput['resources']>;
   readonly restart?: NonNullable<TaskSpecInput['restart']>;
   readonly placement?: NonNullable<TaskSpecInput['placement']>;
+  readonly autoscale?: NonNullable<ServiceSpecInput['autoscale']>;
   readonly disruption?: NonNullable<ServiceSpecInput['disruption']>;
 }
 
@@ -47,6 +49,7 @@ export const readDeploy: Read<Deploy> = (reading, place) => {
       'x-skep-concurrency',
       'x-skep-schedule',
       'x-skep-disruption',
+      'x-skep-autoscale',
     ],
   });
   if (fields === undefined) return undefined;
@@ -71,6 +74,7 @@ export const readDeploy: Read<Deploy> = (reading, place) => {
     resources: readField(reading, fields.resources, readResources),
     restart: readField(reading, fields.restart_policy, readRestart),
     placement: readField(reading, fields.placement, readPlacement),
+    autoscale: readField(reading, fields['x-skep-autoscale'], readAutoscale),
     disruption: readField(reading, fields['x-skep-disruption'], readDisruption),
   });
 };

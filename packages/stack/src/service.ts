@@ -67,6 +67,7 @@ export function readService(
     labels: compact({ ...deploy.labels, [STACK_IMAGE_LABEL]: image, [STACK_LABEL]: declared.stack }),
     mode: deploy.mode,
     replicas: deploy.replicas,
+    autoscale: deploy.autoscale,
     job: deploy.job,
     schedule: deploy.schedule,
     dependsOn: readField(reading, fields.depends_on, (_, place) => readDependsOn(reading, place, declared)),
@@ -235,6 +236,9 @@ const ORIGINS: readonly (readonly [spec: string, compose: string])[] = [
   ['rollback.monitorMs', 'deploy.rollback_config.monitor'],
   ['rollback.maxFailureRatio', 'deploy.rollback_config.max_failure_ratio'],
   ['rollback', 'deploy.rollback_config'],
+  ['autoscale.everyMs', 'deploy.x-skep-autoscale.every'],
+  ['autoscale.staleMs', 'deploy.x-skep-autoscale.stale'],
+  ['autoscale', 'deploy.x-skep-autoscale'],
   ['disruption', 'deploy.x-skep-disruption'],
   ['drainDelayMs', 'x-skep-drain-delay'],
 ];

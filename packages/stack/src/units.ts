@@ -58,7 +58,8 @@ export function parseRatio(text: string): number | undefined {
   return ratio !== undefined && ratio <= 1 ? ratio : undefined;
 }
 
-function parseDecimal(text: string): number | undefined {
+/** Reads a number that is not negative (`0.5`, `20`); `undefined` if it is none. */
+export function parseDecimal(text: string): number | undefined {
   if (text.length > TEXT_MAX || !/^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text)) return undefined;
   const value = Number(text);
   return Number.isFinite(value) ? value : undefined;
