@@ -207,6 +207,13 @@ describe("given a service that is scaled by a metric of the user's own", () => {
     await run(cluster.close());
   });
 
+  test('when what is given is no source, then it is refused by its name', async () => {
+    const opening = Cluster.open({ metricSources: { queue: 5 as never } });
+    await expect(opening).rejects.toMatchObject({
+      issues: [{ field: 'metricSources.queue', rule: 'must be a function that gives values' }],
+    });
+  });
+
   test('when nobody gave it to the manager, then that is told at once', async () => {
     const { clock, run, cluster } = await aCluster();
     await run(cluster.services.create(byQueue({ metric: { name: 'toString' } })));

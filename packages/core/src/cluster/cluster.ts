@@ -10,6 +10,7 @@ import type { HistorySubject } from '../history/subject.ts';
 import type { EventLog, RecoveryReport } from '../log/event-log.ts';
 import { findService } from '../manager/api/find.ts';
 import { Manager } from '../manager/manager.ts';
+import { checkSources } from '../manager/metric-watch/metric-source.ts';
 import type { Plan } from '../manager/planner/plan.ts';
 import type { Plannable } from '../manager/planner/plan-action.ts';
 import type { Endpoints } from '../model/endpoint.ts';
@@ -113,6 +114,7 @@ export class Cluster implements AsyncDisposable {
       throw new InvalidSpecError([{ field: 'log', rule: 'must not be given together with dir' }]);
     }
     if (options.dir === '') throw new InvalidSpecError([{ field: 'dir', rule: 'must not be empty' }]);
+    checkSources(options.metricSources);
     const clock = options.clock ?? systemClock;
     let opening: Promise<Cluster> | undefined;
     try {

@@ -1,5 +1,6 @@
 /** A metric of a user's own, as a manager is given it. */
 
+import { InvalidSpecError } from '../../errors.ts';
 import type { Service } from '../../model/objects.ts';
 
 /**
@@ -15,3 +16,11 @@ export type MetricSource = (service: Service, signal: AbortSignal) => AsyncItera
 
 /** The metrics that a manager was given, by name. */
 export type MetricSources = Readonly<Record<string, MetricSource>>;
+
+/** @throws InvalidSpecError naming those that are no functions, as callers without types may give. */
+export function checkSources(sources: MetricSources = {}): void {
+  const issues = Object.entries(sources)
+    .filter(([, source]) => typeof source !== 'function')
+    .map(([name]) => ({ field: `metricSources.${name}`, rule: 'must be a function that gives values' }));
+  if (issues.length > 0) throw new InvalidSpecError(issues);
+}
