@@ -181,7 +181,8 @@ function checkScale(before: Service | undefined, after: Service | undefined, tal
   if (is?.lost && !was?.lost) tally.add('metrics lost');
   if (is?.last === undefined || is.last === was?.last) return;
   tally.add('services scaled by a metric');
-  if (is.lost) throw new Violation(`service ${name} was scaled while its metric was lost: ${is.lost.reason}`);
+  if (was?.lost)
+    throw new Violation(`service ${name} was scaled while its metric was lost: ${was.lost.reason}`);
 }
 
 function checkPlacement(task: Task, state: ClusterState): void {

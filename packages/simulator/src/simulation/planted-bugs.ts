@@ -289,6 +289,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     }),
   },
   {
+    name: 'the autoscaler forgets how many tasks there may be',
+    breaks: /is to have \d+ tasks, and \d+ to \d+ are allowed/,
+    plant: () =>
+      rewriting((event) => (event.type === 'service.autoscaled' ? { ...event, to: event.to + 3 } : event)),
+  },
+  {
     name: 'a manager forgets to have a job done again',
     breaks: /was done \d+ times, and asked for \d+ times/,
     plant: () =>
