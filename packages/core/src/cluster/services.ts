@@ -32,6 +32,7 @@ import type { ClusterState } from '../state/cluster-state.ts';
 import { again } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';
 import { diagnoseNow, diagnoseOn } from './diagnose.ts';
+import { GoalPace } from './goal-pace.ts';
 import { type ProgressOptions, ProgressTeller, splitOptions } from './progress.ts';
 import { ServiceReader } from './readers.ts';
 import {
@@ -238,8 +239,10 @@ export class Services extends ServiceReader {
     const id = serviceIdOf(control.state, ref);
     const teller = new ProgressTeller<ServiceProgress>(control.clock, telling);
     const { everyMs } = teller;
+    const pace = new GoalPace(id, goal);
     const look = (state: ClusterState): ServiceStatus | undefined => {
       const found = lookAtGoal(state, id, ref, goal);
+      pace.looked(found);
       const diagnose = () => diagnoseNow(control, state, id);
       teller.look(() => measureGoal(found, diagnose));
       if (found.failure !== undefined) throw goalFailed(ref, goal, found.failure, diagnose());
@@ -249,7 +252,9 @@ export class Services extends ServiceReader {
       measureGoal(lookAtGoal(control.state, id, ref, goal), () => diagnoseNow(control, control.state, id));
     const reasons = () => now().status.reasons;
     const findings = () => now().findings;
-    const concerns = (changes: ChangeSet) => concernsService(changes, id);
+    // Whoever listens is told of every step.
+    const concerns = (changes: ChangeSet) =>
+      everyMs === undefined ? pace.concerns(changes) : concernsService(changes, id);
     return control.until(goalInWords(ref, goal), waiting, look, { concerns, everyMs, reasons, findings });
   }
 
