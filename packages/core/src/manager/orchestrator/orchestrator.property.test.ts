@@ -46,6 +46,15 @@ const FOUND: readonly (readonly Step[])[] = [
     { do: 'settle' },
     { do: 'scale', service: 'web', replicas: 0 },
   ],
+  // The new task of an update that another took the place of fails, and its policy wants no other.
+  [
+    { do: 'run' },
+    { do: 'work' },
+    { do: 'update', service: 'once', image: 'b', at: 0 },
+    { do: 'run' },
+    { do: 'update', service: 'once', image: 'b', at: 0 },
+    { do: 'end', pick: 20, state: 'failed' },
+  ],
 ];
 
 /** What must hold after every single transaction. */

@@ -288,6 +288,7 @@ class ReplicatedOrchestrator implements ControlLoop {
     const { live } = slot;
     const tended = tendSlot(service, slot, deciding);
     const { at } = deciding.context;
+    if (tended.again) this.#again.add(service.id);
     if (live) this.#wakes.set(live.id, earliest(tended.lookAgainAt, delayAfter(service, live, at)));
     if (!this.#updates.isUpdating(service.id)) return;
     // A slot that is being changed is looked at again when the change is there; until then it is not to be replaced.

@@ -152,6 +152,8 @@ export function tendSlot(
         ...tendLeaving(service, { ...slot, live: predecessor }, predecessor, deciding),
         changed: true,
       };
+    // Nor does the one before take its place for good, where it is of an older spec.
+    else if (predecessor) return { changed: true, again: true };
     return CHANGED;
   }
   if (live.desiredState === 'ready' && !live.awaitsDependencies) {

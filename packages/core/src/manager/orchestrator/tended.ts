@@ -8,6 +8,8 @@ import type { Replacement } from './restart.ts';
 export interface Tended {
   /** Something is wished for the slot: it stands as before until that is applied. */
   readonly changed: boolean;
+  /** What is wished is not all: the service is to be looked at again once it is in the state. */
+  readonly again?: true;
   /** Look at it again then, though nothing may have changed. */
   readonly lookAgainAt?: number;
 }
