@@ -23,6 +23,8 @@ export interface SimulatedClusterOptions {
   readonly latencyMs?: LatencyRange;
   /** Log entries after which a manager takes a snapshot. Default 10,000. */
   readonly snapshotEntries?: number;
+  /** Managers keep a history, each on its own disk, so that `cluster.at` and `cluster.history` answer. Default false. */
+  readonly history?: boolean;
   /** Hears each line that managers and agents log. */
   readonly onLog?: LogLine;
   /** Changes what passes between managers and agents, to plant a bug or to look on. */

@@ -52,7 +52,8 @@ export class SimulatedCluster implements AsyncDisposable {
   private constructor(
     options: Required<Omit<SimulatedClusterOptions, 'onLog'>> & Pick<SimulatedClusterOptions, 'onLog'>,
   ) {
-    const { seed, managers, workers, latencyMs, images, spec, snapshotEntries } = options;
+    const { seed, managers, workers, latencyMs, images, spec, snapshotEntries, history } = options;
+    const { wrapLog, wrapForwarder } = options;
     this.clock = new SimulatedClock();
     const { clock } = this;
     this.#world = new World(seed, clock, options.onLog);
@@ -64,8 +65,7 @@ export class SimulatedCluster implements AsyncDisposable {
       for (const line of tell(changes)) this.#world.note(line);
     });
     const network = new MemoryNetwork({
-      clock,
-      random: randomStream(seed, 'raft'),
+      ...{ clock, random: randomStream(seed, 'raft') },
       get latencyMs() {
         return links.latencyMs;
       },
@@ -74,17 +74,16 @@ export class SimulatedCluster implements AsyncDisposable {
     const calls = new Calls({ clock, links });
     const names = Array.from({ length: managers }, (_, at) => `manager-${at + 1}`);
     const leader = () => this.#leading();
-    const { wrapLog, wrapForwarder } = options;
     this.#managerParts = {
       ...{ world: this.#world, calls, network, committed: this.#committed, names, leader },
-      ...{ options: { spec }, snapshotEntries, wrapLog, wrapForwarder },
+      ...{ options: { spec }, snapshotEntries, history, wrapLog, wrapForwarder },
     };
     this.#managers = names.map((name) => new SimulatedManager(name, this.#managerParts, { isFounder: true }));
     this.#managersMade = managers;
     this.#membership = new Membership(this.#world, leader);
     const each = typeof workers === 'number' ? Array.from({ length: workers }, () => ({})) : workers;
+    const parts = { world: this.#world, calls, images, wrap: options.wrapDispatcher };
     this.#workers = each.map((worker: WorkerOptions, at) => {
-      const parts = { world: this.#world, calls, images, wrap: options.wrapDispatcher };
       const own = { ...parts, managers: () => this.#managers };
       return new SimulatedWorker(worker.name ?? `worker-${at + 1}`, at + 1, worker, own);
     });
@@ -107,6 +106,7 @@ export class SimulatedCluster implements AsyncDisposable {
       spec: {},
       latencyMs: [0.5, 2],
       snapshotEntries: 10_000,
+      history: false,
       wrapDispatcher: (port) => port,
       wrapLog: (log) => log,
       wrapForwarder: (forwarder) => forwarder,

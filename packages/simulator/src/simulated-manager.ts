@@ -1,6 +1,6 @@
 /** One manager: a disk that outlives its processes, and the process that runs on it, if one does. */
 
-import { Cluster, type ClusterOptions, seededRandom, UnavailableError } from '@skep/core';
+import { Cluster, type ClusterOptions, MemoryHistoryStore, seededRandom, UnavailableError } from '@skep/core';
 import {
   configurationOf,
   MemoryDisk,
@@ -40,6 +40,8 @@ export interface ManagerParts {
   readonly leader: () => ManagerDoor | undefined;
   readonly options: Pick<ClusterOptions, 'spec'>;
   readonly snapshotEntries: number;
+  /** Managers keep a history. */
+  readonly history: boolean;
   readonly wrapLog: LogWrapper;
   readonly wrapForwarder: ForwarderWrapper;
 }
@@ -49,6 +51,7 @@ export class SimulatedManager implements ManagerDoor {
   readonly name: string;
   readonly #parts: ManagerParts;
   readonly #disk = new MemoryDisk();
+  readonly #history: MemoryHistoryStore | undefined;
   readonly #gate: Gate;
   readonly #isFounder: boolean;
   #life = 0;
@@ -67,6 +70,7 @@ export class SimulatedManager implements ManagerDoor {
     this.#parts = parts;
     this.#gate = parts.world.gates.of(name);
     this.#isFounder = options.isFounder;
+    this.#history = parts.history ? new MemoryHistoryStore() : undefined;
   }
 
   get endpoint(): Endpoint | undefined {
@@ -130,7 +134,7 @@ export class SimulatedManager implements ManagerDoor {
       clock: this.#gate,
       random: seededRandom(seed + 1),
       logger: world.loggerOf(this.name),
-      history: false,
+      history: this.#history === undefined ? false : { store: this.#history },
       signal,
     }).then(
       (cluster) => {

@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import type { ViewStore } from './client/view-store.ts';
 import type { Ghosts } from './ghosts.ts';
 import { Grid } from './grid/grid.tsx';
-import { dateTime } from './in-words.ts';
+import { counted, dateTime } from './in-words.ts';
 import { NodePanel } from './panels/node-panel.tsx';
 import { ServicePanel } from './panels/service-panel.tsx';
 import { TaskPanel } from './panels/task-panel.tsx';
@@ -102,7 +102,8 @@ function Top({ store }: Props) {
           <Badge store={store} />
         </span>
         <span>
-          {shown.nodes.size} nodes, {shown.services.size} services, {running}/{desired} tasks run
+          {counted(shown.nodes.size, 'node')}, {counted(shown.services.size, 'service')}, {running}/{desired}{' '}
+          tasks run
         </span>
         <span class="grow quiet">{dateTime(shown.at)}</span>
         <button type="button" onClick={switchTheme} aria-label="Light or dark">

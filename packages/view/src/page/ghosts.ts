@@ -2,6 +2,7 @@
 
 import type { Plan } from '@skep/core';
 import type { ViewAction } from '../source/view-source.ts';
+import { counted } from './in-words.ts';
 
 /** What a plan would bring. */
 export interface Ghosts {
@@ -30,15 +31,11 @@ export function ghostsOf(action: ViewAction, plan: Plan): Ghosts {
 /** A plan in one sentence. */
 export function planInWords({ plan }: Ghosts): string {
   const parts = [
-    `${count(plan.placements.length, 'task')} would come`,
-    `${count(plan.stopped.length, 'task')} would be stopped`,
+    `${counted(plan.placements.length, 'task')} would come`,
+    `${counted(plan.stopped.length, 'task')} would be stopped`,
   ];
   const waiting = plan.unplaced.reduce((sum, { slots }) => sum + slots.length, 0);
   if (waiting > 0)
-    parts.push(`${count(waiting, 'task')} would find no node: ${plan.unplaced[0]?.message ?? ''}`);
+    parts.push(`${counted(waiting, 'task')} would find no node: ${plan.unplaced[0]?.message ?? ''}`);
   return `${parts.join(', ')}${plan.complete ? '' : ', and more would follow'}.`;
-}
-
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
