@@ -62,4 +62,21 @@ describe.skipIf(missing !== undefined)(missing ?? 'given the playground in Chrom
     },
     LONG_MS,
   );
+
+  it(
+    'when a machine is killed, then its tasks come to run elsewhere, and the log can be gone back along',
+    async () => {
+      const { page } = await openPage(browser, pathToFileURL(join(dir, 'index.html')).href);
+      await page.getByText('13/13 tasks run').waitFor({ timeout: LONG_MS });
+      await page.getByRole('combobox', { name: 'Time' }).selectOption('10');
+      await page.getByLabel('Kill worker-1').click();
+      await page.getByRole('row', { name: /worker-1 down/ }).waitFor({ timeout: LONG_MS });
+      await page.getByText('13/13 tasks run').waitFor({ timeout: LONG_MS });
+      await page.getByRole('combobox', { name: 'Time' }).selectOption('0');
+      await page.getByRole('slider').fill('30');
+      await page.getByText('the past: event 30').waitFor({ timeout: LONG_MS });
+      await page.getByRole('row', { name: /worker-1 ready/ }).waitFor({ timeout: LONG_MS });
+    },
+    LONG_MS,
+  );
 });

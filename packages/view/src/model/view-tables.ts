@@ -52,9 +52,10 @@ export class ViewTables {
     this.#at = snapshot.at;
   }
 
-  /** Applies what changed. Gives each row that did. A delta of before what is shown changes nothing. */
+  /** Applies what changed. Gives each row that did. One of before what is shown changes nothing. */
   apply(delta: ViewDelta): RowChange[] {
-    if (delta.index <= this.#index) return [];
+    // How far services are may be told after what they come of, at the same index.
+    if (delta.index < this.#index) return [];
     const changes: RowChange[] = [];
     for (const name of TABLE_NAMES) {
       const table: Map<string, RowOf<TableName>> = this[name];

@@ -126,7 +126,7 @@ export function Nodes({ store, onPick }: PickingProps) {
                 <td class={state === 'ready' ? '' : 'bad'}>
                   {availability === 'active' ? state : `${state}, ${availability}`}
                 </td>
-                <td>{counts.get(id) ?? 0}</td>
+                <td>{state === 'down' ? 'not heard of' : (counts.get(id) ?? 0)}</td>
               </tr>
             ))}
           </tbody>

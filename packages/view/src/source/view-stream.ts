@@ -81,7 +81,11 @@ class ViewStream {
     // A member that is behind has nothing to go on with: it shows what it has, and its index.
     const { index } = this.#cluster.health;
     if (from === undefined || from > index) this.#needsSnapshot = true;
-    else this.#follow(from);
+    else {
+      this.#follow(from);
+      // How far they were may not have been told before the stream broke off.
+      this.#touchAll();
+    }
   }
 
   end(): void {
@@ -143,7 +147,7 @@ class ViewStream {
           this.#hasNews = true;
           // A node that comes or goes may matter to every service.
           if (event.kind === 'node') {
-            for (const { id } of this.#cluster.services.list()) this.#builder.touch(id);
+            this.#touchAll();
           }
         }
         this.#wake();
@@ -154,6 +158,10 @@ class ViewStream {
       isOld = true;
       subscription.unsubscribe();
     };
+  }
+
+  #touchAll(): void {
+    for (const { id } of this.#cluster.services.list()) this.#builder.touch(id);
   }
 
   /** Rows of services that may have changed, unless they were told a moment ago. */

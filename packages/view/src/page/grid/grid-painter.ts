@@ -59,7 +59,9 @@ function paintColumn(context: CanvasRenderingContext2D, scene: Scene, at: number
   context.fillStyle = palette.card;
   context.fillRect(corner.x, y, layout.columnWidth, layout.bandHeight);
   paintHead(context, scene, column, corner.x, y);
-  for (const [cell, task] of column.tasks.entries()) paintCell(context, scene, task, corner.x, y, cell);
+  for (const [cell, task] of column.tasks.entries()) {
+    paintCell(context, scene, task, column.node?.state === 'down', { x: corner.x, y, cell });
+  }
   const coming = scene.ghosts?.coming.get(column.id) ?? [];
   for (const [order, name] of coming.entries()) {
     const { x: cx, y: cy } = cellAt(layout, column.tasks.length + order);
@@ -108,14 +110,14 @@ function paintCell(
   context: CanvasRenderingContext2D,
   { layout, palette, serviceName, ghosts }: Scene,
   task: TaskRow,
-  left: number,
-  top: number,
-  cell: number,
+  isLost: boolean,
+  place: { readonly x: number; readonly y: number; readonly cell: number },
 ): void {
-  const { x, y } = cellAt(layout, cell);
-  const phase = phaseOf(task);
+  const { x, y } = cellAt(layout, place.cell);
+  // Nobody hears of a task whose node is down: that it ran is the last that is known.
+  const phase = isLost && task.state === 'running' ? 'ended' : phaseOf(task);
   const isGoing = ghosts?.going.has(task.id) ?? false;
-  const [cx, cy, w, h] = [left + x, top + y, layout.cellWidth - 2, layout.cellHeight - 2];
+  const [cx, cy, w, h] = [place.x + x, place.y + y, layout.cellWidth - 2, layout.cellHeight - 2];
   context.fillStyle = palette[phase];
   if (layout.isLabelled) {
     context.fillRect(cx, cy, 4, h);
