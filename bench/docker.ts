@@ -94,7 +94,8 @@ export function dockerTable(rows: readonly DockerBenchRow[]): Table {
   };
 }
 
-function ratioText(ratio: Ratio | undefined): string {
+/** A ratio for people. */
+export function ratioText(ratio: Ratio | undefined): string {
   return ratio === undefined
     ? ''
     : `${ratio.median.toFixed(2)} (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})`;

@@ -175,6 +175,25 @@ published(program.command('requests'))
     if (result.rows[0]?.failed !== 0) process.exitCode = 1;
   });
 
+published(program.command('update'))
+  .description(
+    'updates by their size in simulation; updates and restarts on an engine, beside it and Swarm mode',
+  )
+  .option('--only <part...>', 'simulated, updates or restarts')
+  .option('--sizes <n,n…>', 'tasks of the simulated services', wholeNumbers, [100, 10_000])
+  .option('--nodes <n>', 'simulated nodes', wholeNumber, 100)
+  .option('--parallelism <n>', 'tasks that the simulated updates replace at a time', wholeNumber, 10)
+  .option('--rounds <n>', 'simulated rounds, after one that is thrown away', wholeNumber, 2)
+  .option('--replicas <n>', 'containers that are replaced on an engine', wholeNumber, 10)
+  .option('--pairs <n>', 'rounds on engines, after one that is thrown away', wholeNumber, 15)
+  .option('--swarm-rounds <n>', 'of those, rounds that Swarm mode takes part in', wholeNumber, 3)
+  .option('--no-swarm', 'leave Swarm mode out')
+  .action(async ({ json, out, ...options }) => {
+    const { benchUpdate, updateReport } = await import('./update.ts');
+    const result = await benchUpdate(options);
+    await publish({ name: 'update', result, report: updateReport(result) }, { json, out });
+  });
+
 await program.parseAsync();
 
 function withShape(command: Command): Command {

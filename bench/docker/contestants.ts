@@ -4,10 +4,10 @@
  */
 
 import http from 'node:http';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Cluster } from '@skep/core';
 import { DockerDriver } from '@skep/docker-driver';
 import type { PrivateEngine } from '@skep/docker-driver/testing';
+import { caller, STEP_MS, until, untilBare } from './engine-calls.ts';
 
 /** What each container is: a shell that sleeps, and ends when it is asked to. */
 const IMAGE = 'tiny:latest';
@@ -15,9 +15,6 @@ const COMMAND = ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1000 & 
 
 /** Calls to the engine at a time. */
 const AT_A_TIME = 8;
-
-/** Longest that is waited for one step, so that a benchmark which hangs ends, and says what it waited for. */
-const STEP_MS = 600_000;
 
 /** One way of making containers. */
 export interface Contestant {
@@ -131,40 +128,4 @@ async function inTurns(count: number, work: (index: number) => Promise<unknown>)
     while (next < count) await work(next++);
   };
   await Promise.all(Array.from({ length: Math.min(AT_A_TIME, count) }, worker));
-}
-
-function untilBare(engine: PrivateEngine): Promise<void> {
-  return until('an engine without containers', 50, async () => {
-    const left = await engine.request<readonly unknown[]>('GET', '/containers/json?all=1');
-    return left.length === 0;
-  });
-}
-
-/** Asks again and again. @throws Error when it has not come within {@link STEP_MS} */
-async function until(what: string, everyMs: number, isSo: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + STEP_MS;
-  while (!(await isSo())) {
-    if (performance.now() > end) throw new Error(`${what} did not come within ${STEP_MS / 1000} s`);
-    await pause(everyMs);
-  }
-}
-
-function caller(socketPath: string, agent: http.Agent) {
-  return (method: string, path: string, body?: object): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      const data = body === undefined ? '' : JSON.stringify(body);
-      const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(data) };
-      const request = http.request({ socketPath, path, method, headers, agent }, (response) => {
-        const pieces: Buffer[] = [];
-        response.on('error', reject);
-        response.on('data', (piece: Buffer) => pieces.push(piece));
-        response.on('end', () => {
-          const text = Buffer.concat(pieces).toString('utf8');
-          if ((response.statusCode ?? 0) >= 400) reject(new Error(`${method} ${path}: ${text}`));
-          else resolve(text === '' ? undefined : JSON.parse(text));
-        });
-      });
-      request.on('error', reject);
-      request.end(data);
-    });
 }
