@@ -153,6 +153,22 @@ published(program.command('history'))
     await publish({ name: 'history', result: { machine, ...result }, report }, { json, out });
   });
 
+published(program.command('view'))
+  .description('the page in Chromium: until it shows, its work a frame, jumps to the past, what is loaded')
+  .option('--nodes <n>', 'nodes', wholeNumber, 1_000)
+  .option('--tasks <n>', 'tasks', wholeNumber, 10_000)
+  .option('--changes-per-second <n>', 'tasks that change in a second', wholeNumber, 1_000)
+  .option('--seconds <n>', 'how long they are watched', wholeNumber, 8)
+  .option('--events <n>', 'events to jump about in', wholeNumber, 100_000)
+  .option('--jumps <n>', 'jumps', wholeNumber, 50)
+  .action(async ({ json, out, ...options }) => {
+    const { benchView, viewTable } = await import('./view.ts');
+    const machine = thisMachine();
+    const result = await benchView(options);
+    const report = [machineInWords(machine), viewTable(result)];
+    await publish({ name: 'view', result: { machine, ...result }, report }, { json, out });
+  });
+
 program
   .command('readme')
   .description('puts the results that were written last into the README')

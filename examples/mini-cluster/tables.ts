@@ -37,17 +37,19 @@ export function nodeTable(nodes: readonly FleetNode[], picture: Picture): string
   return table([['ID', 'HOSTNAME', 'STATUS', 'AVAILABILITY', 'MANAGER STATUS', 'ADDRESS', 'PID'], ...rows]);
 }
 
-/** One line a service: its mode, how many of its tasks run, its image and ports. */
+/** One line a service: its mode, how many of its tasks run, its image, ports and networks, and its update. */
 export function serviceTable(picture: Picture): string[] {
-  const rows = picture.services.map(({ service, status: { running, desired } }) => [
+  const rows = picture.services.map(({ service, status: { running, desired, update } }) => [
     service.id.slice(0, 12),
     service.spec.name,
     service.spec.mode,
     `${running}/${desired}`,
     service.spec.task.image ?? service.spec.task.command?.join(' ') ?? '',
     portsText(service),
+    service.spec.task.networks.map(({ name }) => name).join(', '),
+    update === undefined ? '' : title(update.state.replaceAll('_', ' ')),
   ]);
-  return table([['ID', 'NAME', 'MODE', 'REPLICAS', 'IMAGE', 'PORTS'], ...rows]);
+  return table([['ID', 'NAME', 'MODE', 'REPLICAS', 'IMAGE', 'PORTS', 'NETWORKS', 'UPDATE'], ...rows]);
 }
 
 /** One line a task, newest of each slot first. @param hosts - where the tasks of each node are reached, by its hostname */
