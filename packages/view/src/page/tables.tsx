@@ -1,5 +1,6 @@
 /** Services, managers, nodes and networks, as tables. */
 
+import { useState } from 'preact/hooks';
 import type { ServiceRow } from '../model/rows.ts';
 import type { ViewStore } from './client/view-store.ts';
 import type { Picked } from './grid/grid.tsx';
@@ -7,6 +8,8 @@ import { useStore } from './use-store.ts';
 
 /** Most rows of a table that are drawn at once. */
 const ROWS_MAX = 200;
+/** Rows from which on a table can be searched. */
+const FILTER_FROM = 12;
 
 interface Props {
   readonly store: ViewStore;
@@ -18,10 +21,12 @@ interface PickingProps extends Props {
 
 export function Services({ store, onPick }: PickingProps) {
   useStore(store);
-  const services = byName(store.shown.services.values());
+  const [filter, setFilter] = useState('');
+  const services = byName(store.shown.services.values(), filter);
   return (
     <section class="card" aria-labelledby="services-title">
       <h2 id="services-title">Services</h2>
+      <Filter count={store.shown.services.size} what="services" onFilter={setFilter} />
       <div class="scroll">
         <table>
           <thead>
@@ -102,10 +107,12 @@ export function Nodes({ store, onPick }: PickingProps) {
   for (const { node, state } of store.shown.tasks.values()) {
     if (node !== undefined && state === 'running') counts.set(node, (counts.get(node) ?? 0) + 1);
   }
-  const nodes = byName(store.shown.nodes.values());
+  const [filter, setFilter] = useState('');
+  const nodes = byName(store.shown.nodes.values(), filter);
   return (
     <section class="card" aria-labelledby="nodes-title">
       <h2 id="nodes-title">Nodes</h2>
+      <Filter count={store.shown.nodes.size} what="nodes" onFilter={setFilter} />
       <div class="scroll">
         <table>
           <thead>
@@ -168,9 +175,29 @@ function More({ count }: { readonly count: number }) {
   return count <= ROWS_MAX ? null : <p class="quiet">{count - ROWS_MAX} more</p>;
 }
 
+interface FilterProps {
+  readonly count: number;
+  readonly what: string;
+  readonly onFilter: (text: string) => void;
+}
+
+/** For tables that are too long to look through. */
+function Filter({ count, what, onFilter }: FilterProps) {
+  if (count <= FILTER_FROM) return null;
+  return (
+    <input
+      type="search"
+      placeholder={`Find ${what}`}
+      aria-label={`Find ${what} by name`}
+      onInput={(event) => onFilter(event.currentTarget.value.trim().toLowerCase())}
+    />
+  );
+}
+
 /** In the order of their names, numbers in names by their size. */
-function byName<Row extends { readonly name: string }>(rows: Iterable<Row>): Row[] {
-  return [...rows].sort((a, b) => NAMES.compare(a.name, b.name));
+function byName<Row extends { readonly name: string }>(rows: Iterable<Row>, filter = ''): Row[] {
+  const found = [...rows].filter(({ name }) => filter === '' || name.toLowerCase().includes(filter));
+  return found.sort((a, b) => NAMES.compare(a.name, b.name));
 }
 
 const NAMES = new Intl.Collator('en', { numeric: true });

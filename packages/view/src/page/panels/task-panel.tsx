@@ -30,7 +30,12 @@ export function TaskPanel({ store, id, onClose, onService }: Props) {
     <Panel title={`Task ${title}`} onClose={onClose}>
       {asked.kind === 'failed' ? <p class="bad">{asked.message}</p> : null}
       {asked.kind === 'answer' ? (
-        <Detail task={asked.value} at={store.isPast ? store.shown.index : undefined} onService={onService} />
+        <Detail
+          task={asked.value}
+          serviceName={name ?? asked.value.service}
+          at={store.isPast ? store.shown.index : undefined}
+          onService={onService}
+        />
       ) : null}
       <h3>Output</h3>
       <Output store={store} id={id} />
@@ -40,12 +45,14 @@ export function TaskPanel({ store, id, onClose, onService }: Props) {
 
 interface DetailProps {
   readonly task: TaskDetail;
+  /** As it was called at the moment that is looked at. */
+  readonly serviceName: string;
   /** The moment that is looked at; undefined: now. */
   readonly at: number | undefined;
   readonly onService: (id: string) => void;
 }
 
-function Detail({ task, at, onService }: DetailProps) {
+function Detail({ task, serviceName, at, onService }: DetailProps) {
   const life = task.life.filter(({ index }) => at === undefined || index === undefined || index <= at);
   const reached = new Set(life.map(({ state }) => state));
   const last = life.at(-1);
@@ -56,7 +63,7 @@ function Detail({ task, at, onService }: DetailProps) {
         <dt>service</dt>
         <dd>
           <button type="button" class="link" onClick={() => onService(task.serviceId)}>
-            {task.service}
+            {serviceName}
           </button>
         </dd>
         <dt>image</dt>
