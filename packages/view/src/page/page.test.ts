@@ -44,7 +44,7 @@ describe.skipIf(missing !== undefined)(missing ?? 'given the page in Chromium', 
     await cluster.services.create({ name: 'web', task: { image: HOSTILE }, replicas: 3 }, { user: HOSTILE });
     await cluster.services.waitFor('web', 'running', { timeout: 10_000 });
     const handler = viewHandler({
-      source: clusterSource(cluster, { actions: true }),
+      source: clusterSource(() => cluster, { actions: true }),
       token: 'secret',
       pageDir,
     });
@@ -143,6 +143,29 @@ describe.skipIf(missing !== undefined)(missing ?? 'given the page in Chromium', 
       await sees(page, 'Event 999999 can not be shown');
       await link(page, 'live');
       expect(page.url()).not.toContain('#at');
+    },
+    LONG_MS,
+  );
+
+  it(
+    'when the address names a moment that is kept no more, then it says so, and how far back it goes',
+    async () => {
+      const open = () =>
+        Cluster.open({
+          driver: new SimulatedDriver({ clock: systemClock }),
+          node: { hostname: 'node-1' },
+          dir: join(pageDir, 'state'),
+          history: { maxBytes: 20_000, checkpointEvery: 20 },
+        });
+      const before = await open();
+      for (let n = 0; n < 300; n++) await before.nodes.update('node-1', { labels: { n: String(n) } });
+      await before.close();
+      await cluster.close();
+      cluster = await open();
+      const { page } = await openPage(browser, `${url}#at=2`);
+      await sees(page, /Event 2 can not be shown: .* is not in the history, which goes back to index \d+/);
+      await link(page, 'live');
+      expect(Number(await page.getByRole('slider').getAttribute('min'))).toBeGreaterThan(2);
     },
     LONG_MS,
   );
