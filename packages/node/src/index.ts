@@ -11,7 +11,7 @@ export { type InitOptions, init } from './node/init.ts';
 export { type JoinOptions, join } from './node/join.ts';
 export type { NodeOptions } from './node/options.ts';
 export type { NodeCondition, TasksAtClose } from './node/running-node.ts';
-export { type JoinTokens, SkepNode } from './node/skep-node.ts';
+export { type JoinTokens, type KnownManager, SkepNode } from './node/skep-node.ts';
 export { forget, type StartOptions, start } from './node/start.ts';
 export type { NodeIdentity, NodeRole } from './security/identity.ts';
 export type { OwnAuthority } from './security/own-authority.ts';

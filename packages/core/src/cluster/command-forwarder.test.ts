@@ -34,6 +34,7 @@ const READS = new Set([
   'count',
   'onChange',
   'logs',
+  'holds',
 ]);
 
 describe('given the collections of a cluster', () => {

@@ -6,6 +6,7 @@
 import { NotFoundError } from '../errors.ts';
 import { findConfig, findNetwork, findSecret } from '../manager/api/file-commands.ts';
 import { findNode, findService, findServiceOrDeparted, findTask } from '../manager/api/find.ts';
+import { isTaskDirty } from '../manager/orchestrator/task-dirty.ts';
 import type { NodeId } from '../model/ids.ts';
 import type {
   Config,
@@ -116,6 +117,8 @@ export interface TaskFilter {
   readonly node?: string;
   readonly state?: TaskState;
   readonly desiredState?: DesiredState;
+  /** Only those that are what their service asks for now; of a job, those of its newest run. */
+  readonly upToDate?: true;
 }
 
 /** The tasks of a cluster, to be read. */
@@ -141,6 +144,7 @@ export class TaskReader {
       if (node !== undefined && task.nodeId !== node) continue;
       if (filter.state !== undefined && task.status.state !== filter.state) continue;
       if (filter.desiredState !== undefined && task.desiredState !== filter.desiredState) continue;
+      if (filter.upToDate && !isUpToDate(state, task)) continue;
       found.push(task);
     }
     return found;
@@ -228,6 +232,13 @@ export class VolumeReader {
   list(): readonly VolumeHome[] {
     return [...this.#state().roots.volumes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
+}
+
+function isUpToDate(state: ClusterState, task: Task): boolean {
+  const service = state.service(task.serviceId);
+  if (service === undefined) return false;
+  if (service.jobStatus !== undefined) return task.jobIteration === service.jobStatus.iteration;
+  return !isTaskDirty(service, task, task.nodeId === undefined ? undefined : state.node(task.nodeId));
 }
 
 /** Bytes can't be frozen, and those of the state must not be changed by whoever reads them. */

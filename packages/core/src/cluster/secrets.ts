@@ -143,6 +143,11 @@ export class Secrets extends SecretReader {
     return id;
   }
 
+  /** Whether this is the newest value of the secret. @throws NotFoundError */
+  holds(ref: string, data: Uint8Array): boolean {
+    return this.inspect(ref).digest === this.#control.digest(new Uint8Array(data));
+  }
+
   /** The value with its digest, which is what anyone will ever see of it. */
   #sealed(input: SecretSpecInput, data: Uint8Array) {
     const spec = parseSpec(secretSpecSchema, input);

@@ -10,7 +10,7 @@ import { demoteNode, removeNode, stepDown } from '../membership/methods.ts';
 import { beginRootRotation } from '../membership/root-rotation.ts';
 import type { ManagerLink } from '../rpc/manager-link.ts';
 import { NODE_VALIDITY_MS_MIN } from '../security/certificate-authority.ts';
-import type { NodeRole } from '../security/identity.ts';
+import { type NodeRole, nodeOfMember } from '../security/identity.ts';
 import { newTokenSecret } from '../security/join-token.ts';
 import type { OwnAuthority } from '../security/own-authority.ts';
 import { joinTokenFor } from '../security/trust-record.ts';
@@ -25,6 +25,14 @@ const SECOND_MS = 1_000;
 export interface JoinTokens {
   readonly manager: string;
   readonly worker: string;
+}
+
+/** A manager that takes part in consensus. */
+export interface KnownManager {
+  readonly nodeId: NodeId;
+  /** Where it is reached, `host:port`. */
+  readonly address: string;
+  readonly leads: boolean;
 }
 
 /** A running node. Made by `init`, `join` and `start`. */
@@ -69,6 +77,31 @@ export class SkepNode implements AsyncDisposable {
   /** What the node is as a manager. @throws NodeError `WRONG_ROLE` if it is none. */
   get manager(): ManagerPart {
     return this.#node.manager;
+  }
+
+  /** The managers that take part in consensus, as this one knows them. @throws NodeError `WRONG_ROLE` on a worker */
+  get managers(): readonly KnownManager[] {
+    const { configuration, leader } = this.manager.context.raft.status;
+    return configuration.voters.map((member) => ({
+      nodeId: nodeOfMember(member),
+      address: configuration.addresses[member] ?? '',
+      leads: member === leader,
+    }));
+  }
+
+  /** Where managers are reached, whatever this node is, as far as it has heard. */
+  get managerAddresses(): readonly string[] {
+    return this.#node.link.managers;
+  }
+
+  /** Certificate of the root that nodes trust, PEM. @throws NodeError `WRONG_ROLE` on a worker */
+  get trustRoot(): string {
+    return this.manager.trust.record.root.certificate;
+  }
+
+  /** For how long nodes' certificates are valid from their next renewal on, in ms. */
+  get certificateValidityMs(): number {
+    return this.manager.trust.record.nodeValidityMs;
   }
 
   /** The way to the managers, whatever this node is. */
