@@ -46,7 +46,7 @@ export function resolveProgram(
   if (command !== undefined && !anyCommand) {
     return { field: 'command', rule: "is not allowed here: the driver's owner has not set anyCommand" };
   }
-  const known = image !== undefined && Object.hasOwn(programs, image) ? programs[image] : undefined;
+  const known = image === undefined ? undefined : programNamed(image, programs);
   if (known === undefined && command === undefined) {
     const names = Object.keys(programs);
     const told = names.length === 0 ? 'this driver knows none' : `this driver knows: ${names.join(', ')}`;
@@ -63,6 +63,16 @@ export function resolveProgram(
     env: { ...program.env, ...spec.env },
     dir: resolve(program.dir ?? '.', spec.dir ?? '.'),
   };
+}
+
+/** Clients of engines write the tag of an image that has none. */
+const DEFAULT_TAG = ':latest';
+
+/** The program of that name; `web:latest` is also `web`. */
+function programNamed(image: string, programs: Readonly<Record<string, Program>>): Program | undefined {
+  const named = image.endsWith(DEFAULT_TAG) ? [image, image.slice(0, -DEFAULT_TAG.length)] : [image];
+  const name = named.find((each) => Object.hasOwn(programs, each));
+  return name === undefined ? undefined : programs[name];
 }
 
 /** Where programs are looked for when a task has no PATH. */
