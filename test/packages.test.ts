@@ -34,6 +34,7 @@ const NODE_ENTRIES = new Set([
   '@skep/process-driver',
   '@skep/node',
   '@skep/docker-driver',
+  '@skep/engine-api',
   '@skep/docker-driver/testing',
   '@skep/view/node',
   '@skep/raft/tcp-transport',

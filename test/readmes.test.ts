@@ -95,6 +95,10 @@ describe('given the first example of a README, when it is run', () => {
     expect(await allLines(runExampleOf('packages/node/README.md'))).toEqual(['web']);
   }, 60_000);
 
+  it('then that of the engine API asks a node who is there', async () => {
+    expect(await allLines(runExampleOf('packages/engine-api/README.md'))).toEqual(['n1 answers']);
+  }, 60_000);
+
   it('then that of the view counts three tasks that run', async () => {
     expect(await allLines(runExampleOf('packages/view/README.md'))).toEqual([
       'skep_tasks{state="running"} 3',
