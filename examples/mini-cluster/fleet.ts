@@ -63,6 +63,9 @@ const JOINING_AT_ONCE = 2 * availableParallelism();
 /** So often a node may fail for a reason that may go away before its fleet gives up to open. */
 const ATTEMPTS = 5;
 
+/** Systems take no longer path for a socket, the end of the text included. */
+const SOCKET_PATH_BYTES_MAX = 103;
+
 const HOSTNAME = /^(manager|worker)-(\d+)$/;
 /** Clusters that are kept take places from here on, so that those that come and go find others free. */
 const KEPT_PLACE = 101;
@@ -155,6 +158,12 @@ export class Fleet implements StackPort {
   get leader(): FleetNode | undefined {
     const leader = this.#picture?.leader;
     return this.nodes.find(({ process }) => leader !== undefined && process.nodeId === leader);
+  }
+
+  /** Where the docker CLI finds a node; undefined where the path is too long for a socket. */
+  socketOf(hostname: string): string | undefined {
+    const path = join(this.#options.dir, `${hostname}.sock`);
+    return Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX ? undefined : path;
   }
 
   /** Calls back when the picture has changed. Returns the way to stop. */
@@ -282,6 +291,7 @@ export class Fleet implements StackPort {
     return {
       ...{ hostname, origin, keep },
       dir: join(dir, hostname),
+      ...socketPart(this.socketOf(hostname)),
       address: textOf(address),
       view: { pageDir: pageDirOf(dir), ...(viewToken !== undefined && { token: viewToken }) },
       driver: driver(address.host, this.nodes.length),
@@ -336,6 +346,10 @@ function rethrowFinal(error: unknown): void {
   const { issues, retryable, code } = error.failure;
   if (issues !== undefined) throw new InvalidSpecError(issues);
   if (!retryable && code !== 'OUTCOME_UNKNOWN' && code !== 'CLOSED') throw error;
+}
+
+function socketPart(socket: string | undefined): { readonly socket?: string } {
+  return socket === undefined ? {} : { socket };
 }
 
 function pageDirOf(dir: string): string {

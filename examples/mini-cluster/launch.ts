@@ -105,7 +105,8 @@ async function live(
   const token = nodes.viewToken === undefined ? '' : `#token=${nodes.viewToken}`;
   const url = `${view.url}${token}`;
   try {
-    if (!once) display.say(() => `See it live at ${url}`);
+    const docker = dockerLine(fleet);
+    if (!once) display.say(() => [`See it live at ${url}`, ...docker].join('\n'));
     await applyStack(fleet, stack, { signal: interrupted });
     const { converged, reasons } = await converge(fleet, stack, {
       timeout: timeout * 1_000,
@@ -117,7 +118,7 @@ async function live(
       for (const reason of reasons) console.error(reason);
       return converged ? 0 : 1;
     }
-    display.say(() => [...reasons, `See it live at ${url}`, ...hints(fleet, tasks)].join('\n'));
+    display.say(() => [...reasons, `See it live at ${url}`, ...docker, ...hints(fleet, tasks)].join('\n'));
     await new Promise<void>((resolve) => {
       interrupted.addEventListener('abort', () => resolve(), { once: true });
       if (interrupted.aborted) resolve();
@@ -169,6 +170,12 @@ function listenForInterrupts(): AbortSignal {
     });
   }
   return interrupted.signal;
+}
+
+/** How the docker CLI is pointed at the cluster; each node has a socket of its own. */
+function dockerLine(fleet: Fleet): string[] {
+  const socket = fleet.socketOf(fleet.nodes[0]?.hostname ?? '');
+  return socket === undefined ? [] : [`Drive it with docker: export DOCKER_HOST=unix://${socket}`];
 }
 
 /** What to try, and how to end. */

@@ -36,6 +36,8 @@ export interface MemberOptions {
   readonly driver: NodeDriver;
   /** The view that managers serve; the launcher passes on what a browser asks. */
   readonly view: MemberView;
+  /** Where the docker CLI finds the node. Absent: the path would be too long for a socket. */
+  readonly socket?: string;
   /** How a node that is not there yet comes to be. */
   readonly origin: NodeOrigin;
   /** When the launcher is gone: keep all for the next time, or leave nothing behind. */

@@ -6,6 +6,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InvalidSpecError, isSkepError } from '@skep/core';
+import { EngineApi, NodeMembership } from '@skep/engine-api';
 import { init, isNodeError, join, type SkepNode, start } from '@skep/node';
 import { lineLogger } from './line-logger.ts';
 import type {
@@ -40,6 +41,7 @@ function take(order: Order): void {
       member.node.then(
         async (node) => {
           const viewPort = await serveView(node, order.as);
+          await serveApi(node, order.as);
           report({ kind: 'ready', nodeId: node.nodeId, ...(viewPort === undefined ? {} : { viewPort }) });
         },
         (error: unknown) => {
@@ -58,6 +60,15 @@ function take(order: Order): void {
     case 'end':
       void end(order.tasks);
   }
+}
+
+/** Has the docker CLI drive the cluster through this node. */
+async function serveApi(node: SkepNode, { socket, driver }: MemberOptions): Promise<void> {
+  if (socket === undefined) return;
+  const membership = new NodeMembership(node, driver.kind);
+  const api = new EngineApi({ membership, logger: lineLogger(process.stderr) });
+  await api.listen(socket);
+  ending.signal.addEventListener('abort', () => void api.close());
 }
 
 /** The node that the directory holds, or a new one. */
