@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import type { Clock, Logger, Random } from '@skep/core';
 import { silentLogger, systemClock, systemRandom } from '@skep/core/member';
 import { distributionRoutes } from './endpoints/distribution.ts';
+import { eventRoutes } from './endpoints/events.ts';
 import { fileRoutes } from './endpoints/files.ts';
 import { logRoutes } from './endpoints/logs.ts';
 import { missingRoutes } from './endpoints/missing.ts';
@@ -52,6 +53,7 @@ export class EngineApi implements AsyncDisposable {
       ...serviceRoutes(context),
       ...taskRoutes(context),
       ...logRoutes(context),
+      ...eventRoutes(context),
       ...fileRoutes(context),
       ...networkRoutes(context),
       ...distributionRoutes(),
