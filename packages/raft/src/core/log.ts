@@ -213,8 +213,8 @@ function checkSequence(entries: readonly Entry[], covered: LogIndex): void {
       `entries begin at ${first.index}, the snapshot ends at ${covered}`,
     );
   }
-  let previous = first;
-  for (const entry of entries.slice(1)) {
+  let previous: Entry | undefined;
+  for (const entry of entries) {
     if (previous !== undefined && (entry.index !== previous.index + 1 || entry.term < previous.term)) {
       throw new RaftError(
         'invalid-stored-state',

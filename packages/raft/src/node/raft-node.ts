@@ -325,8 +325,11 @@ export class RaftNode {
     driver.start();
     this.#tell();
     const snapshotIndex = stored.snapshot?.index ?? 0;
-    const found = stored.entries.filter(({ kind, index }) => kind === 'command' && index > snapshotIndex);
-    return { tornBytes: recovered.tornBytes, commandsFound: found.length, snapshotIndex };
+    let commandsFound = 0;
+    for (const { kind, index } of stored.entries) {
+      if (kind === 'command' && index > snapshotIndex) commandsFound += 1;
+    }
+    return { tornBytes: recovered.tornBytes, commandsFound, snapshotIndex };
   }
 
   /** Writes the first members of a new cluster down, so that no restart depends on being told them again. */

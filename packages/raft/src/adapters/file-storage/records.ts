@@ -8,6 +8,7 @@
 
 import type { Configuration, Entry, HardState } from '../../core/types.ts';
 import type { LogRecord } from './log-place.ts';
+import { StoredCommand } from './stored-command.ts';
 
 const KIND = { hardState: 1, entries: 2, truncated: 3, other: 4 } as const;
 const ENTRY_KIND = { command: 1, configuration: 2, empty: 3 } as const;
@@ -176,7 +177,7 @@ function readEntries(contents: Buffer, start: number, end: number): LogRecord {
   const first = contents.readDoubleLE(start);
   const count = contents.readUInt32LE(start + 8);
   if (count * ENTRY_HEAD_BYTES > end - start) throw new RangeError(`${count} entries are more than fit`);
-  const { buffer, byteOffset } = contents;
+  const frame = new Uint8Array(contents.buffer, contents.byteOffset, contents.byteLength);
   const entries = new Array<Entry>(count);
   let at = start + ENTRIES_HEAD_BYTES;
   for (let number = 0; number < count; number++) {
@@ -187,10 +188,8 @@ function readEntries(contents: Buffer, start: number, end: number): LogRecord {
     const body = at + ENTRY_HEAD_BYTES;
     at = body + length;
     if (at > end) throw new RangeError('an entry is longer than its record');
-    if (kind === ENTRY_KIND.command) {
-      const payload = new Uint8Array(buffer, byteOffset + body, length);
-      entries[number] = { kind: 'command', index, term, payload };
-    } else if (kind === ENTRY_KIND.empty) entries[number] = { kind: 'empty', index, term };
+    if (kind === ENTRY_KIND.command) entries[number] = new StoredCommand(index, term, frame, body, at);
+    else if (kind === ENTRY_KIND.empty) entries[number] = { kind: 'empty', index, term };
     else if (kind === ENTRY_KIND.configuration) {
       const configuration = readJson(contents, body, at) as Configuration;
       entries[number] = { kind: 'configuration', index, term, configuration };

@@ -3,6 +3,7 @@
 import { crc32 } from 'node:zlib';
 import type { PersistBatch } from '../../core/ready.ts';
 import type { Configuration, Entry, HardState, Random, SnapshotDescription } from '../../core/types.ts';
+import type { RecoveredState } from '../../storage/storage.ts';
 import { FileStorage } from './file-storage.ts';
 import { KeyRing } from './keys.ts';
 import { NonceAudit } from './nonce-audit.ts';
@@ -93,6 +94,22 @@ export async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Uint8A
   return new Uint8Array(Buffer.concat(chunks));
 }
 
+/** An entry as plain data, which can be compared with another. */
+export function plainEntry(entry: Entry): Entry {
+  if (entry.kind !== 'command') return entry;
+  const { kind, index, term, payload } = entry;
+  return { kind, index, term, payload };
+}
+
+/** A storage that gives what it finds as plain data. */
+class PlainStorage extends FileStorage {
+  override async open(): Promise<RecoveredState> {
+    const recovered = await super.open();
+    const { stored } = recovered;
+    return { ...recovered, stored: { ...stored, entries: stored.entries.map(plainEntry) } };
+  }
+}
+
 /** A simulated disk, keys, and an eye on every nonce. */
 export class StorageFixture {
   readonly directory = '/member';
@@ -113,7 +130,7 @@ export class StorageFixture {
 
   /** A storage that is not open yet. */
   storage(options: Partial<FileStorageOptions> = {}): FileStorage {
-    return new FileStorage({
+    return new PlainStorage({
       directory: this.directory,
       keys: this.keys,
       disk: this.audit.watch(this.disk),
