@@ -1,9 +1,11 @@
 import { defineConfig } from 'tsup';
+import { forAnywhere } from '../../tsup.base.ts';
 
 // One build for all entries, so that a class shared by two of them exists once (esbuild's splitting puts it in
 // a chunk). '@skep/core/file' and '@skep/core/node' are loaded by the main entry with a dynamic import of the
 // package's own name: kept external, they leave dist/index.js free of Node.
 export default defineConfig({
+  ...forAnywhere,
   entry: {
     index: 'src/index.ts',
     'log/index': 'src/log/index.ts',
@@ -17,13 +19,6 @@ export default defineConfig({
     'driver/conformance': 'src/driver/conformance.ts',
     'testing/index': 'src/testing/index.ts',
   },
-  format: 'esm',
   target: 'es2022',
-  platform: 'neutral',
-  splitting: true,
-  sourcemap: true,
-  clean: true,
-  removeNodeProtocol: false,
-  external: [/^@skep\//, /^node:/],
   dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
 });

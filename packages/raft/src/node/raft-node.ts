@@ -20,18 +20,9 @@ import type { RaftNodeOptions, RaftNodeSettings } from './options.ts';
 import { withNodeDefaults } from './options.ts';
 import { brokenProposal } from './proposal-arguments.ts';
 import type { ProposalId, ProposalOutcome } from './proposals.ts';
+import { found, type NodeRecovery } from './recovery.ts';
 import { sessionPrefix } from './session-names.ts';
 import type { TermOutcome } from './term-waiters.ts';
-
-/** What was found when a node started. */
-export interface NodeRecovery {
-  /** Bytes of a torn, never acknowledged tail that were cut off. */
-  readonly tornBytes: number;
-  /** Commands found behind the newest snapshot. Those that are committed are applied once a leader says so. */
-  readonly commandsFound: number;
-  /** Where the snapshot ends that the state machine was restored from; 0 if there was none. */
-  readonly snapshotIndex: LogIndex;
-}
 
 /** What {@link RaftNode.proposeInTerm} gives at once: why it refused, or the promise of how it ends. */
 export type TermProposal = Promise<TermOutcome> | ProposalRefusal | 'disk-full' | 'closed';
@@ -324,12 +315,7 @@ export class RaftNode {
     this.#state = 'running';
     driver.start();
     this.#tell();
-    const snapshotIndex = stored.snapshot?.index ?? 0;
-    let commandsFound = 0;
-    for (const { kind, index } of stored.entries) {
-      if (kind === 'command' && index > snapshotIndex) commandsFound += 1;
-    }
-    return { tornBytes: recovered.tornBytes, commandsFound, snapshotIndex };
+    return { tornBytes: recovered.tornBytes, ...found(stored) };
   }
 
   /** Writes the first members of a new cluster down, so that no restart depends on being told them again. */
