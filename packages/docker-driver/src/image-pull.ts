@@ -6,36 +6,7 @@ import type { Engine } from './engine.ts';
 import { EngineError, toEngineError } from './engine-error.ts';
 import { readJsonLines } from './json-lines.ts';
 import { type DockerDriverOptions, PULL_SILENCE_MS } from './options.ts';
-
-/** What a registry wants to know. */
-export type RegistryAuth =
-  | { readonly username: string; readonly password: string }
-  /** A token that was had from the registry's authorization service. */
-  | { readonly identityToken: string }
-  | { readonly registryToken: string };
-
-/** Gives credentials for a pull, or undefined where none are needed. Called anew for each pull. */
-export type RegistryAuthProvider = (
-  image: {
-    /** The image as the spec names it. */
-    readonly reference: string;
-    /** Host of the registry: `docker.io`, `registry.example.com:5000`. */
-    readonly registry: string;
-  },
-  options: { readonly signal: AbortSignal },
-) => Promise<RegistryAuth | undefined> | RegistryAuth | undefined;
-
-/** How a pull goes on. */
-export interface PullProgress {
-  readonly reference: string;
-  /** The engine's words: `Downloading`, `Pull complete`. */
-  readonly status: string;
-  /** The layer, where it is about one. */
-  readonly layer?: string;
-  /** Bytes of the layer so far. */
-  readonly bytes?: number;
-  readonly bytesTotal?: number;
-}
+import type { RegistryAuth } from './pull-types.ts';
 
 /** Host of the registry that a reference means (the rule of Docker's reference package). */
 export function registryOf(reference: string): string {

@@ -7,5 +7,5 @@
 export { CallLimit, CONCURRENT_CALLS } from './call-limit.ts';
 export { DockerDriver } from './docker-driver.ts';
 export type { EngineTls } from './engine-address.ts';
-export type { PullProgress, RegistryAuth, RegistryAuthProvider } from './image-pull.ts';
 export type { DockerDriverOptions } from './options.ts';
+export type { PullProgress, RegistryAuth, RegistryAuthProvider } from './pull-types.ts';

@@ -2,7 +2,7 @@
 
 import type { CallLimit } from './call-limit.ts';
 import type { EngineTls } from './engine-address.ts';
-import type { PullProgress, RegistryAuthProvider } from './image-pull.ts';
+import type { PullProgress, RegistryAuthProvider } from './pull-types.ts';
 
 /** Options of a {@link DockerDriver}. */
 export interface DockerDriverOptions {

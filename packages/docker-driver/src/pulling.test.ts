@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { PullProgress } from './image-pull.ts';
 import { registryOf } from './image-pull.ts';
+import type { PullProgress } from './pull-types.ts';
 import { DockerMachine } from './testing/docker-machine.ts';
 import { engineMissing } from './testing/engine-requirements.ts';
 import { type PrivateEngine, startPrivateEngine } from './testing/private-engine.ts';
