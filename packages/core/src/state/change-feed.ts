@@ -26,8 +26,12 @@ export class ChangeFeed {
   readonly #most: number;
   readonly #listeners = new Set<AdvanceListener>();
   readonly #stop: readonly (() => void)[];
-  /** Sets by index; a map keeps its order of insertion, so the oldest comes first. */
-  readonly #sets = new Map<number, FeedEntry>();
+  /**
+   * The sets one after the other, of which those before `#first` are gone. Not a map: one whose oldest keys are deleted
+   * keeps their places for a while, and walks over all of them to find the oldest that is left.
+   */
+  #sets: (FeedEntry | undefined)[] = [];
+  #first = 0;
   #held = 0;
 
   constructor(replica: Replica, most = FEED_CHANGES_MAX) {
@@ -46,7 +50,10 @@ export class ChangeFeed {
 
   /** The change set of this index, if the ring still has it. */
   at(index: number): FeedEntry | undefined {
-    return this.#sets.get(index);
+    const oldest = this.#sets[this.#first];
+    if (!oldest || index < oldest.changes.index) return undefined;
+    // Indexes are dense: each is one more than that of the state before.
+    return this.#sets[this.#first + index - oldest.changes.index];
   }
 
   /** Calls back after each commit. Returns the way to stop. */
@@ -58,24 +65,31 @@ export class ChangeFeed {
   /** Lets go of the replica. */
   close(): void {
     for (const stop of this.#stop) stop();
-    this.#sets.clear();
-    this.#tell();
+    this.#reset();
     this.#listeners.clear();
   }
 
   #add(entry: FeedEntry): void {
-    this.#sets.set(entry.changes.index, entry);
+    this.#sets.push(entry);
     this.#held += weight(entry);
-    for (const [index, oldest] of this.#sets) {
-      if (this.#held <= this.#most || this.#sets.size === 1) break;
-      this.#sets.delete(index);
-      this.#held -= weight(oldest);
-    }
+    while (this.#held > this.#most && this.#first < this.#sets.length - 1) this.#dropOldest();
     this.#tell(entry);
   }
 
+  #dropOldest(): void {
+    const oldest = this.#sets[this.#first];
+    if (oldest) this.#held -= weight(oldest);
+    this.#sets[this.#first] = undefined;
+    this.#first += 1;
+    // Once half of the places are empty, the others move up: each is moved once for one that went.
+    if (this.#first * 2 < this.#sets.length) return;
+    this.#sets.splice(0, this.#first);
+    this.#first = 0;
+  }
+
   #reset(): void {
-    this.#sets.clear();
+    this.#sets = [];
+    this.#first = 0;
     this.#held = 0;
     this.#tell();
   }
