@@ -190,15 +190,17 @@ function* taskChunks(roots: StateRoots): Generator<Chunk, undefined, undefined> 
   }
 }
 
+/** One copy of the row and no more, since a snapshot of a large cluster has a million of them. */
 function withNumbers(task: Task, numberOf: (value: Shared) => number): WrittenTask {
-  const { spec, ports, explanation, decision, ...row } = task;
-  return {
-    ...row,
-    spec: numberOf(spec),
-    ports: numberOf(ports),
-    ...(explanation === undefined ? {} : { explanation: numberOf(explanation) }),
-    ...(decision === undefined ? {} : { decision: numberOf(decision) }),
+  const { explanation, decision } = task;
+  const written: { -readonly [K in keyof Task]?: unknown } = {
+    ...task,
+    spec: numberOf(task.spec),
+    ports: numberOf(task.ports),
   };
+  if (explanation !== undefined) written.explanation = numberOf(explanation);
+  if (decision !== undefined) written.decision = numberOf(decision);
+  return written as WrittenTask;
 }
 
 /** A state in the course of being read back. */

@@ -139,6 +139,7 @@ export class Driver {
     this.#schedule = new SnapshotSchedule({
       settings,
       take: () => this.snapshots.take(false),
+      newestBytes: () => this.snapshots.newestBytes,
       onFailure: (error) => {
         if (!this.#isStopped) logger.error({ err: error }, 'a snapshot could not be taken');
       },

@@ -36,7 +36,10 @@ export interface RaftNodeOptions {
   readonly pendingProposalsMax?: number;
   /** Reads of this member that may wait at once. Default 65,536. */
   readonly pendingReadsMax?: number;
-  /** Entries after which a snapshot is taken. Default 10,000; 0 takes none by itself. */
+  /**
+   * Entries after which a snapshot is taken, if their commands have about as many bytes as the last one. Default 10,000;
+   * 0 takes none by itself.
+   */
   readonly snapshotEntries?: number;
   /** Bytes of commands after which a snapshot is taken. Default 64 MiB; 0 takes none by itself. */
   readonly snapshotBytes?: number;

@@ -50,6 +50,7 @@ export class Snapshots {
   /** What is on its way to each member, the latest of them. */
   readonly #shipped = new Map<MemberId, InstallSnapshot>();
   #newest: SnapshotDescription | undefined;
+  #newestBytes = 0;
   /** Entries up to here are gone from the storage. */
   #discarded: LogIndex = 0;
 
@@ -61,6 +62,11 @@ export class Snapshots {
   /** Where the newest snapshot ends. */
   get index(): LogIndex {
     return this.#newest?.index ?? 0;
+  }
+
+  /** Bytes of the newest snapshot that was taken here; 0 while none was. */
+  get newestBytes(): number {
+    return this.#newestBytes;
   }
 
   /** Nobody may be shown entries up to here any more. */
@@ -194,9 +200,11 @@ export class Snapshots {
     const table = sessions.encode();
     const capture = machine.capture();
     const writer = storage.writeSnapshot(snapshot);
+    let bytes = 0;
     try {
       for await (const chunk of writeLayout(table, capture.chunks())) {
         signal?.throwIfAborted();
+        bytes += chunk.length;
         await this.#stored(writer.write(chunk));
       }
       await this.#stored(writer.complete());
@@ -212,6 +220,7 @@ export class Snapshots {
       await discardQuietly(writer);
       return this.index;
     }
+    this.#newestBytes = bytes;
     await this.#adopt(snapshot, discard);
     metrics.count('raft_snapshots_taken_total', 1);
     metrics.gauge('raft_snapshot_index', snapshot.index);
