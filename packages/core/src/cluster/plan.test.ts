@@ -100,6 +100,9 @@ describe('given a cluster, when something is planned', () => {
     ['losing an unknown node', lose('nobody'), 'NOT_FOUND'],
     ['scaling an unknown service', scale('nothing', 1), 'NOT_FOUND'],
     ['draining what is no name', drain(7 as never), 'INVALID_SPEC'],
+    ['a node without a name', lose(''), 'INVALID_SPEC'],
+    ['what an action does not have', { ...drain('node-1'), force: true } as never, 'INVALID_SPEC'],
+    ['what another action has', { ...lose('node-1'), replicas: 2 } as never, 'INVALID_SPEC'],
     ['something else', { kind: 'melt' } as never, 'INVALID_SPEC'],
     ['a spec that is none', null as never, 'INVALID_SPEC'],
   ])('then %s is refused', async (_, action, code) => {

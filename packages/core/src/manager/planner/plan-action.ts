@@ -4,6 +4,7 @@ import { InvalidSpecError, type SpecIssue } from '../../errors.ts';
 import type { ClusterEvent } from '../../events/event.ts';
 import { parseServiceSpec } from '../../model/parse-spec.ts';
 import type { ServiceSpecInput } from '../../model/service-spec.ts';
+import type { OptionNames } from '../../runtime/check-options.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { findNode, findService } from '../api/find.ts';
 import { updateNode } from '../api/node-commands.ts';
@@ -62,6 +63,7 @@ export function eventsOf(
     const { events, result } = applyService(state, requestOf(plannable), context);
     return { events, warnings: result.warnings };
   }
+  checkFields(plannable);
   switch (plannable.kind) {
     case 'drain': {
       const node = findNode(state, plannable.node);
@@ -79,7 +81,24 @@ export function eventsOf(
       const { events, result } = updateService(state, service, { spec });
       return { events, warnings: result.warnings };
     }
-    default:
-      throw new InvalidSpecError([{ field: 'kind', rule: "must be 'drain', 'lose' or 'scale'" }]);
   }
+}
+
+const FIELDS: { readonly [K in PlanAction['kind']]: OptionNames<Extract<PlanAction, { readonly kind: K }>> } =
+  {
+    drain: { kind: true, node: true },
+    lose: { kind: true, node: true },
+    scale: { kind: true, service: true, replicas: true },
+  };
+
+/** Callers without types may send anything. @throws InvalidSpecError naming each field that an action does not have */
+function checkFields(action: PlanAction): void {
+  if (!Object.hasOwn(FIELDS, action.kind)) {
+    throw new InvalidSpecError([{ field: 'kind', rule: "must be 'drain', 'lose' or 'scale'" }]);
+  }
+  const fields = FIELDS[action.kind];
+  const unknown = Object.keys(action).filter((field) => !Object.hasOwn(fields, field));
+  if (unknown.length === 0) return;
+  const rule = `unknown field: an action to ${action.kind} has ${Object.keys(fields).join(', ')}`;
+  throw new InvalidSpecError(unknown.map((field) => ({ field, rule })));
 }
