@@ -11,6 +11,7 @@ const BRAND = Symbol.for('skep.error');
 export type SkepErrorCode =
   | 'INVALID_SPEC'
   | 'NOT_FOUND'
+  | 'AMBIGUOUS'
   | 'NAME_CONFLICT'
   | 'VERSION_CONFLICT'
   | 'INDEX_CONFLICT'
@@ -75,6 +76,23 @@ export class NotFoundError extends SkepError {
     super('NOT_FOUND', `${kind} ${id} not found`);
     this.kind = kind;
     this.id = id;
+  }
+}
+
+/** Several objects of that kind go by this name, and it can't be told which is meant: name one by its id. */
+export class AmbiguousError extends SkepError {
+  override readonly name = 'AmbiguousError';
+  readonly kind: string;
+  /** What they were asked for by. */
+  readonly id: string;
+  /** Their ids. */
+  readonly matches: readonly string[];
+
+  constructor(kind: string, id: string, matches: readonly string[]) {
+    super('AMBIGUOUS', `${kind} ${id} is ambiguous (${matches.length} matches found)`);
+    this.kind = kind;
+    this.id = id;
+    this.matches = matches;
   }
 }
 

@@ -56,6 +56,7 @@ export { Watch, type WatchEvent, type WatchOptions } from './cluster/watch.ts';
 export type { WatchFilter } from './cluster/watch-filter.ts';
 export {
   AbortedError,
+  AmbiguousError,
   ClosedError,
   DriverError,
   GoalFailedError,

@@ -5,7 +5,7 @@
 
 import { NotFoundError } from '../errors.ts';
 import { findConfig, findNetwork, findSecret } from '../manager/api/file-commands.ts';
-import { findNode, findService, findServiceOrDeparted, findTask } from '../manager/api/find.ts';
+import { checkRef, findNode, findService, findServiceOrDeparted, findTask } from '../manager/api/find.ts';
 import { isTaskDirty } from '../manager/orchestrator/task-dirty.ts';
 import type { NodeId } from '../model/ids.ts';
 import type {
@@ -103,7 +103,7 @@ export class NodeReader {
     return this.#state().roots.nodes.ids.size;
   }
 
-  /** The node with this id, or the only one with this hostname. @throws NotFoundError */
+  /** The node with this id, or the only one with this hostname. @throws NotFoundError, AmbiguousError */
   inspect(ref: string): Node {
     return findNode(this.#state(), ref);
   }
@@ -223,6 +223,7 @@ export class VolumeReader {
 
   /** Where the volume of this name lives. @throws NotFoundError */
   inspect(name: string): VolumeHome {
+    checkRef('volume', name);
     const home = this.#state().volume(name);
     if (!home) throw new NotFoundError('volume', name);
     return home;

@@ -1,5 +1,6 @@
 /** Finding an object as clients name it: by its id, its name with its case, or the beginning of its id. */
 
+import { AmbiguousError } from '@skep/core';
 import { Refusal } from '../server/refusal.ts';
 
 /** What has an id. */
@@ -12,7 +13,7 @@ interface Identified {
  *
  * @param quick - looks it up by id or name, and may throw or give one whose name differs in case
  * @param list - all objects, for the beginning of an id
- * @throws Refusal 404, or 400 where several ids begin so
+ * @throws Refusal 404, or 400 where several ids begin so; AmbiguousError where several have the name
  */
 export function findNamed<T extends Identified>(
   kind: string,
@@ -41,7 +42,8 @@ export function findNamed<T extends Identified>(
 function tried<T>(look: () => T): T | undefined {
   try {
     return look();
-  } catch {
+  } catch (error) {
+    if (error instanceof AmbiguousError) throw error;
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 /** Errors of the cluster as refusals, word for word as the engine has them where clients depend on it. */
 
 import {
+  AmbiguousError,
   InUseError,
   InvalidSpecError,
   isSkepError,
@@ -24,6 +25,7 @@ export function refusalOf(error: unknown): Refusal {
 function skepRefusal(error: SkepError): Refusal {
   if (error instanceof VersionConflictError) return clusterRefusal('Unknown', 'update out of sequence');
   if (error instanceof NotFoundError) return new Refusal(404, `${error.kind} ${error.id} not found`);
+  if (error instanceof AmbiguousError) return new Refusal(400, error.message);
   if (error instanceof NameConflictError) return nameConflict(error);
   if (error instanceof InUseError) return inUse(error);
   if (error instanceof InvalidSpecError) return invalidSpec(error.issues);

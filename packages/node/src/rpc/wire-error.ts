@@ -5,6 +5,7 @@
 
 import {
   AbortedError,
+  AmbiguousError,
   ClosedError,
   DriverError,
   IndexConflictError,
@@ -38,6 +39,7 @@ const wireErrorSchema = z.looseObject({
   temporary: z.boolean().default(false),
   retryable: z.boolean().default(false),
   users: z.array(z.string()).default([]),
+  matches: z.array(z.string()).default([]),
   reasons: z.array(z.string()).default([]),
   issues: z.array(z.object({ field: z.string(), rule: z.string() })).default([]),
 });
@@ -56,6 +58,7 @@ const FIELDS = [
   'temporary',
   'retryable',
   'users',
+  'matches',
   'reasons',
   'issues',
 ] as const;
@@ -63,6 +66,7 @@ const FIELDS = [
 const MAKERS: Readonly<Record<string, (wire: WireError) => Error>> = {
   InvalidSpecError: ({ issues }) => new InvalidSpecError(issues),
   NotFoundError: ({ kind, id }) => new NotFoundError(kind, id),
+  AmbiguousError: ({ kind, id, matches }) => new AmbiguousError(kind, id, matches),
   NameConflictError: ({ kind, conflicting }) => new NameConflictError(kind, conflicting),
   VersionConflictError: ({ kind, id, expected, actual }) =>
     new VersionConflictError(kind, id, expected, actual),

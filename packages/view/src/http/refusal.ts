@@ -26,6 +26,7 @@ export interface RefusalBody {
 const STATUSES: Readonly<Record<string, number>> = {
   INVALID_SPEC: 400,
   NOT_FOUND: 404,
+  AMBIGUOUS: 409,
   NAME_CONFLICT: 409,
   VERSION_CONFLICT: 409,
   INDEX_CONFLICT: 409,

@@ -39,6 +39,7 @@ import {
 import { findNode, findService, findTask } from './find.ts';
 import { joinNode, removeNode, updateNode } from './node-commands.ts';
 import { createService, removeService, updateService } from './service-commands.ts';
+import { forgetVolume } from './volume-commands.ts';
 
 const context: DecideContext = { at: 2_000_000_000_000, random: seededRandom(3) };
 const file = (name: string, labels = {}) => ({ name, labels });
@@ -156,7 +157,27 @@ describe('given a cluster, when a command breaks a rule, then it is refused by n
       'NOT_FOUND',
       'secret __proto__ not found',
     ],
-    ['an unknown config to find', (head) => findConfig(head, ''), 'NOT_FOUND', 'config'],
+    ['an unknown config to find', (head) => findConfig(head, 'x'), 'NOT_FOUND', 'config x not found'],
+    [
+      'no service',
+      (head) => findService(head, ''),
+      'INVALID_SPEC',
+      'service: must be an id or a name, and is empty',
+    ],
+    ['no node', (head) => findNode(head, ' '), 'INVALID_SPEC', 'node: must be an id or a name, and is empty'],
+    ['no task', (head) => findTask(head, ''), 'INVALID_SPEC', 'task: must be an id or a name, and is empty'],
+    [
+      'no volume',
+      (head) => forgetVolume(head, ''),
+      'INVALID_SPEC',
+      'volume: must be an id or a name, and is empty',
+    ],
+    [
+      'no config',
+      (head) => findConfig(head, ''),
+      'INVALID_SPEC',
+      'config: must be an id or a name, and is empty',
+    ],
     [
       'a taken network name',
       (head) => createNetwork(head, network(), context),
@@ -290,9 +311,14 @@ describe('given a cluster, when a command breaks a rule, then it is refused by n
     expect(command).toThrow("network 'x' does not exist; task.secrets[0].name: secret 'y' does not exist");
   });
 
-  test('when a hostname is that of two nodes, then it finds neither', () => {
+  test('when a hostname is that of two nodes, then it is ambiguous, and their ids are told', () => {
     const { state } = given().withNode({ id: 'node-2', hostname: 'bee' });
-    expect(() => findNode(state, 'bee')).toThrow('node bee not found');
+    const ambiguous = expect.objectContaining({
+      code: 'AMBIGUOUS',
+      message: 'node bee is ambiguous (2 matches found)',
+      matches: ['node-1', 'node-2'],
+    });
+    expect(() => findNode(state, 'bee')).toThrow(ambiguous);
     expect(findNode(state, 'node-2').id).toBe('node-2');
   });
 });

@@ -1,6 +1,6 @@
 /** Finding objects by what people type: an id or a name. */
 
-import { InvalidSpecError, NotFoundError, VersionConflictError } from '../../errors.ts';
+import { AmbiguousError, InvalidSpecError, NotFoundError, VersionConflictError } from '../../errors.ts';
 import type { NodeId, ServiceId, TaskId } from '../../model/ids.ts';
 import type { Meta, Node, Service, Task } from '../../model/objects.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
@@ -9,6 +9,8 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 export function checkRef(kind: string, ref: unknown): void {
   if (typeof ref !== 'string')
     throw new InvalidSpecError([{ field: kind, rule: 'must be an id or a name, as text' }]);
+  if (ref.trim() === '')
+    throw new InvalidSpecError([{ field: kind, rule: 'must be an id or a name, and is empty' }]);
 }
 
 /** The service with this id or name. @throws NotFoundError, InvalidSpecError */
@@ -34,14 +36,21 @@ export function findServiceOrDeparted(state: ClusterState, ref: string): Service
   return named;
 }
 
-/** The node with this id, or the only one with this hostname. @throws NotFoundError, InvalidSpecError */
+/** The node with this id, or the only one with this hostname. @throws NotFoundError, AmbiguousError, InvalidSpecError */
 export function findNode(state: ClusterState, ref: string): Node {
   checkRef('node', ref);
   const byId = state.node(ref as NodeId);
   if (byId) return byId;
   const named = [...state.nodes()].filter((node) => node.description.hostname === ref);
   const [only] = named;
-  if (!only || named.length > 1) throw new NotFoundError('node', ref);
+  if (!only) throw new NotFoundError('node', ref);
+  if (named.length > 1) {
+    throw new AmbiguousError(
+      'node',
+      ref,
+      named.map(({ id }) => id),
+    );
+  }
   return only;
 }
 
