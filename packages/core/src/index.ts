@@ -130,6 +130,16 @@ export type {
   ServiceId,
   TaskId,
 } from './model/ids.ts';
+export {
+  isClusterWide,
+  isEncrypted,
+  mtuOf,
+  type NetworkAllocation,
+  type NetworkSpec,
+  type NetworkSpecInput,
+  type NetworkSubnet,
+  networkSpecSchema,
+} from './model/network.ts';
 export type {
   AllocatedPort,
   ClusterObject,
@@ -140,6 +150,7 @@ export type {
   Meta,
   MissedRuns,
   Network,
+  NetworkAttachment,
   Node,
   NodeDescription,
   NodeState,
@@ -167,11 +178,8 @@ export {
   type ConfigSpecInput,
   clusterSpecSchema,
   configSpecSchema,
-  type NetworkSpec,
-  type NetworkSpecInput,
   type NodeSpec,
   type NodeSpecInput,
-  networkSpecSchema,
   nodeSpecSchema,
   type SecretSpec,
   type SecretSpecInput,

@@ -9,7 +9,7 @@ import {
   updateNetwork,
 } from '../manager/api/file-commands.ts';
 import type { NetworkId } from '../model/ids.ts';
-import { type NetworkSpecInput, networkSpecSchema } from '../model/other-specs.ts';
+import { type NetworkSpecInput, networkSpecSchema } from '../model/network.ts';
 import { parseSpec } from '../model/parse-spec.ts';
 import { again, type LabelsUpdate } from './applied-again.ts';
 import { type CommandOptions, type Control, commandsOn, type VersionedCommandOptions } from './control.ts';

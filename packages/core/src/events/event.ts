@@ -18,8 +18,10 @@ import type {
   ServiceId,
   TaskId,
 } from '../model/ids.ts';
+import type { NetworkAllocation, NetworkSpec } from '../model/network.ts';
 import type {
   MissedRuns,
+  NetworkAttachment,
   NodeDescription,
   NodeState,
   Preemptor,
@@ -30,7 +32,7 @@ import type {
   TaskStatus,
   UpdateStatus,
 } from '../model/objects.ts';
-import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from '../model/other-specs.ts';
+import type { ClusterSpec, ConfigSpec, NodeSpec, SecretSpec } from '../model/other-specs.ts';
 import type { PlacementChoice, PlacementFinding } from '../model/placement.ts';
 import type { AssignedGeneric } from '../model/resources.ts';
 import type { ServiceSpec } from '../model/service-spec.ts';
@@ -58,6 +60,12 @@ export interface CreatedTask {
   readonly restarts?: RestartHistory;
   /** The run of the job that it is of. */
   readonly jobIteration?: number;
+}
+
+/** A node's places in networks. */
+export interface AttachedNode {
+  readonly nodeId: NodeId;
+  readonly attachments: readonly NetworkAttachment[];
 }
 
 /** Tasks given to one node. */
@@ -132,6 +140,8 @@ export type ClusterEvent =
       readonly tasksKept?: true;
     }
   | { readonly type: 'node.removed'; readonly id: NodeId }
+  /** The allocator gave nodes their places in networks: all that each has now. */
+  | { readonly type: 'node.attached'; readonly rows: readonly AttachedNode[] }
   | { readonly type: 'service.created'; readonly id: ServiceId; readonly spec: ServiceSpec }
   | {
       readonly type: 'service.updated';
@@ -160,8 +170,20 @@ export type ClusterEvent =
    * hold up everything else, by the task reaper in transactions of their own.
    */
   | { readonly type: 'service.removed'; readonly id: ServiceId; readonly tasksFollow?: true }
-  | { readonly type: 'service.allocated'; readonly id: ServiceId; readonly endpoint: ServiceEndpoint }
-  | { readonly type: 'service.unallocated'; readonly id: ServiceId; readonly error: string }
+  | {
+      readonly type: 'service.allocated';
+      readonly id: ServiceId;
+      readonly endpoint: ServiceEndpoint;
+      /** All that it has now. Absent: none. */
+      readonly vips?: readonly NetworkAttachment[];
+    }
+  | {
+      readonly type: 'service.unallocated';
+      readonly id: ServiceId;
+      readonly error: string;
+      /** Absent: ports. */
+      readonly about?: 'addresses';
+    }
   /** A run of a job begins by its schedule. Runs that are to be stopped for it are named. */
   | {
       readonly type: 'service.run-started';
@@ -205,7 +227,14 @@ export type ClusterEvent =
       readonly previous?: true;
     }
   /** The allocator gave them what they need: new → pending, with the service's ports as they are now. */
-  | { readonly type: 'task.allocated'; readonly ids: readonly TaskId[] }
+  | {
+      readonly type: 'task.allocated';
+      readonly ids: readonly TaskId[];
+      /** Places in networks, for those tasks that are in any. */
+      readonly attachments?: Readonly<Record<string, readonly NetworkAttachment[]>>;
+    }
+  /** The allocator can't give them what they need, and why: they stay new. */
+  | { readonly type: 'task.unallocated'; readonly ids: readonly TaskId[]; readonly error: string }
   /** The scheduler gave them nodes: pending → assigned. */
   | {
       readonly type: 'task.assigned';
@@ -254,6 +283,8 @@ export type ClusterEvent =
   | { readonly type: 'network.created'; readonly id: NetworkId; readonly spec: NetworkSpec }
   | { readonly type: 'network.updated'; readonly id: NetworkId; readonly spec: NetworkSpec }
   | { readonly type: 'network.removed'; readonly id: NetworkId }
+  | { readonly type: 'network.allocated'; readonly id: NetworkId; readonly allocation: NetworkAllocation }
+  | { readonly type: 'network.unallocated'; readonly id: NetworkId; readonly error: string }
   | {
       readonly type: 'secret.created';
       readonly id: SecretId;

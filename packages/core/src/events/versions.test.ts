@@ -81,6 +81,18 @@ test.each([
 );
 
 test.each([
+  { type: 'service.allocated', id: 's1', endpoint: { ports: [] } },
+  { type: 'service.unallocated', id: 's1', error: 'port 80 is taken' },
+  { type: 'task.allocated', ids: ['t1'] },
+] as const)(
+  'given a $type written before networks had addresses, when it is read, then it gives none',
+  (written) => {
+    expect(upcast(1, written)).toEqual(written);
+    expect(newestVersion(written.type)).toBe(2);
+  },
+);
+
+test.each([
   { type: 'cluster.updated', spec: { labels: {} } },
   { type: 'node.described', id: 'n1', description: { hostname: 'a' }, address: '10.0.0.1' },
   { type: 'node.status', state: 'ready', message: 'has a session', ids: ['n1'] },

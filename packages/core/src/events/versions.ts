@@ -27,11 +27,12 @@ const unchanged: Upcast = (event) => event;
  * for, and of a node's with its endpoint feed and with that it may say that it leaves.
  * Jobs, schedules and start order came with version 3 of a service's events, too, and with version 2 of new tasks and
  * of the desired state (`complete`). Version 4 of a service's events came with how it is updated and rolled
- * back; version 5, and version 2 of a rollback, with a metric that decides about the number of its tasks.
+ * back; version 5, and version 2 of a rollback, with a metric that decides about the number of its tasks. Version 2 of
+ * what the allocator gave came with addresses in networks; version 3 of the cluster's events with the pools of these.
  */
 export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
-  'cluster.created': [unchanged],
-  'cluster.updated': [unchanged],
+  'cluster.created': [unchanged, unchanged],
+  'cluster.updated': [unchanged, unchanged],
   'cluster.rebalancing': [],
   'cluster.rebalanced': [],
   'node.joined': [unchanged],
@@ -39,13 +40,14 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'node.described': [unchanged],
   'node.status': [unchanged],
   'node.removed': [],
+  'node.attached': [],
   'service.created': [unchanged, unchanged, unchanged, unchanged],
   'service.updated': [unchanged, unchanged, unchanged, unchanged],
   'service.update-status': [],
   'service.rolled-back': [unchanged],
   'service.removed': [unchanged],
-  'service.allocated': [],
-  'service.unallocated': [],
+  'service.allocated': [unchanged],
+  'service.unallocated': [unchanged],
   'service.run-started': [],
   'service.run-ended': [],
   'service.run-missed': [],
@@ -53,7 +55,8 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'service.metric-lost': [],
   'service.metric-found': [],
   'task.created': [unchanged, unchanged],
-  'task.allocated': [],
+  'task.allocated': [unchanged],
+  'task.unallocated': [],
   'task.assigned': [unchanged],
   'task.unplaced': [unchanged],
   'task.status': [],
@@ -70,6 +73,8 @@ export const EVENT_HISTORY: Readonly<Record<EventType, EventHistory>> = {
   'network.created': [],
   'network.updated': [],
   'network.removed': [],
+  'network.allocated': [],
+  'network.unallocated': [],
   'secret.created': [],
   'secret.updated': [],
   'secret.rotated': [],

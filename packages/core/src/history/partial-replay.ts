@@ -113,6 +113,7 @@ export class PartialReplay {
         return withSome(event, 'rows', rows);
       }
       case 'task.allocated':
+      case 'task.unallocated':
       case 'task.unplaced':
       case 'task.unnominated':
       case 'task.desired':
@@ -122,6 +123,12 @@ export class PartialReplay {
       case 'task.kept':
       case 'task.removed':
         return withSome(event, 'ids', event.ids.filter(isTask));
+      case 'node.attached':
+        return withSome(
+          event,
+          'rows',
+          event.rows.filter(({ nodeId }) => ids.has(nodeId)),
+        );
       case 'node.status':
         return withSome(
           event,

@@ -114,6 +114,7 @@ function concerns(events: Events, followed: FollowedByKey, isYetToCome: boolean)
     if ('id' in event) return isFollowed(event.id);
     if ('ids' in event) return event.ids.some(isFollowed);
     if (event.type === 'task.assigned') return event.rows.some(({ tasks }) => tasks.some(isFollowed));
+    if (event.type === 'node.attached') return event.rows.some(({ nodeId }) => isFollowed(nodeId));
     return 'rows' in event && event.rows.some(({ id }) => isFollowed(id));
   });
 }

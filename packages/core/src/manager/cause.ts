@@ -53,6 +53,7 @@ function* versionsOf(event: ClusterEvent, state: ClusterState): Generator<number
       return;
     case 'task.unnominated':
     case 'task.allocated':
+    case 'task.unallocated':
     case 'task.unplaced':
       for (const id of event.ids.slice(0, ROWS_LOOKED_AT)) yield ofTask(id);
       return;

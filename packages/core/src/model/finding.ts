@@ -17,6 +17,8 @@ const FINDINGS = {
   // The service.
   /** A published port is taken, or none is left to be given. */
   'ports-unavailable': 'somebody',
+  /** A network has no address to give, or there is no subnet for the network itself. */
+  'addresses-unavailable': 'somebody',
   /** Tasks are missing, and are about to be created. */
   creating: 'itself',
   /** There are more tasks than asked for, and some are about to go. */

@@ -7,7 +7,9 @@
 
 import type { AutoscaleStatus } from './autoscale.ts';
 import type { ClusterId, ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId } from './ids.ts';
-import type { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from './other-specs.ts';
+import type { JobStatus } from './job-status.ts';
+import type { NetworkAllocation, NetworkSpec } from './network.ts';
+import type { ClusterSpec, ConfigSpec, NodeSpec, SecretSpec } from './other-specs.ts';
 import type { PlacementDecision, PlacementExplanation } from './placement.ts';
 import type { AssignedGeneric, NodeResources } from './resources.ts';
 import type { PortSpec, ServiceSpec } from './service-spec.ts';
@@ -16,6 +18,13 @@ import type { DesiredState, TaskState } from './task-state.ts';
 import type { UpdateStatus } from './update-status.ts';
 
 export type { AutoscaleStatus } from './autoscale.ts';
+export {
+  type EndedJobRun,
+  JOB_RUNS_KEPT,
+  type JobRun,
+  type JobStatus,
+  type MissedRuns,
+} from './job-status.ts';
 export type { UpdateState, UpdateStatus } from './update-status.ts';
 
 /** What every object carries. */
@@ -130,6 +139,18 @@ export interface Node extends Meta {
   readonly spec: NodeSpec;
   readonly description: NodeDescription;
   readonly status: NodeStatus;
+  /**
+   * Its own place in each network that has tasks here: what stands for the network on this node. Written by the
+   * allocator. Absent: none.
+   */
+  readonly attachments?: readonly NetworkAttachment[];
+}
+
+/** Addresses of something in one network. */
+export interface NetworkAttachment {
+  readonly networkId: NetworkId;
+  /** One of each family that the network has, IPv4 first. */
+  readonly addresses: readonly string[];
 }
 
 /** A port of a service; `published` is filled in by the allocator, and absent in host mode where the node gives one. */
@@ -139,54 +160,6 @@ export type AllocatedPort = PortSpec;
 export interface ServiceEndpoint {
   readonly ports: readonly AllocatedPort[];
 }
-
-/** One run of a job. */
-export interface JobRun {
-  /** Counts a job's runs, from 1. Tasks carry that of the run that they are of. */
-  readonly iteration: number;
-  /** When it began; milliseconds since 1970, the leader's clock. */
-  readonly startedAt: number;
-  /** When it was due by the schedule. Absent: a user began it, by creating or changing the service. */
-  readonly dueAt?: number;
-}
-
-/** A run that has ended. */
-export interface EndedJobRun extends JobRun {
-  readonly endedAt: number;
-  /** `failed`: a task failed, and its restart policy allows no more. `stopped`: another run took its place. */
-  readonly outcome: 'completed' | 'failed' | 'stopped';
-  /** What failed, in words. */
-  readonly message?: string;
-}
-
-/** Due times at which no run began. */
-export interface MissedRuns {
-  /** The last of them. */
-  readonly dueAt: number;
-  /** How many there were at once; at most 100 are told apart. */
-  readonly count: number;
-  /** `late`: nobody led the cluster then. `overlap`: a run was going on. */
-  readonly reason: 'late' | 'overlap';
-}
-
-/** How far a job has come. */
-export interface JobStatus {
-  /** Number of its newest run; 0: there was none yet. */
-  readonly iteration: number;
-  /** When the newest run began. */
-  readonly lastExecution?: number;
-  /** Runs that go on, oldest first. More than one only where runs may overlap. */
-  readonly active: readonly JobRun[];
-  /** Runs that ended, oldest first: the last {@link JOB_RUNS_KEPT}. */
-  readonly ended: readonly EndedJobRun[];
-  /** Of a schedule: it has been decided about all due times up to this one. So none fires twice, and none is forgotten. */
-  readonly decidedUntil?: number;
-  /** The last time that runs were missed. */
-  readonly missed?: MissedRuns;
-}
-
-/** Ended runs that a job keeps in sight. */
-export const JOB_RUNS_KEPT = 10;
 
 /** A service: what users ask for. */
 export interface Service extends Meta {
@@ -201,8 +174,15 @@ export interface Service extends Meta {
   readonly updateStatus?: UpdateStatus;
   /** Written by the allocator. Absent until it has looked at the service, or after a change of ports. */
   readonly endpoint?: ServiceEndpoint;
+  /**
+   * Its virtual addresses: one place in each network of its tasks, unless its endpoint mode is `dnsrr`. Written by the
+   * allocator. Absent: none.
+   */
+  readonly vips?: readonly NetworkAttachment[];
   /** Why the allocator can't give what the spec asks, if so. */
   readonly allocationError?: string;
+  /** What that is about, unless it is about ports. */
+  readonly allocationErrorAbout?: 'addresses';
   /** Of a job: its runs. Written by the orchestrators. */
   readonly jobStatus?: JobStatus;
   /** Where a metric decides about the number of tasks: what came of it. Absent until there is something to tell. */
@@ -234,8 +214,8 @@ export interface TaskStatus {
   /** What went wrong, in words. */
   readonly error?: string;
   readonly exitCode?: number;
-  /** What went wrong is that its image could not be fetched. */
-  readonly about?: 'image';
+  /** What went wrong: its image could not be fetched, or a network has no address for it. */
+  readonly about?: 'image' | 'addresses';
   /** When its agent tries again what went wrong, by that agent's clock; milliseconds since 1970. */
   readonly retryAt?: number;
   readonly runtime?: RuntimeStatus;
@@ -317,6 +297,8 @@ export interface Task extends Meta {
   readonly spec: TaskSpec;
   /** Ports of the service as they were when the task was made. */
   readonly ports: readonly AllocatedPort[];
+  /** Its places in the networks of its spec, until it has ended. Written by the allocator. Absent: it is in none. */
+  readonly attachments?: readonly NetworkAttachment[];
   readonly desiredState: DesiredState;
   readonly status: TaskStatus;
   /** When the leader committed the status. */
@@ -357,10 +339,14 @@ export interface VolumeHome {
   readonly since: number;
 }
 
-/** A network. Stored and versioned; put to work by the mesh. */
+/** A network, which tasks find each other in. */
 export interface Network extends Meta {
   readonly id: NetworkId;
   readonly spec: NetworkSpec;
+  /** Written by the allocator. Absent: it has not come to it, can't, or the network is each node's own affair. */
+  readonly allocation?: NetworkAllocation;
+  /** Why the allocator can't give what the spec asks, if so. */
+  readonly allocationError?: string;
 }
 
 /** A secret as anyone may see it: a digest, never the value. */

@@ -1,7 +1,8 @@
-/** Specs of the cluster, nodes, networks, secrets and configs. */
+/** Specs of the cluster, nodes, secrets and configs. */
 
 import * as z from 'zod';
-import { dnsName, labels, milliseconds, objectName } from './names.ts';
+import { addressPools } from './address-pools.ts';
+import { labels, milliseconds, objectName } from './names.ts';
 import { placementStrategy } from './task-spec.ts';
 
 const rebalance = z.strictObject({
@@ -68,6 +69,8 @@ export const clusterSpecSchema = z.strictObject({
   placement: z.strictObject({ strategy: placementStrategy.default('spread') }).optional(),
   /** How tasks are moved so that the cluster is spread better. */
   rebalance: rebalance.optional(),
+  /** Where networks that name no subnet get one from. */
+  addressPools: addressPools.optional(),
 });
 /** What goes for rebalancing unless the settings say otherwise. */
 export const REBALANCE_DEFAULTS: z.output<typeof rebalance> = rebalance.parse({});
@@ -92,32 +95,6 @@ export const nodeSpecSchema = z.strictObject({
 export type NodeSpec = z.output<typeof nodeSpecSchema>;
 /** A node spec as people write it. */
 export type NodeSpecInput = z.input<typeof nodeSpecSchema>;
-
-/** Schema of {@link NetworkSpec}. */
-export const networkSpecSchema = z
-  .strictObject({
-    name: dnsName,
-    labels: labels.default({}),
-    driver: z.string().min(1).default('overlay'),
-    options: z.record(z.string(), z.string()).default({}),
-    attachable: z.boolean().default(false),
-    internal: z.boolean().default(false),
-    ingress: z.boolean().default(false),
-    ipv6: z.boolean().default(false),
-    subnets: z
-      .array(
-        z.strictObject({ subnet: z.string(), range: z.string().optional(), gateway: z.string().optional() }),
-      )
-      .default([]),
-  })
-  .refine(({ ingress, attachable }) => !(ingress && attachable), {
-    path: ['attachable'],
-    error: 'must be false for the ingress network',
-  });
-/** What a network should be. */
-export type NetworkSpec = z.output<typeof networkSpecSchema>;
-/** A network spec as people write it. */
-export type NetworkSpecInput = z.input<typeof networkSpecSchema>;
 
 /** Largest secret, in bytes (exclusive). */
 export const SECRET_BYTES_MAX = 512_000;

@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidSpecError } from '../errors.ts';
-import {
-  clusterSpecSchema,
-  configSpecSchema,
-  networkSpecSchema,
-  nodeSpecSchema,
-  secretSpecSchema,
-} from './other-specs.ts';
+import { networkSpecSchema } from './network.ts';
+import { clusterSpecSchema, configSpecSchema, nodeSpecSchema, secretSpecSchema } from './other-specs.ts';
 import { parseServiceSpec, parseSpec } from './parse-spec.ts';
 import { REPLICAS_MAX } from './task-count.ts';
 

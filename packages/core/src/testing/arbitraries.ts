@@ -8,10 +8,11 @@ import fc from 'fast-check';
 import type { Actor, ClusterEvent, EventType, Transaction } from '../events/event.ts';
 import { asId, type CommandId } from '../model/ids.ts';
 import type { NodeDescription, TaskStatus, UpdateStatus } from '../model/objects.ts';
-import { clusterSpecSchema, networkSpecSchema, nodeSpecSchema } from '../model/other-specs.ts';
+import { clusterSpecSchema, nodeSpecSchema } from '../model/other-specs.ts';
 import type { PlacementCandidate, PlacementFinding, Rejection } from '../model/placement.ts';
 import { type PortSpec, type ServiceSpec, serviceSpecSchema } from '../model/service-spec.ts';
 import { DESIRED_STATES, TASK_STATES } from '../model/task-state.ts';
+import { anyAttachments, anyNetworkAllocation, anyNetworkSpec } from './arbitrary-networks.ts';
 import {
   anyId,
   anyLabels,
@@ -97,7 +98,7 @@ export const anyTaskStatus: fc.Arbitrary<TaskStatus> = shape<TaskStatus>(
     message: anyText,
     error: anyText,
     exitCode: fc.integer(),
-    about: fc.constant<'image'>('image'),
+    about: fc.constantFrom('image' as const, 'addresses' as const),
     retryAt: natural,
     runtime: record({
       id: anyText,
@@ -136,10 +137,6 @@ const anyFinding: fc.Arbitrary<PlacementFinding> = record({
 
 const nodeSpec = anyLabels.map((labels) => ({ ...nodeSpecSchema.parse({}), labels }));
 const clusterSpec = anyLabels.map((labels) => ({ ...clusterSpecSchema.parse({}), labels }));
-const networkSpec = record({ name: anyText, labels: anyLabels, options: anyLabels }).map((spec) => ({
-  ...networkSpecSchema.parse({ name: 'net' }),
-  ...spec,
-}));
 const fileSpec = record({ name: anyText, labels: anyLabels });
 const ids = listOf(anyId<never>());
 const id = anyId<never>();
@@ -190,6 +187,7 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'node.joined': record({ id, spec: nodeSpec, description: anyDescription, address: anyText }),
   'node.updated': record({ id, spec: nodeSpec }),
   'node.described': record({ id, description: anyDescription, address: anyText }),
+  'node.attached': record({ rows: listOf(record({ nodeId: id, attachments: anyAttachments })) }),
   'node.status': record({
     state: fc.constantFrom('unknown', 'ready', 'suspect', 'leaving', 'down'),
     message: anyText,
@@ -215,8 +213,14 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
     portsChanged: fc.boolean(),
   }),
   'service.removed': shape({ id, tasksFollow: fc.constant<true>(true) }, ['id']),
-  'service.allocated': record({ id, endpoint: record({ ports: listOf(anyPort) }) }),
-  'service.unallocated': record({ id, error: anyText }),
+  'service.allocated': shape<BodyOf<'service.allocated'>>(
+    { id, endpoint: record({ ports: listOf(anyPort) }), vips: anyAttachments },
+    ['id', 'endpoint'],
+  ),
+  'service.unallocated': shape<BodyOf<'service.unallocated'>>(
+    { id, error: anyText, about: fc.constant<'addresses'>('addresses') },
+    ['id', 'error'],
+  ),
   'service.run-started': record({ id, iteration: natural, dueAt: natural, stops: fc.array(natural) }),
   'service.run-ended': shape(
     {
@@ -259,7 +263,11 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
     },
     ['serviceId', 'rows'],
   ),
-  'task.allocated': record({ ids }),
+  'task.allocated': shape<BodyOf<'task.allocated'>>(
+    { ids, attachments: fc.dictionary(anyText, anyAttachments, { maxKeys: 2, noNullPrototype: true }) },
+    ['ids'],
+  ),
+  'task.unallocated': record({ ids, error: anyText }),
   'task.assigned': shape<BodyOf<'task.assigned'>>(
     {
       rows: listOf(
@@ -318,9 +326,11 @@ const BODIES: { readonly [T in EventType]: fc.Arbitrary<BodyOf<T>> } = {
   'task.dependencies-met': record({ ids }),
   'task.removed': record({ ids }),
   'volume.forgotten': record({ names: listOf(anyText) }),
-  'network.created': record({ id, spec: networkSpec }),
-  'network.updated': record({ id, spec: networkSpec }),
+  'network.created': record({ id, spec: anyNetworkSpec }),
+  'network.updated': record({ id, spec: anyNetworkSpec }),
   'network.removed': record({ id }),
+  'network.allocated': record({ id, allocation: anyNetworkAllocation }),
+  'network.unallocated': record({ id, error: anyText }),
   'secret.created': record({ id, spec: fileSpec, digest: anyText, sizeBytes: natural }),
   'secret.updated': record({ id, spec: fileSpec }),
   'secret.rotated': record({ id, revision: natural, digest: anyText, sizeBytes: natural }),

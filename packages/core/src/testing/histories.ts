@@ -6,10 +6,20 @@
 
 import fc from 'fast-check';
 import type { Actor, ClusterEvent, Transaction } from '../events/event.ts';
-import { asId, type CommandId, type NodeId, type ServiceId, type TaskId } from '../model/ids.ts';
-import { clusterSpecSchema, networkSpecSchema, nodeSpecSchema } from '../model/other-specs.ts';
+import {
+  asId,
+  type CommandId,
+  type NetworkId,
+  type NodeId,
+  type ServiceId,
+  type TaskId,
+} from '../model/ids.ts';
+import { networkSpecSchema } from '../model/network.ts';
+import type { NetworkAttachment } from '../model/objects.ts';
+import { clusterSpecSchema, nodeSpecSchema } from '../model/other-specs.ts';
 import { type ServiceSpec, serviceSpecSchema } from '../model/service-spec.ts';
 import { DESIRED_STATES, TASK_STATES } from '../model/task-state.ts';
+import { fileRotated, metricOf, networkAllocated, runEvent, scaleEvent } from './history-events.ts';
 import { aDescription } from './state-builder.ts';
 
 /** One thing that happens, and the choices in it. */
@@ -126,8 +136,9 @@ class Chronicle {
           },
           { type: 'node.status', state: 'ready', message: 'ready', ids: [...this.#nodes] },
           { type: 'node.status', state: 'down', message: 'heartbeat failure', ids: [id] },
+          { type: 'node.attached', rows: [{ nodeId: id, attachments: this.#vips(b).vips ?? [] }] },
         ] as const
-      )[b % 4] ?? { type: 'node.updated', id, spec: nodeSpecSchema.parse({}) },
+      )[b % 5] ?? { type: 'node.updated', id, spec: nodeSpecSchema.parse({}) },
     ];
   }
 
@@ -196,9 +207,14 @@ class Chronicle {
           },
         ];
       case 1:
-        return [{ type: 'service.allocated', id, endpoint: { ports: spec.ports } }];
+        return [{ type: 'service.allocated', id, endpoint: { ports: spec.ports }, ...this.#vips(b) }];
       default:
-        return [{ type: 'service.unallocated', id, error: `port ${c} is taken` }];
+        return [
+          {
+            ...{ type: 'service.unallocated', id, error: `port ${c} is taken` },
+            ...(c % 2 === 0 ? { about: 'addresses' } : {}),
+          },
+        ];
     }
   }
 
@@ -245,7 +261,7 @@ class Chronicle {
       case 5:
         return [{ type: 'task.dependencies-met', ids }];
       case 0:
-        return [{ type: 'task.allocated', ids }];
+        return [this.#allocated(ids, b)];
       case 1:
         return this.#assign(tasks, b);
       case 2:
@@ -258,6 +274,21 @@ class Chronicle {
       default:
         return [{ type: 'task.desired', state: DESIRED_STATES[b % DESIRED_STATES.length] ?? 'running', ids }];
     }
+  }
+
+  /** What the allocator makes of tasks: most have no network. */
+  #allocated(ids: readonly TaskId[], b: number): ClusterEvent {
+    const [first] = ids;
+    if (b % 4 === 0) return { type: 'task.unallocated', ids, error: `network ${b} is full` };
+    const { vips: places } = this.#vips(b);
+    if (!places || first === undefined) return { type: 'task.allocated', ids };
+    return { type: 'task.allocated', ids, attachments: { [first]: places } };
+  }
+
+  #vips(b: number): { readonly vips?: readonly NetworkAttachment[] } {
+    const network = pick([...this.#files.network], b);
+    if (network === undefined || b % 2 === 0) return {};
+    return { vips: [{ networkId: asId<NetworkId>(network), addresses: [`10.0.0.${b % 256}`] }] };
   }
 
   #assign(tasks: readonly KnownTask[], b: number): ClusterEvent[] {
@@ -293,6 +324,7 @@ class Chronicle {
       return [{ type: `${kind}.pruned`, id: asId<never>(chosen), revisions: [1 + (b % 5), 7] }];
     }
     const labels = { n: `${b}` };
+    if (kind === 'network' && a % 4 === 1) return [networkAllocated(asId(chosen), b)];
     return kind === 'network'
       ? [
           {
@@ -339,46 +371,6 @@ function isJob({ spec }: KnownService): boolean {
   return spec.mode.endsWith('-job');
 }
 
-function metricOf(c: number): 'cpu' | 'memory' {
-  return c % 5 === 0 ? 'memory' : 'cpu';
-}
-
-/** A metric asks for another number of tasks, is lost or found. */
-function scaleEvent(id: ServiceId, b: number, c: number): ClusterEvent {
-  switch (c % 3) {
-    case 0:
-      return { type: 'service.autoscaled', id, from: 1, to: 1 + (b % 5), value: c, reason: 'cpu is high' };
-    case 1:
-      return { type: 'service.metric-lost', id, reason: 'no value has come' };
-    default:
-      return { type: 'service.metric-found', id };
-  }
-}
-
-/** A run of a job begins, ends or is missed; those that it names may not be there. */
-function runEvent(id: ServiceId, b: number, c: number): ClusterEvent {
-  const iteration = 1 + (c % 4);
-  switch (b % 3) {
-    case 0:
-      return {
-        type: 'service.run-started',
-        id,
-        iteration: iteration + 4,
-        dueAt: b,
-        stops: [c % 9, iteration],
-      };
-    case 1:
-      return {
-        type: 'service.run-ended',
-        id,
-        iteration,
-        ...(c % 2 === 0 ? { outcome: 'completed' } : { outcome: 'failed', message: 'exit code 1' }),
-      };
-    default:
-      return { type: 'service.run-missed', id, missed: { dueAt: b, count: 1, reason: 'late' } };
-  }
-}
-
 function pick<T>(items: readonly T[], choice: number): T | undefined {
   return items.length === 0 ? undefined : items[choice % items.length];
 }
@@ -388,11 +380,4 @@ function some<T>(items: readonly T[], from: number, count: number): T[] {
   if (items.length === 0) return [];
   const first = from % items.length;
   return items.slice(first, first + 1 + (count % 4));
-}
-
-function fileRotated(kind: 'secret' | 'config', name: string, b: number): ClusterEvent {
-  const revision = 2 + (b % 5);
-  if (kind === 'config')
-    return { type: 'config.rotated', id: asId(name), revision, data: Uint8Array.of(b % 256) };
-  return { type: 'secret.rotated', id: asId(name), revision, digest: `digest-${b}`, sizeBytes: b };
 }

@@ -1,20 +1,35 @@
 /**
- * Gives services their published ports, and moves tasks on from `new` to `pending` once their service has what it
- * needs. It is the authority on ports: what the API let in may still collide here. Ports in host mode are a matter of
- * the scheduler; addresses come with networks.
+ * Gives networks their subnets, services their published ports and virtual addresses, tasks and nodes their places in
+ * networks, and moves tasks on from `new` to `pending` once they and their service have what they need. It is the
+ * authority on ports and addresses: what the API let in may still collide here. Ports in host mode are a matter of the
+ * scheduler.
  *
- * A service without ports needs nothing, and gets no endpoint. A service that can't have its ports says why, and is
- * tried again whenever a port is freed; its tasks stay `new` until then.
+ * A service without ports and networks needs nothing, and gets nothing. What can't be had is told, as the service's
+ * reason or the task's, and is tried again whenever anything of its kind is freed; tasks stay `new` until then.
  */
 
 import type { ClusterEvent } from '../../events/event.ts';
-import type { ServiceId, TaskId } from '../../model/ids.ts';
-import type { AllocatedPort, Service, Task } from '../../model/objects.ts';
+import type { NetworkId, ServiceId } from '../../model/ids.ts';
+import { isClusterWide } from '../../model/network.ts';
+import type {
+  AllocatedPort,
+  ClusterObject,
+  Network,
+  NetworkAttachment,
+  Service,
+} from '../../model/objects.ts';
 import { isMeantToRun } from '../../model/task-state.ts';
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { type ControlLoop, type Decision, ROWS_PER_TRANSACTION } from '../control-loop.ts';
-import { DYNAMIC_PORT_FIRST, DYNAMIC_PORT_LAST, type PortConflict, PortSpace } from './port-space.ts';
+import { AddressBook } from './address-book.ts';
+import { conflictInWords, lackInWords, missingInWords } from './allocation-in-words.ts';
+import { hasVips, type NetworkLookup, networksOfService } from './network-lookup.ts';
+import { isToAllocate, NewTasks } from './new-tasks.ts';
+import { NodePlaces } from './node-places.ts';
+import { PortSpace } from './port-space.ts';
+import { SubnetSpace } from './subnet-space.ts';
+import { TaskPlaces } from './task-places.ts';
 
 /** Name of the loop, and the actor of its transactions. */
 export const ALLOCATOR = 'allocator';
@@ -22,170 +37,249 @@ export const ALLOCATOR = 'allocator';
 /** Slots that one turn looks at when it has to look at whole services. */
 const SLOTS_PER_TURN = 20_000;
 
+/** Most services, and most networks, that one turn gives something. */
+const OBJECTS_PER_TURN = ROWS_PER_TRANSACTION / 10;
+
 /**
  * The allocator's control loop.
  *
  * @param slotsPerTurn Most slots that one decision looks at because whole services are to be looked at.
+ * @param book Where it notes which addresses are taken.
  */
-export function createAllocator(slotsPerTurn = SLOTS_PER_TURN): ControlLoop {
-  return new Allocator(slotsPerTurn);
-}
-
-/** A search of a whole service, made in slices, for tasks that are `new`. Those made meanwhile are known already. */
-interface Search {
-  /** The slot to go on from. */
-  next: number;
-  /** The service was released once more: when this search is over, another begins. */
-  again: boolean;
+export function createAllocator(slotsPerTurn = SLOTS_PER_TURN, book = new AddressBook()): ControlLoop {
+  return new Allocator(slotsPerTurn, book);
 }
 
 class Allocator implements ControlLoop {
   readonly name = ALLOCATOR;
   readonly #ports = new PortSpace();
-  /** Services whose ports are to be looked at. */
+  readonly #subnets = new SubnetSpace();
+  readonly #book: AddressBook;
+  readonly #nodes: NodePlaces;
+  readonly #places: TaskPlaces;
+  readonly #tasks: NewTasks;
+  /** Networks that are to be looked at, and those that could not have what they need. */
+  readonly #networks = new Set<NetworkId>();
+  readonly #waitingNetworks = new Set<NetworkId>();
+  /** Services that are to be looked at, and those that could not have what they need. */
   readonly #services = new Set<ServiceId>();
-  /** Services that could not have their ports. */
   readonly #waiting = new Set<ServiceId>();
-  /** Services whose `new` tasks are to be looked for. */
-  readonly #released = new Map<ServiceId, Search>();
-  /** Tasks that are `new`. */
-  #fresh: TaskId[] = [];
-  readonly #slotsPerTurn: number;
+  #ingress: NetworkId | undefined;
 
-  constructor(slotsPerTurn: number) {
-    this.#slotsPerTurn = slotsPerTurn;
+  constructor(slotsPerTurn: number, book: AddressBook) {
+    this.#book = book;
+    this.#nodes = new NodePlaces(book);
+    this.#places = new TaskPlaces(book);
+    this.#tasks = new NewTasks(slotsPerTurn);
   }
 
   begin(state: ClusterState): void {
-    this.#ports.clear();
-    this.#services.clear();
-    this.#waiting.clear();
-    this.#released.clear();
-    this.#fresh = [];
+    for (const each of [this.#ports, this.#subnets, this.#book, this.#nodes, this.#places, this.#tasks])
+      each.clear();
+    for (const each of [this.#networks, this.#waitingNetworks, this.#services, this.#waiting]) each.clear();
+    this.#ingress = undefined;
+    let hasNetworks = false;
+    for (const network of state.networks()) {
+      this.#observeNetwork(undefined, network);
+      hasNetworks = true;
+    }
     for (const service of state.services()) {
       this.#ports.move(undefined, service);
+      this.#book.move(undefined, service.vips);
       this.#services.add(service.id);
-      this.#release(service.id);
+      this.#tasks.release(service.id);
     }
+    if (!hasNetworks) return;
+    for (const node of state.nodes()) this.#nodes.noteNode(undefined, node);
+    for (const task of state.tasks()) if (task.attachments) this.#places.noteTask(undefined, task);
+    for (const task of state.tasks()) if (task.attachments) this.#nodes.noteTask(undefined, task);
+    this.#book.takeFreed();
   }
 
-  observe(changes: ChangeSet): void {
+  observe(changes: ChangeSet, state: ClusterState): void {
     const own = changes.actor.kind === 'loop' && changes.actor.name === this.name;
     for (const change of changes.changes) {
-      if (change.kind === 'task') {
-        if (change.before === undefined && change.after && isToAllocate(change.after)) {
-          this.#fresh.push(change.after.id);
+      switch (change.kind) {
+        case 'task': {
+          const { before, after } = change;
+          if (before?.attachments || after?.attachments) {
+            this.#places.noteTask(before, after);
+            this.#nodes.noteTask(before, after);
+          }
+          if (before === undefined && after && isToAllocate(after)) this.#tasks.add(after.id);
+          break;
         }
-      } else if (change.kind === 'service') {
-        this.#observeService(change.before, change.after, own);
+        case 'service':
+          this.#observeService(change.before, change.after, own, state);
+          break;
+        case 'node':
+          this.#nodes.noteNode(change.before, change.after);
+          break;
+        case 'network':
+          this.#observeNetwork(change.before, change.after);
+          break;
+        case 'cluster':
+          this.#observeCluster(change.before, change.after);
+          break;
+        default:
       }
     }
   }
 
   decide(state: ClusterState): Decision {
+    this.#retryFreed();
     const events: ClusterEvent[] = [];
     const ready = new Set<ServiceId>();
-    this.#allocateServices(state, events, ready);
-    const ids = this.#takeTasks(state, ready);
-    if (ids.length > 0) events.push({ type: 'task.allocated', ids });
-    const more = this.#services.size > 0 || this.#released.size > 0 || this.#fresh.length > 0;
+    const lookup: NetworkLookup = { state, ingress: this.#ingress };
+    this.#allocateNetworks(state, events);
+    this.#allocateServices(lookup, events, ready);
+    const isReady = (id: ServiceId) => {
+      const service = state.service(id);
+      return service !== undefined && (ready.has(id) || hasWhatItNeeds(service, lookup));
+    };
+    events.push(...this.#places.decide(this.#tasks.take(state, isReady), lookup));
+    const rows = this.#nodes.decide(state, this.#ingress);
+    if (rows.length > 0) events.push({ type: 'node.attached', rows });
+    const more =
+      this.#networks.size > 0 || this.#services.size > 0 || this.#tasks.isMarked || this.#nodes.isMarked;
     return { events, more };
   }
 
-  #observeService(before: Service | undefined, after: Service | undefined, own: boolean): void {
-    const freed = this.#ports.move(before, after);
-    if (freed) {
-      for (const id of this.#waiting) this.#services.add(id);
-    }
+  /** Whoever waits for an address in a network that has one is looked at again. */
+  #retryFreed(): void {
+    const freed = this.#book.takeFreed();
+    if (freed.length === 0) return;
+    this.#retryServices();
+    this.#nodes.retry();
+    for (const networkId of freed) for (const id of this.#places.retry(networkId)) this.#tasks.add(id);
+  }
+
+  #retryServices(): void {
+    for (const id of this.#waiting) this.#services.add(id);
+  }
+
+  #observeService(
+    before: Service | undefined,
+    after: Service | undefined,
+    own: boolean,
+    state: ClusterState,
+  ): void {
+    this.#book.move(before?.vips, after?.vips);
+    if (this.#ports.move(before, after)) this.#retryServices();
     if (after === undefined) {
       if (before) this.#forget(before.id);
     } else if (before?.spec !== after.spec || before.endpoint !== after.endpoint) {
       this.#waiting.delete(after.id);
       this.#services.add(after.id);
+      const lookup = { state, ingress: this.#ingress };
       // Where tasks could go on before, none is left behind; and what the loop gave, it has released itself.
-      if (!own && before && !hasWhatItNeeds(before) && hasWhatItNeeds(after)) this.#release(after.id);
+      if (!own && before && !hasWhatItNeeds(before, lookup) && hasWhatItNeeds(after, lookup))
+        this.#tasks.release(after.id);
     }
   }
 
-  #release(id: ServiceId): void {
-    const search = this.#released.get(id);
-    if (search) search.again = search.next > 0;
-    else this.#released.set(id, { next: 0, again: false });
+  #observeNetwork(before: Network | undefined, after: Network | undefined): void {
+    this.#book.note(before, after);
+    if (!before) {
+      this.#retryServices();
+      for (const id of this.#places.retryLost()) this.#tasks.add(id);
+    }
+    if (this.#subnets.note(before, after)) {
+      for (const id of this.#waitingNetworks) this.#networks.add(id);
+      this.#waitingNetworks.clear();
+    }
+    if (after?.spec.ingress) this.#ingress = after.id;
+    else if (before && this.#ingress === before.id) this.#ingress = undefined;
+    if (after) {
+      if (after.allocation === undefined && !this.#waitingNetworks.has(after.id))
+        this.#networks.add(after.id);
+    } else if (before) {
+      this.#networks.delete(before.id);
+      this.#waitingNetworks.delete(before.id);
+    }
+  }
+
+  /** Other pools may have room for what waits. */
+  #observeCluster(before: ClusterObject | undefined, after: ClusterObject | undefined): void {
+    if (before?.spec.addressPools === after?.spec.addressPools) return;
+    for (const id of this.#waitingNetworks) this.#networks.add(id);
+    this.#waitingNetworks.clear();
   }
 
   #forget(id: ServiceId): void {
     this.#services.delete(id);
     this.#waiting.delete(id);
-    this.#released.delete(id);
+    this.#tasks.forget(id);
   }
 
-  #allocateServices(state: ClusterState, events: ClusterEvent[], ready: Set<ServiceId>): void {
-    for (const id of this.#services) {
-      if (events.length >= ROWS_PER_TRANSACTION / 10) return;
-      this.#services.delete(id);
-      const service = state.service(id);
-      if (service === undefined || hasWhatItNeeds(service)) continue;
-      const result = this.#ports.allocate(service, previousPorts(service, state));
-      if ('ports' in result) {
-        events.push({ type: 'service.allocated', id, endpoint: { ports: result.ports } });
-        this.#waiting.delete(id);
-        ready.add(id);
-        this.#release(id);
-      } else {
-        const error = reason(result.conflict, service, state);
-        this.#waiting.add(id);
-        if (service.allocationError !== error) events.push({ type: 'service.unallocated', id, error });
+  #allocateNetworks(state: ClusterState, events: ClusterEvent[]): void {
+    for (const id of this.#networks) {
+      if (events.length >= OBJECTS_PER_TURN) return;
+      this.#networks.delete(id);
+      const network = state.network(id);
+      if (!network || network.allocation || !isClusterWide(network.spec)) continue;
+      const result = this.#subnets.allocate(network, state);
+      if ('subnets' in result) events.push({ type: 'network.allocated', id, allocation: result });
+      else {
+        this.#waitingNetworks.add(id);
+        if (network.allocationError !== result.error)
+          events.push({ type: 'network.unallocated', id, error: result.error });
       }
     }
   }
 
-  /** Tasks that may go on, as many as one transaction holds. */
-  #takeTasks(state: ClusterState, ready: ReadonlySet<ServiceId>): TaskId[] {
-    const ids = new Set<TaskId>();
-    const isReady = (id: ServiceId) => {
+  #allocateServices(lookup: NetworkLookup, events: ClusterEvent[], ready: Set<ServiceId>): void {
+    const { state } = lookup;
+    const most = events.length + OBJECTS_PER_TURN;
+    for (const id of this.#services) {
+      if (events.length >= most) return;
+      this.#services.delete(id);
       const service = state.service(id);
-      return service !== undefined && (ready.has(id) || hasWhatItNeeds(service));
-    };
-    const fresh = this.#fresh;
-    let taken = 0;
-    for (; taken < fresh.length && ids.size < ROWS_PER_TRANSACTION; taken++) {
-      const id = fresh[taken];
-      const task = id === undefined ? undefined : state.task(id);
-      // Without its ports the service calls for its tasks when it has them.
-      if (task && isToAllocate(task) && isReady(task.serviceId)) ids.add(task.id);
+      if (service === undefined || hasWhatItNeeds(service, lookup)) continue;
+      const result = this.#allocateService(service, lookup);
+      if ('ports' in result) {
+        const { ports, vips } = result;
+        const given = vips.length === 0 ? {} : { vips };
+        events.push({ type: 'service.allocated', id, endpoint: { ports }, ...given });
+        this.#waiting.delete(id);
+        ready.add(id);
+        this.#tasks.release(id);
+      } else {
+        const { error, about } = result;
+        this.#waiting.add(id);
+        if (service.allocationError !== error)
+          events.push({ type: 'service.unallocated', id, error, ...(about ? { about } : {}) });
+      }
     }
-    this.#fresh = taken < fresh.length ? fresh.slice(taken) : [];
-    let left = this.#slotsPerTurn;
-    for (const [id, search] of this.#released) {
-      if (ids.size >= ROWS_PER_TRANSACTION || left <= 0) break;
-      if (isReady(id)) left = this.#search(id, search, state, ids, left);
-      else this.#released.delete(id);
-    }
-    return [...ids];
   }
 
-  /** Goes on with a search for as many slots as are left, and returns how many are left then. */
-  #search(id: ServiceId, search: Search, state: ClusterState, ids: Set<TaskId>, most: number): number {
-    let left = most;
-    for (const [slot, tasks] of state.slots(id, search.next)) {
-      if (left === 0 || ids.size >= ROWS_PER_TRANSACTION) return left;
-      for (const task of tasks) if (isToAllocate(task)) ids.add(task.id);
-      search.next = slot + 1;
-      left--;
-    }
-    this.#released.delete(id);
-    if (search.again) this.#release(id);
-    return left;
+  /** All that a service needs, or why it can't have it. */
+  #allocateService(service: Service, lookup: NetworkLookup): ServiceAllocation {
+    const { state } = lookup;
+    const networks = networksOfService(service, lookup);
+    if ('missing' in networks) return { error: missingInWords(networks), about: 'addresses' };
+    const present = service.vips ?? [];
+    const kept = present.filter(({ networkId }) => networks.includes(networkId));
+    const places = this.#book.allocate(
+      networks.filter((id) => !kept.some(({ networkId }) => networkId === id)),
+    );
+    if ('lack' in places) return { error: lackInWords(places, state), about: 'addresses' };
+    const vips = [...kept, ...places.attachments];
+    if (service.endpoint) return { ports: service.endpoint.ports, vips };
+    const result = this.#ports.allocate(service, previousPorts(service, state));
+    if ('ports' in result) return { ports: result.ports, vips };
+    this.#book.release(places.attachments);
+    return { error: conflictInWords(result.conflict, service, state) };
   }
 }
 
-/** A task that the allocator has to move on. One that is not to run any more is left to the task reaper. */
-function isToAllocate(task: Task): boolean {
-  return task.status.state === 'new' && isMeantToRun(task.desiredState);
-}
+type ServiceAllocation =
+  | { readonly ports: readonly AllocatedPort[]; readonly vips: readonly NetworkAttachment[] }
+  | { readonly error: string; readonly about?: 'addresses' };
 
-function hasWhatItNeeds(service: Service): boolean {
-  return service.spec.ports.length === 0 || service.endpoint !== undefined;
+function hasWhatItNeeds(service: Service, lookup: NetworkLookup): boolean {
+  if (service.spec.ports.length > 0 && service.endpoint === undefined) return false;
+  return hasVips(service, lookup);
 }
 
 /** Ports that a task of the service still has from an earlier endpoint: users keep the port that they know. */
@@ -195,13 +289,4 @@ function previousPorts(service: Service, state: ClusterState): readonly Allocate
     if (task.status.state !== 'new' && isMeantToRun(task.desiredState)) return task.ports;
   }
   return [];
-}
-
-function reason(conflict: PortConflict, service: Service, state: ClusterState): string {
-  if (conflict.kind === 'exhausted') {
-    return `no ${conflict.protocol} port from ${DYNAMIC_PORT_FIRST} to ${DYNAMIC_PORT_LAST} is free`;
-  }
-  const port = `port ${conflict.port}/${conflict.protocol}`;
-  if (conflict.by === service.id) return `${port} is published twice by the service`;
-  return `${port} is already published by service ${state.service(conflict.by)?.spec.name ?? conflict.by}`;
 }

@@ -2,11 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { InvalidSpecError, isSkepError, type SkepErrorCode } from '../../errors.ts';
 import type { ClusterEvent, CommandAnswer } from '../../events/event.ts';
 import { asId, type NodeId } from '../../model/ids.ts';
+import { type NetworkSpecInput, networkSpecSchema } from '../../model/network.ts';
 import {
   CONFIG_BYTES_MAX,
   clusterSpecSchema,
-  type NetworkSpecInput,
-  networkSpecSchema,
   nodeSpecSchema,
   SECRET_BYTES_MAX,
 } from '../../model/other-specs.ts';

@@ -1,20 +1,29 @@
 /** What users ask of networks, secrets and configs, decided. */
 
-import { InUseError, NameConflictError, NotFoundError, PreconditionError } from '../../errors.ts';
+import {
+  InUseError,
+  InvalidSpecError,
+  NameConflictError,
+  NotFoundError,
+  PreconditionError,
+  type SpecIssue,
+} from '../../errors.ts';
 import type { ClusterEvent } from '../../events/event.ts';
 import { differences } from '../../model/differences.ts';
 import { type ConfigId, type NetworkId, newId, type SecretId } from '../../model/ids.ts';
+import { isClusterWide, type NetworkSpec, subnetsOverlap } from '../../model/network.ts';
 import type { Config, Meta, Network, Secret } from '../../model/objects.ts';
 import {
   CONFIG_BYTES_MAX,
   type ConfigSpec,
-  type NetworkSpec,
   SECRET_BYTES_MAX,
   type SecretSpec,
 } from '../../model/other-specs.ts';
+import { plainEqual } from '../../model/plain-equal.ts';
 import type { TaskSpec } from '../../model/task-spec.ts';
 import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
+import { subnetTexts } from '../allocator/subnet-space.ts';
 import type { DecideContext } from '../control-loop.ts';
 import type { Decided } from '../leader-store.ts';
 import type { Applied } from './applied.ts';
@@ -40,7 +49,12 @@ export function findConfig(state: ClusterState, ref: string): Config {
   return found('config', ref, state.config((state.idByName('config', ref) ?? ref) as ConfigId));
 }
 
-/** Creates a network. @throws NameConflictError, PreconditionError if there is an ingress network already */
+/**
+ * Creates a network.
+ *
+ * @throws NameConflictError, InvalidSpecError if a subnet overlaps with another's, PreconditionError if there is an
+ *   ingress network already
+ */
 export function createNetwork(
   head: ClusterState,
   spec: NetworkSpec,
@@ -48,6 +62,7 @@ export function createNetwork(
 ): Decided<NetworkId> {
   checkName(head, 'network', spec.name);
   checkIngress(head, spec);
+  checkSubnets(head, spec);
   const id = newId<NetworkId>(context.random);
   return {
     events: [{ type: 'network.created', id, spec }],
@@ -60,6 +75,14 @@ export function createNetwork(
 export function updateNetwork(network: Network, spec: NetworkSpec, version?: number): Decided<NetworkId> {
   checkVersion('network', network, version);
   if (spec.name !== network.spec.name) throw new PreconditionError('renaming networks is not supported');
+  if (!plainEqual({ ...spec, labels: {} }, { ...network.spec, labels: {} })) {
+    const rule = 'a network keeps what it was made with: only its labels can change';
+    const issues = differences({ ...network.spec, labels: {} }, { ...spec, labels: {} });
+    throw new PreconditionError(
+      rule,
+      issues.map((field) => ({ field, rule })),
+    );
+  }
   const { id } = network;
   return {
     events: [{ type: 'network.updated', id, spec }],
@@ -259,6 +282,23 @@ function checkIngress(head: ClusterState, spec: NetworkSpec): void {
     if (other.spec.ingress)
       throw new PreconditionError(`ingress network '${other.spec.name}' exists already`);
   }
+}
+
+/** Whoever is in two networks could not tell one address of theirs from the other. @throws InvalidSpecError */
+function checkSubnets(head: ClusterState, spec: NetworkSpec): void {
+  if (spec.subnets.length === 0 || !isClusterWide(spec)) return;
+  const issues: SpecIssue[] = [];
+  for (const other of head.networks()) {
+    if (!isClusterWide(other.spec)) continue;
+    for (const taken of subnetTexts(other)) {
+      spec.subnets.forEach(({ subnet }, index) => {
+        if (!subnetsOverlap(subnet, taken)) return;
+        const rule = `'${subnet}' must not overlap with ${taken} of network '${other.spec.name}'`;
+        issues.push({ field: `subnets[${index}].subnet`, rule });
+      });
+    }
+  }
+  if (issues.length > 0) throw new InvalidSpecError(issues);
 }
 
 function checkUnused(

@@ -17,7 +17,7 @@ import { globalFindings } from './global-findings.ts';
 import { jobFindings } from './job-findings.ts';
 import { replicatedFindings } from './replicated-findings.ts';
 import type { SlotLook } from './slot-look.ts';
-import { portsFinding, type Sight, taskFinding } from './task-finding.ts';
+import { allocationFinding, type Sight, taskFinding } from './task-finding.ts';
 import { updateFinding } from './update-finding.ts';
 
 /** What only the member that looks knows. */
@@ -63,12 +63,9 @@ export function* diagnoseService(
 
 /** What the service's own row tells. */
 function standing(service: Service): Finding[] {
+  const allocation = allocationFinding(service);
   const update = updateFinding(service);
-  return [
-    ...(service.allocationError === undefined ? [] : [portsFinding(service.allocationError)]),
-    ...(update ? [update] : []),
-    ...metricFindings(service),
-  ];
+  return [...(allocation ? [allocation] : []), ...(update ? [update] : []), ...metricFindings(service)];
 }
 
 /** What keeps the number of its tasks from following a metric. */

@@ -5,7 +5,7 @@
 
 import type { Finding } from '../../model/finding.ts';
 import type { NodeId } from '../../model/ids.ts';
-import type { Node, Service, Task } from '../../model/objects.ts';
+import type { Node, Service, Task, TaskStatus } from '../../model/objects.ts';
 import { isMeantToRun, isTerminal, startedState, taskStateRank } from '../../model/task-state.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { leaveReason } from '../orchestrator/drain/leave-reason.ts';
@@ -48,8 +48,9 @@ export function taskFinding(sight: Sight, service: Service | undefined, task: Ta
   }
 }
 
-function newFinding({ state }: Sight, { allocationError }: Service, task: Task): Finding {
-  if (allocationError !== undefined) return portsFinding(allocationError);
+function newFinding({ state }: Sight, service: Service, task: Task): Finding {
+  const lack = allocationFinding(service) ?? addressesFinding(task.status);
+  if (lack) return lack;
   return (
     taskWait(state, task) ?? {
       code: 'allocating',
@@ -59,12 +60,25 @@ function newFinding({ state }: Sight, { allocationError }: Service, task: Task):
   );
 }
 
-/** The service can't have the ports that it asks for. */
-export function portsFinding(message: string): Finding {
+/** The service can't have the ports, or the addresses, that it asks for. */
+export function allocationFinding(service: Service): Finding | undefined {
+  const { allocationError: message, allocationErrorAbout: about } = service;
+  if (message === undefined) return undefined;
+  if (about === 'addresses') return addressesFinding({ about, error: message });
   return {
     code: 'ports-unavailable',
     message,
     remedy: 'a service that publishes ports there is removed, or another port is asked for',
+  };
+}
+
+/** A network has no address for the task, or for its service. */
+function addressesFinding({ about, error = '' }: Pick<TaskStatus, 'about' | 'error'>): Finding | undefined {
+  if (about !== 'addresses') return undefined;
+  return {
+    code: 'addresses-unavailable',
+    message: error,
+    remedy: 'tasks or services leave the network; or a network with a larger subnet is used (subnets)',
   };
 }
 

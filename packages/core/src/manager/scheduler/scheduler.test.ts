@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterEvent } from '../../events/event.ts';
 import { asId, type NetworkId, type NodeId, type ServiceId, type TaskId } from '../../model/ids.ts';
-import { networkSpecSchema } from '../../model/other-specs.ts';
+import { networkSpecSchema } from '../../model/network.ts';
 import { isTerminal } from '../../model/task-state.ts';
 import { seededRandom } from '../../runtime/random.ts';
 import { ClusterState } from '../../state/cluster-state.ts';

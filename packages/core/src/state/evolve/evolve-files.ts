@@ -19,6 +19,18 @@ export function evolveFiles(draft: StateDraft, event: FileEvent, stamp: Stamp): 
     case 'network.updated':
       draft.putNetwork({ ...existing(draft.network(event.id), event.id), ...touched, spec: event.spec });
       return;
+    case 'network.allocated': {
+      const { allocationError: _, ...network } = existing(draft.network(event.id), event.id);
+      draft.putNetwork({ ...network, ...touched, allocation: event.allocation });
+      return;
+    }
+    case 'network.unallocated':
+      draft.putNetwork({
+        ...existing(draft.network(event.id), event.id),
+        ...touched,
+        allocationError: event.error,
+      });
+      return;
     case 'network.removed':
       draft.deleteNetwork(event.id);
       return;

@@ -65,6 +65,12 @@ export function evolveNode(draft: StateDraft, event: NodeEvent, stamp: Stamp): v
         });
       }
       return;
+    case 'node.attached':
+      for (const { nodeId, attachments } of event.rows) {
+        const { attachments: _, ...node } = existing(draft, nodeId);
+        draft.putNode({ ...node, ...touched, ...(attachments.length === 0 ? {} : { attachments }) });
+      }
+      return;
     case 'node.removed':
       draft.deleteNode(event.id);
   }

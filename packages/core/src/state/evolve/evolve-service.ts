@@ -49,6 +49,7 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
         if (event.portsChanged) {
           delete service.endpoint;
           delete service.allocationError;
+          delete service.allocationErrorAbout;
         }
       });
       return;
@@ -77,6 +78,7 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
         if (event.portsChanged) {
           delete service.endpoint;
           delete service.allocationError;
+          delete service.allocationErrorAbout;
         }
       });
       return;
@@ -94,12 +96,17 @@ export function evolveService(draft: StateDraft, event: ServiceEvent, stamp: Sta
     case 'service.allocated':
       change(draft, existing(draft, event.id), stamp, (service) => {
         service.endpoint = { ports: [...event.endpoint.ports] };
+        if (event.vips === undefined) delete service.vips;
+        else service.vips = castDraft(event.vips);
         delete service.allocationError;
+        delete service.allocationErrorAbout;
       });
       return;
     case 'service.unallocated':
       change(draft, existing(draft, event.id), stamp, (service) => {
         service.allocationError = event.error;
+        if (event.about === undefined) delete service.allocationErrorAbout;
+        else service.allocationErrorAbout = event.about;
       });
       return;
     case 'service.run-started':

@@ -26,8 +26,15 @@ export function evolveTask(draft: StateDraft, event: TaskEvent, stamp: Stamp): v
       created(draft, event, stamp);
       return;
     case 'task.allocated':
-      allocated(draft, event.ids, stamp);
+      allocated(draft, event, stamp);
       return;
+    case 'task.unallocated': {
+      const { error } = event;
+      const message = 'waits for an address';
+      const status: TaskStatus = { state: 'new', at: stamp.at, message, error, about: 'addresses' };
+      for (const id of event.ids) change(draft, id, { status }, stamp);
+      return;
+    }
     case 'task.assigned':
       assigned(draft, event, stamp);
       return;
@@ -113,18 +120,25 @@ function released(
   }
 }
 
-function allocated(draft: StateDraft, ids: readonly TaskId[], stamp: Stamp): void {
+function allocated(
+  draft: StateDraft,
+  event: Extract<TaskEvent, { type: 'task.allocated' }>,
+  stamp: Stamp,
+): void {
   const status: TaskStatus = { state: 'pending', at: stamp.at, message: 'pending task scheduling' };
   let serviceId: ServiceId | undefined;
   let ports: readonly AllocatedPort[] | undefined;
-  for (const id of ids) {
+  for (const id of event.ids) {
     const row = draft.taskRow(id);
     const task = draft.taskAt(row);
     if (task.serviceId !== serviceId) {
       serviceId = task.serviceId;
       ports = draft.service(serviceId)?.endpoint?.ports;
     }
-    draft.replaceTask(row, task, changedTask(task, { status, ports: ports ?? task.ports }, stamp));
+    const attachments = event.attachments?.[id];
+    const what = { status, ports: ports ?? task.ports };
+    const change = attachments === undefined ? what : { ...what, attachments };
+    draft.replaceTask(row, task, changedTask(task, change, stamp));
   }
 }
 

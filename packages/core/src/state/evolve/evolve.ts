@@ -56,6 +56,7 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
   switch (event.type) {
     case 'task.created':
     case 'task.allocated':
+    case 'task.unallocated':
     case 'task.assigned':
     case 'task.unplaced':
     case 'task.status':
@@ -97,6 +98,7 @@ function evolveEvent(draft: StateDraft, event: ClusterEvent, stamp: Stamp): void
     case 'node.described':
     case 'node.status':
     case 'node.removed':
+    case 'node.attached':
       evolveNode(draft, event, stamp);
       return;
     default:

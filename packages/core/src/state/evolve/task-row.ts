@@ -7,6 +7,7 @@
 import type { NodeId } from '../../model/ids.ts';
 import type {
   AllocatedPort,
+  NetworkAttachment,
   Task,
   TaskEviction,
   TaskLeaving,
@@ -25,6 +26,7 @@ export interface TaskRowChange {
   readonly desiredState?: DesiredState;
   readonly nodeId?: NodeId;
   readonly ports?: readonly AllocatedPort[];
+  readonly attachments?: readonly NetworkAttachment[];
   readonly assignedGeneric?: AssignedGeneric;
   /** `null` takes it away. */
   readonly explanation?: PlacementExplanation | null;
@@ -50,6 +52,9 @@ export function changedTask(task: Task, change: TaskRowChange, stamp: Stamp): Ta
   if (task.jobIteration !== undefined) after.jobIteration = task.jobIteration;
   if (task.leaseMs !== undefined) after.leaseMs = task.leaseMs;
   if (task.awaitsDependencies && change.awaitsDependencies !== false) after.awaitsDependencies = true;
+  const attachments = change.attachments ?? task.attachments;
+  // One that has ended gives its addresses back.
+  if (attachments !== undefined && !isTerminal(after.status.state)) after.attachments = attachments;
   const assignedGeneric = change.assignedGeneric ?? task.assignedGeneric;
   if (assignedGeneric !== undefined) after.assignedGeneric = assignedGeneric;
   const explanation = change.explanation === undefined ? task.explanation : change.explanation;

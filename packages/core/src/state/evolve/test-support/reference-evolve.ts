@@ -95,6 +95,12 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
         status.message = event.message;
       }
       return;
+    case 'node.attached':
+      for (const { nodeId, attachments } of event.rows) {
+        delete node(nodeId).attachments;
+        if (attachments.length > 0) node(nodeId).attachments = castDraft(attachments);
+      }
+      return;
     case 'node.removed':
       delete state.nodes[event.id];
       return;
@@ -132,6 +138,7 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       if (event.portsChanged) {
         delete row.endpoint;
         delete row.allocationError;
+        delete row.allocationErrorAbout;
       }
       return;
     }
@@ -153,6 +160,7 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       if (event.portsChanged) {
         delete row.endpoint;
         delete row.allocationError;
+        delete row.allocationErrorAbout;
       }
       return;
     }
@@ -168,10 +176,15 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       return;
     case 'service.allocated':
       service(event.id).endpoint = castDraft(event.endpoint);
+      delete service(event.id).vips;
+      if (event.vips) service(event.id).vips = castDraft(event.vips);
       delete service(event.id).allocationError;
+      delete service(event.id).allocationErrorAbout;
       return;
     case 'service.unallocated':
       service(event.id).allocationError = event.error;
+      delete service(event.id).allocationErrorAbout;
+      if (event.about) service(event.id).allocationErrorAbout = event.about;
       return;
     case 'service.run-started': {
       const { iteration, dueAt } = event;
@@ -241,7 +254,19 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
       for (const id of event.ids) {
         const row = task(id);
         row.ports = state.services[row.serviceId]?.endpoint?.ports ?? row.ports;
+        const places = event.attachments?.[id];
+        if (places) row.attachments = castDraft(places);
         report(row, { state: 'pending', at, message: 'pending task scheduling' }, at);
+      }
+      return;
+    case 'task.unallocated':
+      for (const id of event.ids) {
+        const { error } = event;
+        report(
+          task(id),
+          { state: 'new', at, message: 'waits for an address', error, about: 'addresses' },
+          at,
+        );
       }
       return;
     case 'task.assigned':
@@ -319,6 +344,13 @@ function apply(state: Draft<PlainState>, event: ClusterEvent, touch: Touch): voi
     case 'network.updated':
       touched(state.networks, event.id, touch).spec = castDraft(event.spec);
       return;
+    case 'network.allocated':
+      touched(state.networks, event.id, touch).allocation = castDraft(event.allocation);
+      delete touched(state.networks, event.id, touch).allocationError;
+      return;
+    case 'network.unallocated':
+      touched(state.networks, event.id, touch).allocationError = event.error;
+      return;
     case 'network.removed':
       delete state.networks[event.id];
       return;
@@ -350,7 +382,10 @@ function isHidden({ holdsBack, heldUntil, servesOnly }: UpdateStatus, version: n
 function report(row: Draft<Task>, status: Task['status'], at: number): void {
   row.status = castDraft(status);
   row.statusAppliedAt = at;
-  if (isTerminal(status.state)) delete row.leaving;
+  if (isTerminal(status.state)) {
+    delete row.leaving;
+    delete row.attachments;
+  }
   if (status.state === 'running') row.runningSince ??= at;
 }
 
