@@ -7,8 +7,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InvalidSpecError, isSkepError } from '@skep/core';
 import { EngineApi, NodeMembership } from '@skep/engine-api';
-import { init, isNodeError, join, type SkepNode, start } from '@skep/node';
-import { lineLogger } from './line-logger.ts';
+import { init, isNodeError, join, lineLogger, type SkepNode, start } from '@skep/node';
 import type {
   Answer,
   Failure,

@@ -1,9 +1,9 @@
 /** The engine's API in front of a node, and where it listens. */
 
-import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
 import type { Server } from 'node:http';
-import { createConnection } from 'node:net';
-import { dirname } from 'node:path';
+import { createConnection, type ListenOptions } from 'node:net';
+import { dirname, join } from 'node:path';
 import type { Clock, Logger, Random } from '@skep/core';
 import { silentLogger, systemClock, systemRandom } from '@skep/core/member';
 import { distributionRoutes } from './endpoints/distribution.ts';
@@ -18,7 +18,7 @@ import { swarmRoutes } from './endpoints/swarm.ts';
 import { systemRoutes } from './endpoints/system.ts';
 import { taskRoutes } from './endpoints/tasks.ts';
 import type { Membership } from './membership/membership.ts';
-import { engineServer } from './server/engine-server.ts';
+import { engineServer, type ServerTls } from './server/engine-server.ts';
 import { VERSION } from './version.ts';
 
 /** Options of an {@link EngineApi}. */
@@ -30,12 +30,20 @@ export interface EngineApiOptions {
   readonly random?: Random;
 }
 
+/** Where to serve over TCP. */
+export interface TcpOptions {
+  readonly host: string;
+  readonly port: number;
+  /** PEM: clients prove themselves by certificates of `ca`. `none`: anybody may do anything. */
+  readonly security: ServerTls | 'none';
+}
+
 /** Permissions of the socket: whoever may write to it may run anything on the cluster. */
 const SOCKET_MODE = 0o600;
 
 /** The engine's API in front of one node, on any number of sockets. */
 export class EngineApi implements AsyncDisposable {
-  readonly #server: () => Server;
+  readonly #server: (tls?: ServerTls) => Server;
   readonly #open = new Set<Server>();
   readonly #sockets = new Set<string>();
 
@@ -59,7 +67,9 @@ export class EngineApi implements AsyncDisposable {
       ...distributionRoutes(),
       ...missingRoutes(),
     ];
-    this.#server = () => engineServer({ routes, logger: context.logger, product: `Skep/${VERSION} (linux)` });
+    const product = `Skep/${VERSION} (linux)`;
+    this.#server = (tls) =>
+      engineServer({ routes, logger: context.logger, product, ...(tls !== undefined && { tls }) });
   }
 
   /**
@@ -68,19 +78,37 @@ export class EngineApi implements AsyncDisposable {
    * @throws Error if another program serves there, or something else than a socket is there.
    */
   async listen(path: string): Promise<void> {
-    await mkdir(dirname(path), { recursive: true });
+    const dir = dirname(path);
+    await mkdir(dir, { recursive: true });
     await removeStale(path);
     const server = this.#server();
-    // Nobody may connect before its permissions are set.
-    const mask = process.umask(0o177);
+    // Nobody may connect before its permissions are set: it is made where only this user may look, and moved.
+    const aside = await mkdtemp(join(dir, '.s'));
     try {
-      await listening(server, path);
+      await listening(server, { path: join(aside, 's') });
+      await chmod(join(aside, 's'), SOCKET_MODE);
+      await rename(join(aside, 's'), path);
+    } catch (error) {
+      server.close();
+      throw error;
     } finally {
-      process.umask(mask);
+      await rm(aside, { recursive: true, force: true });
     }
-    await chmod(path, SOCKET_MODE);
     this.#open.add(server);
     this.#sockets.add(path);
+  }
+
+  /**
+   * Serves on a TCP port. Only clients with a certificate of the CA are taken, unless it is said by name that there is to
+   * be no security: whoever reaches such a port may run anything on the cluster.
+   *
+   * @throws Error if the address is taken, or the files are no certificates
+   */
+  async listenTcp({ host, port, security }: TcpOptions): Promise<void> {
+    const tls = security === 'none' ? undefined : security;
+    const server = this.#server(tls);
+    await listening(server, { host, port, exclusive: true });
+    this.#open.add(server);
   }
 
   /** Ends every answer that is being given, and listens no more. Safe to call twice. */
@@ -105,10 +133,10 @@ export class EngineApi implements AsyncDisposable {
   }
 }
 
-function listening(server: Server, path: string): Promise<void> {
+function listening(server: Server, where: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, () => {
+    server.listen(where, () => {
       server.removeListener('error', reject);
       resolve();
     });

@@ -5,7 +5,8 @@
  * @packageDocumentation
  */
 
-export { EngineApi, type EngineApiOptions } from './engine-api.ts';
+export { DaemonMembership, type DaemonMembershipOptions } from './daemon/daemon-membership.ts';
+export { EngineApi, type EngineApiOptions, type TcpOptions } from './engine-api.ts';
 export type {
   InitRequest,
   JoinRequest,
@@ -15,3 +16,4 @@ export type {
   Standing,
 } from './membership/membership.ts';
 export { NodeMembership } from './membership/node-membership.ts';
+export type { ServerTls } from './server/engine-server.ts';

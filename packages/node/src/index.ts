@@ -6,6 +6,7 @@
 
 export type { RaftMetrics } from '@skep/raft';
 export { isNodeError, NodeError, type NodeErrorCode } from './errors.ts';
+export { lineLogger } from './line-logger.ts';
 export { closeAll } from './node/close-all.ts';
 export { type InitOptions, init } from './node/init.ts';
 export { type JoinOptions, join } from './node/join.ts';

@@ -1,6 +1,7 @@
 /** The HTTP server: versions, headers, routing, and the engine's shape of errors. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Logger } from '@skep/core';
 import findMyWay, { type HTTPMethod } from 'find-my-way';
 import { API_VERSION, type ApiVersion, versionOf, versionText } from './api-version.ts';
@@ -19,24 +20,35 @@ const REQUEST_MS = 300_000;
 /** What a client that is gone would have been answered with. Nobody reads it. */
 const CLIENT_GONE = 499;
 
+/** What a server proves itself by, and its clients to it; PEM. */
+export interface ServerTls {
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** What a server is made of. */
 export interface EngineServerOptions {
   readonly routes: readonly Route[];
   readonly logger: Logger;
   /** What tells about this program in every answer: `Skep/0.1.0 (linux)`. */
   readonly product: string;
+  /** Absent: requests come as they are, through a socket that only its owner may use. */
+  readonly tls?: ServerTls;
 }
 
 /** Makes the server. It listens nowhere yet. */
-export function engineServer({ routes, logger, product }: EngineServerOptions): Server {
+export function engineServer({ routes, logger, product, tls }: EngineServerOptions): Server {
   const router = findMyWay({ ignoreTrailingSlash: false, caseSensitive: true });
   for (const [method, path, endpoint] of routes) router.on(method, path, () => {}, { endpoint });
-  const server = createServer(
-    { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
-    (request, response) => {
-      void answer(request, response);
-    },
-  );
+  const limits = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+  };
+  const listener = (request: IncomingMessage, response: ServerResponse) => void answer(request, response);
+  const server =
+    tls === undefined ? createServer(limits, listener) : createTlsServer(tlsOf(tls, limits), listener);
   server.on('clientError', (error, socket) => {
     // It may be half of a request: nothing that was sent is told back.
     if (socket.writable && !('code' in error && error.code === 'ECONNRESET')) {
@@ -88,6 +100,10 @@ export function engineServer({ routes, logger, product }: EngineServerOptions): 
     if (!request.complete) response.setHeader('Connection', 'close');
     send(response, { status: refusal.status, json: { message: refusal.message } });
   }
+}
+
+function tlsOf<T extends object>({ ca, certificate, key }: ServerTls, limits: T) {
+  return { ...limits, ca, cert: certificate, key, requestCert: true, rejectUnauthorized: true } as const;
 }
 
 function setCommonHeaders(response: ServerResponse, product: string): void {
