@@ -4,12 +4,13 @@
  * without a look at all nodes: made once, then repaired node by node when it is used, at the cost of what changed
  * since.
  *
- * An indexed binary heap for each branch, which is walked in order without being taken apart.
+ * Slots in order for each branch, which are walked along without being taken apart.
  */
 
 import type { Node } from '../../model/objects.ts';
 import type { NodeMarks } from './node-marks.ts';
 import type { NodeTable } from './node-table.ts';
+import { OrderedSlots, type SlotWalk } from './ordered-slots.ts';
 import { FIT } from './verdicts.ts';
 
 const NOWHERE = -1;
@@ -30,17 +31,12 @@ export interface CandidateNotes {
 export class CandidateOrder {
   readonly #nodes: NodeTable;
   readonly #notes: CandidateNotes;
-  /** By leaf: the slots, as a heap. */
-  #heaps: number[][] = [];
-  /**
-   * By slot: active tasks and the row, as of the last repair. Copies, since a heap is not to change under its own hands
-   * while several nodes differ.
-   */
+  /** By leaf. */
+  #orders: OrderedSlots[] = [];
+  /** By slot: active tasks and the row, as of the last repair: what a node stands in its order by. */
   #keys = new Float64Array(0);
   /** By slot: the leaf that the node is in, or {@link NOWHERE}. */
   #leaves = new Int32Array(0);
-  /** By slot: where in its heap. */
-  #places = new Int32Array(0);
   #readTo = NOWHERE;
 
   constructor(nodes: NodeTable, notes: CandidateNotes) {
@@ -50,7 +46,7 @@ export class CandidateOrder {
 
   /** Leaves with candidates. Valid until the next {@link repair}. */
   *leaves(): Generator<number, undefined, undefined> {
-    for (const [leaf, heap] of this.#heaps.entries()) if (heap.length > 0) yield leaf;
+    for (const [leaf, order] of this.#orders.entries()) if (order.size > 0) yield leaf;
   }
 
   /** Takes in what changed of the nodes since the last time. @returns how many nodes it looked at for that. */
@@ -71,27 +67,23 @@ export class CandidateOrder {
    * @param added - tasks added to nodes by slot, beyond those that the node table knows.
    */
   walk(leaf: number, added: Int32Array): CandidateWalk {
-    return new CandidateWalk(this.#heaps[leaf] ?? [], this.#keys, added);
+    return new CandidateWalk(this.#orderOf(leaf).walk(), this.#keys, added);
   }
 
   #rebuild(): number {
     const { length, capacity } = this.#nodes;
-    this.#heaps = [];
     this.#keys = new Float64Array(capacity);
     this.#leaves = new Int32Array(capacity).fill(NOWHERE);
-    this.#places = new Int32Array(capacity);
+    const members: number[][] = [];
     for (let slot = 0; slot < length; slot++) {
       const leaf = this.#leafOf(slot);
       if (leaf === NOWHERE) continue;
-      const heap = this.#heapOf(leaf);
+      while (members.length <= leaf) members.push([]);
+      members[leaf]?.push(slot);
       this.#leaves[slot] = leaf;
       this.#keys[slot] = this.#keyOf(slot);
-      this.#places[slot] = heap.length;
-      heap.push(slot);
     }
-    for (const heap of this.#heaps) {
-      for (let at = (heap.length >> 1) - 1; at >= 0; at--) this.#sink(heap, at);
-    }
+    this.#orders = members.map((slots) => OrderedSlots.of(slots, (slot) => this.#keys[slot] as number));
     return length;
   }
 
@@ -99,28 +91,13 @@ export class CandidateOrder {
     if (slot >= this.#keys.length) this.#grow();
     const before = this.#leaves[slot] as number;
     const leaf = this.#leafOf(slot);
-    if (before === leaf) {
-      if (leaf !== NOWHERE) this.#move(slot, leaf);
-      return;
-    }
-    if (before !== NOWHERE) this.#take(slot, before);
-    if (leaf === NOWHERE) return;
-    const heap = this.#heapOf(leaf);
-    this.#leaves[slot] = leaf;
-    this.#keys[slot] = this.#keyOf(slot);
-    heap.push(slot);
-    this.#rise(heap, heap.length - 1);
-  }
-
-  /** Its key is another now: it goes up or down from where it is. */
-  #move(slot: number, leaf: number): void {
-    const key = this.#keyOf(slot);
     const was = this.#keys[slot] as number;
-    if (key === was) return;
+    const key = leaf === NOWHERE ? was : this.#keyOf(slot);
+    if (before === leaf && key === was) return;
+    if (before !== NOWHERE) this.#orderOf(before).remove(was);
+    this.#leaves[slot] = leaf;
     this.#keys[slot] = key;
-    const heap = this.#heapOf(leaf);
-    if (key > was) this.#sink(heap, this.#places[slot] as number);
-    else this.#rise(heap, this.#places[slot] as number);
+    if (leaf !== NOWHERE) this.#orderOf(leaf).insert(slot, key);
   }
 
   #leafOf(slot: number): number {
@@ -136,150 +113,90 @@ export class CandidateOrder {
     return Math.min(active[slot] as number, TASKS_MAX) * TASK + (rows[slot] as number);
   }
 
-  #heapOf(leaf: number): number[] {
-    while (this.#heaps.length <= leaf) this.#heaps.push([]);
-    return this.#heaps[leaf] as number[];
-  }
-
-  #take(slot: number, leaf: number): void {
-    const heap = this.#heapOf(leaf);
-    const at = this.#places[slot] as number;
-    const last = heap.pop() as number;
-    this.#leaves[slot] = NOWHERE;
-    if (at === heap.length) return;
-    heap[at] = last;
-    this.#places[last] = at;
-    this.#sink(heap, at);
-    this.#rise(heap, this.#places[last] as number);
-  }
-
-  #rise(heap: number[], from: number): void {
-    const keys = this.#keys;
-    const slot = heap[from] as number;
-    let at = from;
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      const other = heap[above] as number;
-      if ((keys[slot] as number) > (keys[other] as number)) break;
-      heap[at] = other;
-      this.#places[other] = at;
-      at = above;
-    }
-    heap[at] = slot;
-    this.#places[slot] = at;
-  }
-
-  #sink(heap: number[], from: number): void {
-    const keys = this.#keys;
-    const slot = heap[from] as number;
-    let at = from;
-    for (let child = 2 * at + 1; child < heap.length; child = 2 * at + 1) {
-      const right = heap[child + 1];
-      if (right !== undefined && (keys[right] as number) < (keys[heap[child] as number] as number))
-        child += 1;
-      const other = heap[child] as number;
-      if ((keys[other] as number) > (keys[slot] as number)) break;
-      heap[at] = other;
-      this.#places[other] = at;
-      at = child;
-    }
-    heap[at] = slot;
-    this.#places[slot] = at;
+  #orderOf(leaf: number): OrderedSlots {
+    while (this.#orders.length <= leaf) this.#orders.push(new OrderedSlots());
+    return this.#orders[leaf] as OrderedSlots;
   }
 
   #grow(): void {
     const { capacity } = this.#nodes;
     const keys = new Float64Array(capacity);
     const leaves = new Int32Array(capacity).fill(NOWHERE);
-    const places = new Int32Array(capacity);
     keys.set(this.#keys);
     leaves.set(this.#leaves);
-    places.set(this.#places);
     this.#keys = keys;
     this.#leaves = leaves;
-    this.#places = places;
   }
 }
 
 /**
- * Goes along the nodes of a heap in order and leaves it as it is: the next node is the best of those whose parent was
- * given out. A node that was given tasks since is put back under its true key when it comes up.
+ * Goes along the nodes of a leaf, best first, and leaves their order as it is. A node that was given tasks since is put
+ * back under its true key when it comes up.
  */
 export class CandidateWalk {
-  readonly #heap: readonly number[];
+  readonly #walk: SlotWalk;
   readonly #keys: Float64Array;
   readonly #added: Int32Array;
-  // The nodes that the walk has come to, as a heap too, in two arrays of plain numbers: a walk begins with every few
-  // tasks, and would make more objects than all the rest of placing them.
-  readonly #frontKeys: number[] = [];
-  /** Where the node is in the heap; one that was put back under its true key has its slot here, below 0. */
-  readonly #frontPlaces: number[] = [];
+  // The nodes that were put back, as a heap in two arrays of plain numbers: a walk begins with every few tasks, and
+  // would make more objects than all the rest of placing them.
+  readonly #backKeys: number[] = [];
+  readonly #backSlots: number[] = [];
 
-  constructor(heap: readonly number[], keys: Float64Array, added: Int32Array) {
-    this.#heap = heap;
+  constructor(walk: SlotWalk, keys: Float64Array, added: Int32Array) {
+    this.#walk = walk;
     this.#keys = keys;
     this.#added = added;
-    this.#reach(0);
   }
 
   /** The next node's slot; -1 when there is none. */
   next(): number {
-    while (this.#frontKeys.length > 0) {
-      const place = this.#frontPlaces[0] as number;
-      this.#dropFirst();
-      if (place < 0) return -1 - place;
-      this.#reach(2 * place + 1);
-      this.#reach(2 * place + 2);
-      const slot = this.#heap[place] as number;
-      const added = this.#added[slot] as number;
-      if (added === 0) return slot;
-      this.#push(place, added);
+    const walk = this.#walk;
+    for (let slot = walk.slot; slot !== -1; slot = walk.slot) {
+      if (this.#backKeys.length > 0 && (this.#backKeys[0] as number) < (this.#keys[slot] as number)) break;
+      walk.pass();
+      if (this.#added[slot] === 0) return slot;
+      this.#putBack(slot);
     }
-    return -1;
+    return this.#takeBack();
   }
 
-  #reach(place: number): void {
-    if (place < this.#heap.length) this.#push(place, 0);
-  }
-
-  /** @param added - tasks of the node that its kept key does not tell of. Its key is worked out here: a number that
-   *   is passed on and is not small would be an object. */
-  #push(heapPlace: number, added: number): void {
-    const slot = this.#heap[heapPlace] as number;
-    const key = (this.#keys[slot] as number) + added * TASK;
-    const place = added === 0 ? heapPlace : -1 - slot;
-    const keys = this.#frontKeys;
-    const places = this.#frontPlaces;
+  #putBack(slot: number): void {
+    const key = (this.#keys[slot] as number) + (this.#added[slot] as number) * TASK;
+    const keys = this.#backKeys;
+    const slots = this.#backSlots;
     let at = keys.length;
     keys.push(key);
-    places.push(place);
+    slots.push(slot);
     for (let above = (at - 1) >> 1; at > 0; at = above, above = (at - 1) >> 1) {
       const other = keys[above] as number;
       if (key > other) break;
       keys[at] = other;
-      places[at] = places[above] as number;
+      slots[at] = slots[above] as number;
     }
     keys[at] = key;
-    places[at] = place;
+    slots[at] = slot;
   }
 
-  #dropFirst(): void {
-    const keys = this.#frontKeys;
-    const places = this.#frontPlaces;
+  #takeBack(): number {
+    const keys = this.#backKeys;
+    const slots = this.#backSlots;
+    const first = slots[0] ?? -1;
+    if (first === -1) return -1;
     const key = keys.pop() as number;
-    const place = places.pop() as number;
+    const slot = slots.pop() as number;
     const { length } = keys;
-    if (length === 0) return;
+    if (length === 0) return first;
     let at = 0;
     for (let child = 1; child < length; child = 2 * at + 1) {
       if (child + 1 < length && (keys[child + 1] as number) < (keys[child] as number)) child += 1;
       const other = keys[child] as number;
       if (other > key) break;
       keys[at] = other;
-      places[at] = places[child] as number;
+      slots[at] = slots[child] as number;
       at = child;
     }
     keys[at] = key;
-    places[at] = place;
+    slots[at] = slot;
+    return first;
   }
 }

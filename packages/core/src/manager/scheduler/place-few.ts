@@ -20,7 +20,7 @@ import { type LeafNodes, SpreadTree } from './spread-tree.ts';
 import { FIT } from './verdicts.ts';
 
 /** Few tasks are at most one for so many nodes. For more, a look at all nodes is shared by enough of them. */
-const NODES_PER_TASK = 8;
+const NODES_PER_TASK = 4;
 /** Of all nodes, the part that is looked at before it gives up: one in so many. */
 const GIVES_UP_AFTER = 4;
 /** Spread preferences must not make more branches than one for so many nodes: each is looked into. */
