@@ -117,7 +117,7 @@ async function runOnce(shape: Shape): Promise<Run> {
   try {
     const nodes = await cluster.addNodes(shape.nodes);
     const services = await cluster.addServices(shape);
-    cluster.runScheduler();
+    await cluster.runLoadedScheduler();
     await cluster.addPending(shape, services);
     const endPauses = measurePauses();
     const cpuBefore = process.cpuUsage();

@@ -194,6 +194,18 @@ export class BenchCluster {
     this.#runners.push(this.#run(this.#scheduler));
   }
 
+  /**
+   * Starts the scheduler's loop and waits until it has built its index, which a new leader does in its first turns: from
+   * then on the index is folded from what changes, as it is in a leader at work.
+   */
+  async runLoadedScheduler(): Promise<void> {
+    this.runScheduler();
+    const stop = this.letSchedule();
+    await this.wake();
+    await this.#untilQuiet();
+    stop();
+  }
+
   /** Lets the scheduler decide. Returns the way to stop it, which tells how long it took to decide. */
   letSchedule(): () => { readonly decideMs: number; readonly longestMs: number } {
     const scheduler = this.#scheduler;
@@ -213,6 +225,11 @@ export class BenchCluster {
       ({ name }) => name !== this.#scheduler?.name,
     );
     for (const loop of others) this.#runners.push(this.#run(loop));
+    await this.#untilQuiet();
+  }
+
+  /** Until no loop has decided anything for a while. */
+  async #untilQuiet(): Promise<void> {
     const decisions = () => this.#runners.reduce((sum, runner) => sum + runner.status.decisions, 0);
     for (let quiet = 0, before = decisions(); quiet < 50; ) {
       await new Promise((resolve) => setImmediate(resolve));
