@@ -32,6 +32,7 @@ const NODE_ENTRIES = new Set([
   '@skep/core/file',
   '@skep/core/node',
   '@skep/process-driver',
+  '@skep/mesh',
   '@skep/node',
   '@skep/docker-driver',
   '@skep/engine-api',

@@ -105,6 +105,10 @@ describe('given the first example of a README, when it is run', () => {
     ]);
   }, 60_000);
 
+  it('then that of the mesh reaches both tasks', async () => {
+    expect(await allLines(runExampleOf('packages/mesh/README.md'))).toEqual(['task a', 'task b']);
+  }, 60_000);
+
   it('then that of the process driver prints its three tasks and ends', async () => {
     const lines = await allLines(runExampleOf('packages/process-driver/README.md'));
     expect(lines.sort()).toEqual([
