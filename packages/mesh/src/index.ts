@@ -2,4 +2,6 @@
 
 export { type PooledTarget, type Target, TargetPool, type Wish } from './balancer/target-pool.ts';
 export { TcpBalancer, type TcpListening, type TcpPolicy } from './balancer/tcp-balancer.ts';
+export { UdpBalancer, type UdpListening, type UdpPolicy } from './balancer/udp-balancer.ts';
 export type * from './data-plane.ts';
+export { UserspaceDataPlane, type UserspaceDataPlaneOptions } from './userspace/userspace-data-plane.ts';

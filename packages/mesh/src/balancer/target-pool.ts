@@ -34,6 +34,8 @@ interface Entry extends Target {
   connections: number;
   /** Until then it is passed over, since it could not be reached. By the monotonic clock. */
   avoidedUntil: number;
+  /** Traffic may go to it. */
+  isIn: boolean;
 }
 
 /** For how long one that could not be reached is passed over while there are others. */
@@ -63,14 +65,22 @@ export class TargetPool {
     return this.#entries.some((entry) => entry.id === id);
   }
 
+  /** Whether a target that was acquired is still one, at the same place. */
+  holds(target: PooledTarget): boolean {
+    return (target as Entry).isIn;
+  }
+
   /** From here on traffic goes to these alone. Those that stay keep the count of their connections. */
   update(targets: readonly Target[], balance: Balance): void {
     const known = new Map(this.#entries.map((entry) => [entry.id, entry]));
     this.#balance = balance;
+    for (const entry of this.#entries) entry.isIn = false;
     this.#entries = targets.map(({ id, host, port }) => {
       const before = known.get(id);
       const isSame = before?.host === host && before.port === port;
-      return isSame ? before : { id, host, port, connections: 0, avoidedUntil: 0 };
+      if (!isSame) return { id, host, port, connections: 0, avoidedUntil: 0, isIn: true };
+      before.isIn = true;
+      return before;
     });
   }
 
