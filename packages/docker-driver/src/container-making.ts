@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { DriverError, type RuntimeTask } from '@skep/core/driver';
 import { memoryFilesDir, writeMemoryFiles } from '@skep/core/node';
-import { containerSpec } from './container-spec.ts';
+import { removeContainer } from './container-removal.ts';
+import { type ContainerContext, containerSpec } from './container-spec.ts';
 import { type EngineError, hasStatus, mayPass, toEngineError } from './engine-error.ts';
 import { taskOf } from './labels.ts';
 import type { OpenEngine } from './open-engine.ts';
@@ -41,8 +42,9 @@ export async function makeContainer(
   const { image = '' } = task.spec;
   const pull = () => puller.pull(image, signal).catch((error: unknown) => refuseImage(error, image, signal));
   if (options.pull === 'always') await pull();
+  const networks = await networksOf(node, task, signal);
   const filePaths = writeFiles(node, task);
-  const create = () => createOrAdopt(node, task, filePaths, signal);
+  const create = () => createConnected(node, task, { filePaths, networks }, signal);
   try {
     return await create();
   } catch (error) {
@@ -74,14 +76,44 @@ function writeFiles({ context, options, files }: OpenEngine, task: RuntimeTask):
   return named.map(({ name }) => join(dir, name));
 }
 
+/** Those of its attachments; none where nobody has taken up the driver's networks. */
+function networksOf(
+  { networks, areNetworksTaken }: OpenEngine,
+  { attachments }: RuntimeTask,
+  signal: AbortSignal,
+) {
+  return areNetworksTaken() ? networks.await(attachments ?? [], signal) : [];
+}
+
+type Parts = Pick<ContainerContext, 'filePaths' | 'networks'>;
+
+/** In all of its networks, or not at all. */
+async function createConnected(
+  node: OpenEngine,
+  task: RuntimeTask,
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<MadeContainer> {
+  const made = await createOrAdopt(node, task, parts, signal);
+  const others = parts.networks.length === 0 ? [] : (task.attachments ?? []).slice(1);
+  try {
+    for (const attachment of others) await node.networks.connect(made.id, attachment);
+    return made;
+  } catch (error) {
+    made.giveBack();
+    if (made.isFresh) await removeContainer(node, made.id, signal);
+    throw error;
+  }
+}
+
 async function createOrAdopt(
   node: OpenEngine,
   task: RuntimeTask,
-  filePaths: readonly string[],
+  parts: Parts,
   signal: AbortSignal,
 ): Promise<MadeContainer> {
   const { engine, limit, context, options } = node;
-  const spec = containerSpec(task, { node: context, options, filePaths });
+  const spec = containerSpec(task, { node: context, options, ...parts });
   for (let attempt = 1; ; attempt++) {
     const giveBack = await limit.take(signal);
     try {

@@ -1,7 +1,8 @@
 /** Pure: the container that a task is to be, in the words of the engine's API. */
 
-import { type DriverContext, environmentOf, type RuntimeTask } from '@skep/core/driver';
+import { type DriverContext, type DriverNetwork, environmentOf, type RuntimeTask } from '@skep/core/driver';
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import { endpointConfig, networkName } from './engine-networks.ts';
 import { ownLabels, taskLabels } from './labels.ts';
 import type { DockerDriverOptions } from './options.ts';
 
@@ -11,6 +12,8 @@ export interface ContainerContext {
   readonly options: DockerDriverOptions;
   /** Where the task's secrets and configs are, in the order of the task. */
   readonly filePaths: readonly string[];
+  /** Networks of the task's attachments, in their order. Empty: attachments mean nothing on this node. */
+  readonly networks: readonly DriverNetwork[];
 }
 
 /** Where secrets are seen, unless their target is a path. */
@@ -18,6 +21,8 @@ const SECRETS_DIR = '/run/secrets';
 /** Weight of one whole processor, when there are too few. */
 const CPU_SHARES = 1024;
 const CPU_SHARES_MIN = 2;
+/** How many resolvers are asked, one after the other (resolv.conf). */
+const RESOLVERS_MAX = 3;
 
 /** Builds it. The container's name is the task's. */
 export function containerSpec(task: RuntimeTask, context: ContainerContext): ContainerCreateOptions {
@@ -40,7 +45,15 @@ export function containerSpec(task: RuntimeTask, context: ContainerContext): Con
     // A probe of the spec is the agent's; beside it, or where it is turned off, the image's own is not run.
     ...(spec.health !== undefined && { Healthcheck: { Test: ['NONE'] } }),
     HostConfig: hostConfig(task, context),
+    ...firstNetwork(task, context),
   };
+}
+
+/** An engine older than 25 takes one network with the container; the others are connected after. */
+function firstNetwork({ attachments }: RuntimeTask, { networks }: ContainerContext) {
+  const first = networks.length === 0 ? undefined : attachments?.[0];
+  if (first === undefined) return {};
+  return { NetworkingConfig: { EndpointsConfig: { [networkName(first.networkId)]: endpointConfig(first) } } };
 }
 
 /** The engine counts a grace in whole seconds. */
@@ -77,7 +90,7 @@ function hostConfig(task: RuntimeTask, context: ContainerContext): HostConfig {
     ReadonlyRootfs: spec.readOnly,
     Mounts: [...mounts(task, context), ...fileMounts(task, context)],
     PortBindings: portBindings(task, options),
-    ...(options.network !== undefined && { NetworkMode: options.network }),
+    ...network(context),
     ...(limits.cpus !== undefined && { NanoCpus: Math.round(limits.cpus * 1e9) }),
     ...(limits.memoryBytes !== undefined && { Memory: limits.memoryBytes }),
     ...(limits.pids !== undefined && { PidsLimit: limits.pids }),
@@ -103,6 +116,17 @@ function hostConfig(task: RuntimeTask, context: ContainerContext): HostConfig {
       })),
     }),
     ...(logDriver && { LogConfig: { Type: logDriver.name, Config: { ...logDriver.options } } }),
+  };
+}
+
+function network({ networks, options }: ContainerContext): Pick<HostConfig, 'NetworkMode' | 'Dns'> {
+  const [first] = networks;
+  if (first === undefined) return options.network === undefined ? {} : { NetworkMode: options.network };
+  const resolvers = networks.flatMap((each) => each.resolvers);
+  return {
+    NetworkMode: networkName(first.id),
+    // Of each family one is enough, and an engine hands on three at most.
+    ...(resolvers.length > 0 && { Dns: resolvers.slice(0, RESOLVERS_MAX) }),
   };
 }
 

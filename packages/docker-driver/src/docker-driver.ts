@@ -7,6 +7,7 @@ import type { NodeDescription, SpecIssue, TaskId, TaskSpec } from '@skep/core';
 import {
   type DriverContext,
   DriverError,
+  type DriverNetworks,
   DriverOperations,
   type RecoveredTask,
   type RuntimeDriver,
@@ -20,6 +21,7 @@ import { ContainerRuntime } from './container-runtime.ts';
 import { Engine } from './engine.ts';
 import { DEFAULT_ENGINE, type EngineAddress, parseEngineAddress } from './engine-address.ts';
 import { EngineError, toDriverError } from './engine-error.ts';
+import { EngineNetworks } from './engine-networks.ts';
 import { EngineWatch } from './engine-watch.ts';
 import { ImageFacts } from './image-facts.ts';
 import { ImagePuller } from './image-pull.ts';
@@ -45,6 +47,7 @@ export class DockerDriver implements RuntimeDriver {
   readonly #operations = new DriverOperations();
   #node: OpenEngine | undefined;
   #isClosed = false;
+  #areNetworksTaken = false;
 
   /** @throws DriverError when the engine's address is none. */
   constructor(options: DockerDriverOptions = {}) {
@@ -99,6 +102,15 @@ export class DockerDriver implements RuntimeDriver {
     });
   }
 
+  takeNetworks(): DriverNetworks {
+    this.#areNetworksTaken = true;
+    return {
+      ensure: (network, { signal }) => this.#operation(signal, (own) => this.#networks.ensure(network, own)),
+      remove: (id, { signal }) => this.#operation(signal, (own) => this.#networks.remove(id, own)),
+      list: ({ signal }) => this.#operation(signal, (own) => this.#networks.list(own)),
+    };
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -129,6 +141,8 @@ export class DockerDriver implements RuntimeDriver {
       }),
       images,
       puller: new ImagePuller(engine, context, this.#options),
+      networks: new EngineNetworks(engine, context),
+      areNetworksTaken: () => this.#areNetworksTaken,
       files,
       operation: (signal, work) => this.#operation(signal, work),
     };
@@ -157,6 +171,10 @@ export class DockerDriver implements RuntimeDriver {
       }
     }
     return [...recovered.values()];
+  }
+
+  get #networks(): EngineNetworks {
+    return this.#opened().networks;
   }
 
   #opened(): OpenEngine {

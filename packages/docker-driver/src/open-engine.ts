@@ -4,6 +4,7 @@ import type { DriverContext, RuntimeTask } from '@skep/core/driver';
 import { removeMemoryFiles } from '@skep/core/node';
 import type { CallLimit } from './call-limit.ts';
 import type { Engine } from './engine.ts';
+import type { EngineNetworks } from './engine-networks.ts';
 import type { EngineWatch } from './engine-watch.ts';
 import type { ImageFacts } from './image-facts.ts';
 import type { ImagePuller } from './image-pull.ts';
@@ -20,6 +21,9 @@ export interface OpenEngine {
   readonly watch: EngineWatch;
   readonly images: ImageFacts;
   readonly puller: ImagePuller;
+  readonly networks: EngineNetworks;
+  /** Somebody makes networks through the driver, so tasks wait for theirs. */
+  readonly areNetworksTaken: () => boolean;
   /** Directories of secrets and configs in memory, by task, for as long as their task may need them. */
   readonly files: Map<RuntimeTask['id'], string>;
   /** Runs work that ends when the signal aborts or the driver is closed. */

@@ -5,6 +5,7 @@
  */
 
 export { DriverError } from '../errors.ts';
+export type * from './driver-networks.ts';
 export { DriverOperations } from './operations.ts';
 export * from './runtime-driver.ts';
 export { environmentOf } from './task-environment.ts';

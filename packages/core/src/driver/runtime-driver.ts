@@ -16,11 +16,12 @@
 
 import type { SpecIssue } from '../errors.ts';
 import type { ClusterId, NodeId, ServiceId, TaskId } from '../model/ids.ts';
-import type { AllocatedPort, NodeDescription, RuntimeStatus } from '../model/objects.ts';
+import type { AllocatedPort, NetworkAttachment, NodeDescription, RuntimeStatus } from '../model/objects.ts';
 import type { AssignedGeneric } from '../model/resources.ts';
 import type { TaskSpec } from '../model/task-spec.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { DriverNetworks } from './driver-networks.ts';
 
 /** Where a driver stands. Given once, by {@link RuntimeDriver.open}. */
 export interface DriverContext {
@@ -54,6 +55,8 @@ export interface RuntimeTask {
   readonly slot: number;
   readonly spec: TaskSpec;
   readonly ports: readonly AllocatedPort[];
+  /** Its places in networks that span nodes. Absent: none. */
+  readonly attachments?: readonly NetworkAttachment[];
   readonly assignedGeneric: AssignedGeneric;
   readonly files: readonly TaskFile[];
   /** It may only run while somebody renews its lease. A driver keeps this with what it makes. Absent: it needs none. */
@@ -183,6 +186,11 @@ export interface RuntimeDriver {
   runtime(task: RuntimeTask): TaskRuntime;
   /** Removes what an earlier life left of a task that nobody wants any more. Idempotent. */
   discard(id: TaskId, options: { readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * From now on, tasks run in the networks of their attachments, which somebody makes through this. A task that is
+   * prepared waits for its networks. Until it is called, attachments mean nothing to the driver. Absent: they never do.
+   */
+  takeNetworks?(): DriverNetworks;
   /** Lets go of everything without stopping the tasks. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -49,6 +49,7 @@ export function toRuntimeTask(
       slot: task.slot,
       spec,
       ports: task.ports,
+      ...(task.attachments === undefined ? {} : { attachments: task.attachments }),
       assignedGeneric: task.assignedGeneric ?? {},
       files,
       ...(task.leaseMs === undefined ? {} : { leaseMs: task.leaseMs }),

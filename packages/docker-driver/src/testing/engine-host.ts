@@ -31,7 +31,8 @@ until $busybox ip link add "skep-e$number" type bridge 2>/dev/null; do
   fi
 done
 bridge=skep-e$number
-echo $$ > "/sys/class/net/$bridge/ifalias"
+# In a namespace that is another one than that of /sys, the bridge goes with the namespace.
+[ -e "/sys/class/net/$bridge" ] && echo $$ > "/sys/class/net/$bridge/ifalias"
 $busybox ip addr add "10.213.$number.1/24" dev "$bridge"
 $busybox ip link set dev "$bridge" up
 echo "number $number"

@@ -20,6 +20,8 @@ export interface PrivateEngineOptions {
   readonly liveRestore?: boolean;
   /** More flags for `dockerd`, without spaces. */
   readonly flags?: readonly string[];
+  /** Path of the network namespace that it lives in. Default: the one of this process. */
+  readonly namespace?: string;
   /** Names to import the tiny image under. Default `tiny:latest`. */
   readonly images?: readonly string[];
 }
@@ -189,12 +191,13 @@ export class PrivateEngine {
 export async function startPrivateEngine(options: PrivateEngineOptions = {}): Promise<PrivateEngine> {
   const reason = engineMissing();
   if (reason !== undefined) throw new Error(reason);
-  const { liveRestore = false, flags = [], images = ['tiny:latest'] } = options;
+  const { liveRestore = false, flags = [], images = ['tiny:latest'], namespace } = options;
   const dir = await mkdtemp(join(tmpdir(), 'skep-engine-'));
   await writeFile(join(dir, 'engine.json'), '{}');
   const inner = [findProgram('tini') ?? 'tini', '-s', '--', 'sh', '-c', INNER_SCRIPT, 'engine'];
   const [command = 'sh', ...args] = [
     ...AS_ROOT,
+    ...(namespace === undefined ? [] : ['nsenter', `--net=${namespace}`, '--']),
     ...['env', `PATH=${ENGINE_PATH}`, 'sh', '-c', OUTER_SCRIPT, 'engine-host', dir],
     ...[findProgram('busybox') ?? 'busybox', ...inner, String(process.getgid?.() ?? 0)],
   ];
