@@ -156,4 +156,13 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     find: '  if (committed.removed.includes(id)) return false;\n',
     replace: '',
   },
+  {
+    name: 'a configuration acts when it is committed',
+    item: 25,
+    file: 'core/log.ts',
+    find: 'return this.#configurations.latest.configuration;',
+    replace: 'return this.configurationAt(this.#committed);',
+    layer: 'core',
+    seed: 8,
+  },
 ];

@@ -101,4 +101,32 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     layer: 'core',
     seed: 4,
   },
+  {
+    name: 'terms that differ are not skipped',
+    item: 15,
+    file: 'core/log.ts',
+    find: 'if (own <= term) return { index: at, term: own };',
+    replace: 'return { index: at, term: own };',
+  },
+  {
+    name: 'what attaches before a snapshot is a conflict',
+    item: 16,
+    file: 'core/follower.ts',
+    find: 'if (request.prevIndex < log.committed) {',
+    replace: 'if (request.prevIndex < log.committed && log.termAt(request.prevIndex) !== undefined) {',
+  },
+  {
+    name: 'a proposal over the limit is taken',
+    item: 39,
+    file: 'core/leader.ts',
+    find: 'payload.byteLength > options.proposalBytesMax',
+    replace: 'payload.byteLength > options.uncommittedBytesMax',
+  },
+  {
+    name: 'any amount may be uncommitted',
+    item: 39,
+    file: 'core/leader.ts',
+    find: 'leadership.uncommittedBytes + bytes > options.uncommittedBytesMax',
+    replace: 'bytes > options.uncommittedBytesMax',
+  },
 ];
