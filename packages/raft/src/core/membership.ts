@@ -68,7 +68,7 @@ export function planChange(
 ): MembershipPlan {
   if (isJoint(current))
     return refuse('The configuration is joint; it has to be left before the next change.');
-  const broken = brokenRule(current, changes);
+  const broken = brokenRule(current, changes, transition);
   if (broken !== undefined) return refuse(broken);
   const simple = applyChanges(current, changes, []);
   if (simple.voters.length === 0) return refuse('A cluster needs at least one voter.');
@@ -111,11 +111,24 @@ function refuse(message: string): MembershipPlan {
   return { ok: false, message };
 }
 
-function brokenRule(current: Configuration, changes: readonly MemberChange[]): string | undefined {
+const TRANSITIONS: Readonly<Record<Transition, true>> = {
+  automatic: true,
+  joint: true,
+  'joint-until-left': true,
+};
+
+function brokenRule(
+  current: Configuration,
+  changes: readonly MemberChange[],
+  transition: Transition,
+): string | undefined {
+  if (!Object.hasOwn(TRANSITIONS, transition)) return `There is no transition of the kind ${transition}.`;
+  if (!Array.isArray(changes)) return 'The changes must be a list.';
   if (changes.length === 0) return 'The change names no member.';
   const known = new Set(membersOf(current));
   const seen = new Set<MemberId>();
   for (const change of changes) {
+    if (typeof change !== 'object' || change === null) return 'Each change must be an object.';
     const { kind, member } = change;
     if (!Object.hasOwn(KINDS, kind)) return `There is no change of the kind ${kind}.`;
     const broken =

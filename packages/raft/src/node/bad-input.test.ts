@@ -64,6 +64,64 @@ describe('bad input', () => {
   );
 
   it.each([
+    ['proposeInTerm', [1, 'hello'], 'command'],
+    ['readBarrier', [{ timeoutMs: Number.NaN }], 'timeoutMs'],
+    ['readBarrier', [{ mode: 'quick' }], 'mode'],
+    ['waitApplied', [Number.NaN], 'index'],
+    ['waitApplied', [-1], 'index'],
+  ] as const)('given %s of %j, then the error names the argument', async (method, given, argument) => {
+    const cluster = await NodeCluster.started(40, ['a']);
+    const { node } = await cluster.serving();
+    const before = node.status;
+    // As a program without types would call it.
+    const called = async () => Reflect.apply(node[method], node, given);
+    await expect(called()).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining(argument),
+    });
+    await cluster.clock.advance(100);
+    expect(node.status).toEqual(before);
+    await cluster.close();
+  });
+
+  it.each([
+    ['changeMembers', [undefined], 'list'],
+    ['changeMembers', [[null]], 'object'],
+    ['changeMembers', [[{ kind: 'add-learner', member: 'b' }], 'at once'], 'at once'],
+    ['addMember', ['b', { as: 'witness' }], 'witness'],
+    ['addMember', ['b', { timeoutMs: Number.NaN }], 'timeoutMs'],
+  ] as const)(
+    'given %s of %j, then it is refused by the rule, and nobody joins',
+    async (method, given, rule) => {
+      const cluster = await NodeCluster.started(41, ['a']);
+      const { node } = await cluster.serving();
+      const before = node.status;
+      const outcome: unknown = await cluster.clock.run(Reflect.apply(node[method], node, given));
+      expect(outcome).toMatchObject({
+        kind: 'rejected',
+        reason: 'invalid',
+        message: expect.stringContaining(rule),
+      });
+      await cluster.clock.advance(100);
+      expect(node.status).toEqual(before);
+      await cluster.close();
+    },
+  );
+
+  it.each([
+    [{ proposalBytesMax: 8 * 1024 * 1024 }, 'raft.proposalBytesMax'],
+    [{ appendBytesMax: 9 * 1024 * 1024 }, 'raft.appendBytesMax'],
+    [{ proposalBytesMax: 100 }, 'raft.proposalBytesMax'],
+  ])('given %j, which the transport could not carry, then no node is made', async (raft, option) => {
+    const cluster = new NodeCluster(42, ['a'], { raft });
+    await expect(cluster.start('a')).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining(option),
+    });
+    await cluster.close();
+  });
+
+  it.each([
     ['nobody', configurationOf([]), 'at least one voter'],
     ['a voter twice', configurationOf(['a', 'a', 'b']), 'named twice'],
     ['a voter that is a learner too', configurationOf(['a', 'b'], ['b']), 'named twice'],

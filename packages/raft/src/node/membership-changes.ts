@@ -6,6 +6,7 @@ import type { TransferFailure } from '../core/ready.ts';
 import type { ChangeRefusal } from '../core/reconfiguration.ts';
 import type { TransferRefusal } from '../core/transfer.ts';
 import type { LogIndex, MemberId } from '../core/types.ts';
+import { brokenTimeout } from './arguments.ts';
 import type { Driver } from './driver.ts';
 import type { RaftNodeSettings } from './options.ts';
 
@@ -78,6 +79,9 @@ export async function addMember(
   options: { readonly address?: string; readonly as?: 'voter' | 'learner'; readonly timeoutMs?: number },
 ): Promise<ChangeOutcome> {
   const { address, as = 'voter', timeoutMs = CATCH_UP_MS } = options;
+  const broken =
+    as === 'voter' || as === 'learner' ? brokenTimeout(timeoutMs) : `as must be voter or learner, not ${as}`;
+  if (broken !== undefined) return { kind: 'rejected', reason: 'invalid', message: broken };
   const learner = { kind: 'add-learner', member, ...(address === undefined ? {} : { address }) } as const;
   const isLearner = driver?.configuration.learners.includes(member) ?? false;
   if (!isLearner || as === 'learner') {

@@ -2,9 +2,11 @@
 
 import { brokenBootstrap, brokenMemberId } from '../core/member-names.ts';
 import type { RaftOptions } from '../core/options.ts';
+import { resolveOptions } from '../core/options.ts';
 import type { Configuration, MemberId, Random } from '../core/types.ts';
 import type { RaftStorage } from '../storage/storage.ts';
 import type { RaftTransport } from '../transport/transport.ts';
+import { ENVELOPE_BYTES_MAX } from './command-envelope.ts';
 import { RaftNodeError } from './errors.ts';
 import type { RaftClock, RaftLogger, RaftMetrics } from './ports.ts';
 import { noRaftMetrics, silentRaftLogger } from './ports.ts';
@@ -68,7 +70,7 @@ const NUMBERS = {
 
 const MAY_BE_ZERO: ReadonlySet<string> = new Set(['snapshotEntries', 'snapshotBytes', 'promotionLag']);
 
-/** Fills in the defaults. @throws RaftNodeError `invalid-argument`, naming the option and its rule. */
+/** Fills in the defaults. @throws RaftNodeError `invalid-argument` or RaftError `invalid-option`, naming the option. */
 export function withNodeDefaults(options: RaftNodeOptions): RaftNodeSettings {
   const { id, bootstrap } = options;
   const brokenId = brokenMemberId(id);
@@ -82,5 +84,25 @@ export function withNodeDefaults(options: RaftNodeOptions): RaftNodeSettings {
       throw new RaftNodeError('invalid-argument', `${name} must be at least ${least}, not ${settings[name]}`);
     }
   }
+  const limit = brokenLimit(resolveOptions(options.raft), options.transport.frameBytesMax);
+  if (limit !== undefined) throw new RaftNodeError('invalid-argument', limit);
   return settings;
+}
+
+/** What a message adds to its entries at most: its head, with the names of two members, and something for each entry. */
+const MESSAGE_HEAD_BYTES = 4096;
+const ENTRY_HEAD_BYTES = 16;
+
+/** An entry that no message can carry would never be committed, nor anything behind it. */
+function brokenLimit(raft: RaftOptions, frameBytesMax = Number.POSITIVE_INFINITY): string | undefined {
+  const { proposalBytesMax, appendBytesMax, appendEntriesMax } = raft;
+  if (proposalBytesMax <= ENVELOPE_BYTES_MAX) {
+    return `raft.proposalBytesMax must be over ${ENVELOPE_BYTES_MAX}, not ${proposalBytesMax}`;
+  }
+  const room = frameBytesMax - MESSAGE_HEAD_BYTES - ENTRY_HEAD_BYTES * appendEntriesMax;
+  for (const [name, bytes] of Object.entries({ proposalBytesMax, appendBytesMax })) {
+    if (bytes <= room) continue;
+    return `raft.${name} must be at most ${room}, what fits into a frame of the transport, not ${bytes}`;
+  }
+  return undefined;
 }

@@ -9,6 +9,7 @@ import { configurationOf } from '../core/membership.ts';
 import { resolveOptions } from '../core/options.ts';
 import type { RaftStatus } from '../core/status.ts';
 import type { Entry, LogIndex, MemberId, StoredState, Term } from '../core/types.ts';
+import { brokenIndex, brokenParts, brokenProposal, brokenRead } from './arguments.ts';
 import { ENVELOPE_BYTES_MAX, wrapBare } from './command-envelope.ts';
 import { Driver } from './driver.ts';
 import { asNodeError, codeOf, RaftNodeError } from './errors.ts';
@@ -18,7 +19,6 @@ import { addMember, changeMembers, transferLeadership } from './membership-chang
 import type { NodeStatus } from './node-status.ts';
 import type { RaftNodeOptions, RaftNodeSettings } from './options.ts';
 import { withNodeDefaults } from './options.ts';
-import { brokenProposal } from './proposal-arguments.ts';
 import type { ProposalId, ProposalOutcome } from './proposals.ts';
 import { found, type NodeRecovery } from './recovery.ts';
 import { sessionPrefix } from './session-names.ts';
@@ -187,8 +187,12 @@ export class RaftNode {
   /**
    * Appends a command only if this member leads `term`, once, without forwarding. The parts follow each other as one
    * payload. Those that are accepted in one term are committed in the order of the calls.
+   *
+   * @throws RaftNodeError `invalid-argument` if a part is not made of bytes.
    */
   proposeInTerm(term: Term, ...parts: readonly Uint8Array[]): TermProposal {
+    const broken = brokenParts(parts);
+    if (broken !== undefined) throw broken;
     const driver = this.#driver;
     if (driver === undefined || driver.isStopped) return 'closed';
     if (driver.ledTerm !== term) return 'not-leader';
@@ -206,7 +210,7 @@ export class RaftNode {
    *
    * @param options.mode - `lease` lets the leader answer without asking the others, if it was given a lease.
    * @returns the index that is applied.
-   * @throws RaftNodeError `unavailable`, `busy`, `closed` or `failed`, or the signal's reason.
+   * @throws RaftNodeError `unavailable`, `busy`, `closed`, `failed` or `invalid-argument`, or the signal's reason.
    */
   async readBarrier(
     options: {
@@ -216,6 +220,8 @@ export class RaftNode {
     } = {},
   ): Promise<LogIndex> {
     const { mode = 'linearizable', timeoutMs = this.#settings.readTimeoutMs, signal } = options;
+    const broken = brokenRead(mode, timeoutMs);
+    if (broken !== undefined) throw broken;
     const driver = this.#running();
     const deadline = this.#settings.clock.monotonic() + timeoutMs;
     const reached = driver.reads.ask({ lease: mode === 'lease', deadline, signal });
@@ -223,8 +229,10 @@ export class RaftNode {
     return reached;
   }
 
-  /** Waits until the entry at `index` is applied here. */
+  /** Waits until the entry at `index` is applied here. @throws as {@link readBarrier}, but for `unavailable`, `busy`. */
   async waitApplied(index: LogIndex, signal?: AbortSignal): Promise<void> {
+    const broken = brokenIndex(index);
+    if (broken !== undefined) throw broken;
     if (this.#driver === undefined) throw this.#endedBy();
     await this.#driver.applied.wait(index, signal);
   }

@@ -137,6 +137,10 @@ export class MemoryTransport implements RaftTransport {
     return this.#endpoint !== undefined;
   }
 
+  get frameBytesMax(): number {
+    return this.#bytesMax;
+  }
+
   async start(events: TransportEvents): Promise<void> {
     const { clock, random, shipping } = this.#options;
     const send = (to: MemberId, frame: Frame) => this.#put(to, frame);

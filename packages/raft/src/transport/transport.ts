@@ -25,6 +25,8 @@ export interface TransportEvents {
 
 /** Sends to members by id. */
 export interface RaftTransport {
+  /** The longest message that it carries, in bytes. Absent: any length. */
+  readonly frameBytesMax?: number;
   start(events: TransportEvents): Promise<void>;
   /** Sends without waiting. May drop it. */
   send(message: PeerMessage): void;

@@ -58,6 +58,10 @@ export class TcpTransport implements RaftTransport {
     this.#settings = withTcpDefaults(options);
   }
 
+  get frameBytesMax(): number {
+    return this.#settings.frameBytesMax;
+  }
+
   /** Binds the port before the node starts, where the address has to be known earlier. Resolves to `host:port`. */
   listen(): Promise<string> {
     this.#listening ??= this.#listen();
