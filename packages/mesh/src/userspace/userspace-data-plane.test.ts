@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns/promises';
 import { SimulatedClock } from '@skep/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MeshPort, MeshService, MeshState } from '../data-plane.ts';
@@ -128,6 +129,31 @@ describe('given nodes with a data plane in userspace', () => {
     await plane.close();
     await plane.close();
     await expect(ask(two, 'x', '127.231.0.1')).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it('when names are asked for, then they are known with the step that told them, and no longer', async () => {
+    const [a, port] = [await taskOf('a'), await closedPort()];
+    const dns = { host: '127.231.0.1', port, resolvers: [] };
+    const plane = planeOf(231, { dns });
+    await plane.apply(
+      complete({ services: [web(await closedPort())], endpoints: [runningAt('t1', 'web', a)] }),
+      signal,
+    );
+    const resolver = new Resolver();
+    resolver.setServers([`127.231.0.1:${port}`]);
+    const vip = plane.vipOf(serviceId('web'));
+    expect([await resolver.resolve4('web'), await resolver.resolve4('tasks.web')]).toEqual([
+      [vip],
+      ['127.0.0.1'],
+    ]);
+    expect(await resolver.reverse(vip ?? '')).toEqual(['web']);
+    const other = planeOf(232, { dns });
+    await other.apply(complete({}), signal);
+    expect(other.status().problems).toMatchObject([{ code: 'dns-port-unavailable' }]);
+    await plane.apply({ kind: 'incremental', endpoints: { set: [], removed: [taskId('t1')] } }, signal);
+    await expect(resolver.resolve4('tasks.web')).rejects.toMatchObject({ code: 'ENODATA' });
+    await plane.apply(complete({}), signal);
+    await expect(resolver.resolve4('web')).rejects.toMatchObject({ code: 'ENOTFOUND' });
   });
 
   it('when a service asks for them, then balance, stickiness and the PROXY protocol go for its ports', async () => {

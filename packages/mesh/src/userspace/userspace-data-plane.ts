@@ -5,7 +5,10 @@
 
 import type { Clock, ServiceId } from '@skep/core';
 import { systemClock } from '@skep/core/member';
-import type { MeshChange, MeshDataPlane, MeshNode, MeshStatus } from '../data-plane.ts';
+import type { MeshChange, MeshDataPlane, MeshNode, MeshProblem, MeshStatus } from '../data-plane.ts';
+import { DnsServer } from '../dns/dns-server.ts';
+import type { Resolver } from '../dns/forwarder.ts';
+import { NameTable } from '../dns/name-table.ts';
 import { MeshIndex } from '../mesh-index.ts';
 import { LoopbackAddresses, loopbackRange } from './loopback-addresses.ts';
 import { ServiceFront } from './service-front.ts';
@@ -21,6 +24,11 @@ export interface UserspaceDataPlaneOptions {
    * and services are reached by their published ports alone.
    */
   readonly virtualAddresses?: boolean;
+  /**
+   * Answers questions for names there, over UDP and TCP; whoever asks by loopback or the node's address is told all of
+   * them. Absent: nobody does.
+   */
+  readonly dns?: { readonly host: string; readonly port: number; readonly resolvers?: readonly Resolver[] };
   /** Until a port that could not be had is tried again, in ms. Default 1 s. */
   readonly retryMs?: number;
   /** Default: the system's. */
@@ -32,7 +40,11 @@ const RETRY_MS = 1_000;
 /** Passes traffic on in this process. */
 export class UserspaceDataPlane implements MeshDataPlane {
   readonly name = 'userspace';
-  readonly index = new MeshIndex();
+  readonly #index = new MeshIndex();
+  readonly #names: NameTable;
+  readonly #dns: DnsServer | undefined;
+  #isDnsOpen = false;
+  #dnsProblem: MeshProblem | undefined;
   readonly #options: UserspaceDataPlaneOptions;
   readonly #clock: Clock;
   readonly #addresses: LoopbackAddresses | undefined;
@@ -50,6 +62,14 @@ export class UserspaceDataPlane implements MeshDataPlane {
     this.#options = options;
     this.#clock = clock;
     this.#addresses = virtualAddresses ? new LoopbackAddresses(loopbackRange(node)) : undefined;
+    this.#names = new NameTable(this.#index, {
+      ofService: ({ id }) => [this.vipOf(id)].filter((address) => address !== undefined),
+      // Where they are is nothing to connect to without their ports, which come by another way.
+      ofTask: ({ nodeAddress }) => [nodeAddress],
+    });
+    const { dns } = options;
+    const more = dns?.resolvers && { resolvers: dns.resolvers };
+    this.#dns = dns && new DnsServer({ node, clock, index: this.#index, names: this.#names, ...more });
   }
 
   /** The virtual address of a service on this node. Undefined: it has none. */
@@ -60,11 +80,12 @@ export class UserspaceDataPlane implements MeshDataPlane {
   apply(change: MeshChange, signal: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
       signal.throwIfAborted();
-      const { services } = this.index.take(change);
+      const { services } = this.#index.take(change);
       const plans = this.#decide(services);
       // Between the first and the last of these there is no turn of the event loop: whoever left gets nothing more.
       for (const [id, plan] of plans) this.#frontOf(id).takePools(plan);
       for (const [id, plan] of plans) this.#frontOf(id).release(plan);
+      this.#names.take(services);
       await this.#open(plans.keys());
     });
   }
@@ -82,6 +103,7 @@ export class UserspaceDataPlane implements MeshDataPlane {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelRetry?.();
+    this.#dns?.close();
     await this.#last.catch(() => {});
     for (const front of this.#fronts.values()) front.destroy();
     this.#fronts.clear();
@@ -99,11 +121,11 @@ export class UserspaceDataPlane implements MeshDataPlane {
 
   /** Undefined: there is no such service. */
   #planOf(id: ServiceId): ServicePlan | undefined {
-    const service = this.index.services.get(id);
+    const service = this.#index.services.get(id);
     if (service === undefined) return undefined;
     const vip = this.#addresses?.give(id);
     const publishOn = this.#options.publishOn ?? [this.#options.node.address];
-    return planService(service, this.index.endpointsOf(id), { publishOn, ...(vip && { vip }) });
+    return planService(service, this.#index.endpointsOf(id), { publishOn, ...(vip && { vip }) });
   }
 
   /** What is under way goes on until its tasks end it; the front is forgotten once nothing is. */
@@ -119,7 +141,7 @@ export class UserspaceDataPlane implements MeshDataPlane {
 
   async #open(ids: Iterable<ServiceId>): Promise<void> {
     for (const id of ids) {
-      const service = this.index.services.get(id);
+      const service = this.#index.services.get(id);
       const plan = this.#planOf(id);
       if (!service || !plan || this.#isClosed) continue;
       const front = this.#frontOf(id);
@@ -127,8 +149,23 @@ export class UserspaceDataPlane implements MeshDataPlane {
       if (front.problems.length > 0) this.#troubled.add(id);
       else this.#troubled.delete(id);
     }
+    if (!this.#isDnsOpen && !this.#isClosed) await this.#openDns();
     this.#tell();
     this.#retryLater();
+  }
+
+  async #openDns(): Promise<void> {
+    const { dns } = this.#options;
+    if (!dns || !this.#dns) return;
+    try {
+      await this.#dns.listen(dns.host, dns.port);
+      this.#isDnsOpen = true;
+      this.#dnsProblem = undefined;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `names can't be answered at ${dns.host}:${dns.port}: ${why}; free the port, or say another one`;
+      this.#dnsProblem = { subject: { kind: 'node' }, code: 'dns-port-unavailable', message };
+    }
   }
 
   #frontOf(id: ServiceId): ServiceFront {
@@ -148,7 +185,10 @@ export class UserspaceDataPlane implements MeshDataPlane {
   }
 
   #tell(): void {
-    const problems = [...this.#troubled].flatMap((id) => this.#fronts.get(id)?.problems ?? []);
+    const problems = [
+      ...(this.#dnsProblem ? [this.#dnsProblem] : []),
+      ...[...this.#troubled].flatMap((id) => this.#fronts.get(id)?.problems ?? []),
+    ];
     const wasSame = problems.map(({ message }) => message).join('\n');
     if (wasSame === this.#status.problems.map(({ message }) => message).join('\n')) return;
     this.#status = { problems };
