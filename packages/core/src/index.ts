@@ -218,6 +218,7 @@ export {
   TASK_STATES,
   type TaskState,
 } from './model/task-state.ts';
+export type { TrafficClient, TrafficNetwork, TrafficNode, TrafficService } from './model/traffic.ts';
 export type { WaitOptions } from './runtime/abort.ts';
 export type { CancelTimer, Clock } from './runtime/clock.ts';
 export type { LogFields, Logger } from './runtime/logger.ts';

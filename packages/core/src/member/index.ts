@@ -30,6 +30,7 @@ export {
   type SessionMessage,
   type SessionRequest,
   type StatusReport,
+  type Told,
   type WorkerCalls,
 } from '../worker/dispatcher-port.ts';
 export { checkDescription } from '../worker/driver-answers.ts';

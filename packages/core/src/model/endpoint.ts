@@ -1,7 +1,7 @@
 /** Who may receive traffic, as endpoint feeds tell it. */
 
 import type { NodeId, TaskId } from './ids.ts';
-import type { TaskPort } from './objects.ts';
+import type { NetworkAttachment, TaskPort } from './objects.ts';
 
 /** One task that may receive traffic. */
 export interface Endpoint {
@@ -11,6 +11,8 @@ export interface Endpoint {
   readonly address: string;
   /** Where the task's target ports are reached on that address. */
   readonly ports: readonly TaskPort[];
+  /** Where it is reached in its networks. Absent: it is in none. */
+  readonly attachments?: readonly NetworkAttachment[];
 }
 
 /** All tasks of a service that may receive traffic, by task id. */

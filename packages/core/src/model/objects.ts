@@ -96,6 +96,8 @@ export interface NodeDescription {
   };
   /** It passes traffic on by the endpoint feed: no task is stopped before it has confirmed that the task left. */
   readonly endpointFeed?: true;
+  /** Public key of what passes traffic on there, for networks that nobody else may read; base64. */
+  readonly trafficKey?: string;
 }
 
 /** What is known of a node before its driver is open: nothing that a task could be placed on. */

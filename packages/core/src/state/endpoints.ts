@@ -22,6 +22,7 @@ export function endpointOf(state: Pick<ClusterState, 'node' | 'service'>, task: 
     nodeId: task.nodeId,
     address: node.status.address,
     ports: task.status.runtime?.ports ?? [],
+    ...(task.attachments && { attachments: task.attachments }),
   };
 }
 

@@ -29,9 +29,12 @@ type Step = readonly [happening: number, a: number, b: number, c: number];
 export function anyHistory(options: { readonly maxTransactions?: number } = {}): fc.Arbitrary<Transaction[]> {
   const step = fc.tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat());
   const steps = fc.array(step, { minLength: 1, maxLength: 4 });
-  return fc
-    .array(steps, { maxLength: options.maxTransactions ?? 40 })
-    .map((transactions) => new Chronicle().write(transactions));
+  return (
+    fc
+      // Unless told otherwise, fast-check stays with a handful whatever the most is: too few for anything to have a past.
+      .array(steps, { maxLength: options.maxTransactions ?? 40, size: 'max' })
+      .map((transactions) => new Chronicle().write(transactions))
+  );
 }
 
 interface KnownService {

@@ -15,7 +15,7 @@ import type { Random } from '../runtime/random.ts';
 import { BackOff } from './back-off.ts';
 import { bounded, errorText } from './bounded.ts';
 import { consume } from './consume.ts';
-import { type DataPlane, followEndpoints } from './data-plane.ts';
+import { type DataPlane, feedOf, followEndpoints } from './data-plane.ts';
 import { type DispatcherPort, type Session, SessionError } from './dispatcher-port.ts';
 import { checkDescription, checkRecovered } from './driver-answers.ts';
 import type { ProbeFetch, ProbeNetwork } from './health/probe.ts';
@@ -255,8 +255,9 @@ export class Agent {
       () => driver.describe(),
     );
     // The name is what the node is found by after a restart, so it is not the driver's to change.
-    const { endpointFeed: _, ...told } = checkDescription(answer);
-    const feed = this.#options.dataPlane ? { endpointFeed: true as const } : {};
+    // Nor is what passes traffic on here.
+    const { endpointFeed: _, trafficKey: _key, ...told } = checkDescription(answer);
+    const feed = feedOf(this.#options.dataPlane);
     const description = { ...told, hostname, ...feed };
     this.#platform = description.platform;
     return description;

@@ -3,6 +3,7 @@
  * nobody waits for it.
  */
 
+import type { NodeDescription } from '../model/objects.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { BackOff } from './back-off.ts';
@@ -13,6 +14,8 @@ import type { WorkerLimits } from './limits.ts';
 
 /** Passes traffic on to endpoints. */
 export interface DataPlane {
+  /** Public key that others encrypt for, where it has one; base64. Told with the node's description. */
+  readonly trafficKey?: string;
   /**
    * Takes in who may receive traffic. Resolves once nothing new is sent to those that left; what is under way to them
    * may go on. Called in order, one after the other.
@@ -20,6 +23,15 @@ export interface DataPlane {
    * @throws anything: then all endpoints are told anew, after a while
    */
   apply(message: EndpointsMessage, signal: AbortSignal): Promise<void>;
+}
+
+/** What a node's description says of its data plane. */
+export function feedOf(
+  dataPlane: DataPlane | undefined,
+): Pick<NodeDescription, 'endpointFeed' | 'trafficKey'> {
+  if (!dataPlane) return {};
+  const { trafficKey } = dataPlane;
+  return { endpointFeed: true, ...(trafficKey !== undefined && { trafficKey }) };
 }
 
 /** What following the endpoints needs. */

@@ -13,8 +13,9 @@ import type {
   TaskStats,
 } from '../driver/runtime-driver.ts';
 import type { Endpoint } from '../model/endpoint.ts';
-import type { NodeId, ServiceId, SessionId, TaskId } from '../model/ids.ts';
+import type { NetworkId, NodeId, ServiceId, SessionId, TaskId } from '../model/ids.ts';
 import type { Node, NodeDescription, Task, TaskStatus } from '../model/objects.ts';
+import type { TrafficClient, TrafficNetwork, TrafficNode, TrafficService } from '../model/traffic.ts';
 
 /** A task as an agent gets it: what to run and where to take it. */
 export interface AssignedTask {
@@ -77,9 +78,21 @@ export type KnownFile = Pick<AssignedFile, 'key' | 'version'>;
 /** A task that may receive traffic, and the service that it is of. */
 export interface ServiceEndpoint extends Endpoint {
   readonly serviceId: ServiceId;
+  /** `web.1.<id>`. */
+  readonly name: string;
 }
 
-/** Who may receive traffic. Sent in order, to nodes that ask for it; the first of a session is always complete. */
+/** What is told anew, in place of what was told of it, and what is no more. */
+export interface Told<T, Id> {
+  readonly set: readonly T[];
+  /** Also such as were never told. */
+  readonly removed: readonly Id[];
+}
+
+/**
+ * Who may receive traffic, and what else passing it on takes. Sent in order, to nodes that ask for it; the first of a
+ * session is always complete.
+ */
 export type EndpointsMessage = {
   /** The state that it tells of. Confirmed once it is taken in. */
   readonly index: number;
@@ -88,6 +101,12 @@ export type EndpointsMessage = {
       /** All of them: what is not listed receives nothing. */
       readonly kind: 'complete';
       readonly endpoints: readonly ServiceEndpoint[];
+      readonly services: readonly TrafficService[];
+      readonly networks: readonly TrafficNetwork[];
+      /** Those that are in networks. */
+      readonly nodes: readonly TrafficNode[];
+      /** Tasks of the node that is told. */
+      readonly clients: readonly TrafficClient[];
     }
   | {
       /** Only what changed since the message before. */
@@ -96,6 +115,10 @@ export type EndpointsMessage = {
       readonly joined: readonly ServiceEndpoint[];
       /** Also such as were never told. */
       readonly left: readonly TaskId[];
+      readonly services?: Told<TrafficService, ServiceId>;
+      readonly networks?: Told<TrafficNetwork, NetworkId>;
+      readonly nodes?: Told<TrafficNode, NodeId>;
+      readonly clients?: Told<TrafficClient, TaskId>;
     }
 );
 

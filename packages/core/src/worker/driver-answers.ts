@@ -167,6 +167,7 @@ const described = z.object({
     limits: z.object({ cpus: z.boolean(), memory: z.boolean(), pids: z.boolean() }),
   }),
   endpointFeed: z.literal(true).optional(),
+  trafficKey: z.string().optional(),
 });
 
 /**
@@ -180,7 +181,7 @@ export function checkDescription(answer: unknown): NodeDescription {
     const told = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
     throw new DriverError(`the driver described the node wrongly: ${told}`);
   }
-  const { endpointFeed, ...description } = data;
+  const { endpointFeed, trafficKey, ...description } = data;
   const { plugins, ...engine } = description.engine;
   const { interactive, ...capabilities } = description.capabilities;
   return {
@@ -188,5 +189,6 @@ export function checkDescription(answer: unknown): NodeDescription {
     engine: plugins === undefined ? engine : { ...engine, plugins },
     capabilities: interactive === undefined ? capabilities : { ...capabilities, interactive },
     ...(endpointFeed === undefined ? {} : { endpointFeed }),
+    ...(trafficKey === undefined ? {} : { trafficKey }),
   };
 }

@@ -1,6 +1,7 @@
 /** From a task as the managers assign it to a task as a driver is told of it. */
 
 import type { RuntimeTask, TaskFile } from '../driver/runtime-driver.ts';
+import { taskName, taskPlace } from '../model/task-name.ts';
 import type { TaskSpec } from '../model/task-spec.ts';
 import {
   expandTemplate,
@@ -30,12 +31,11 @@ export function toRuntimeTask(
   { node, fileOf }: RuntimeTaskParts,
 ): { readonly runtimeTask: RuntimeTask; readonly issues: readonly string[] } {
   const { task, serviceName } = assigned;
-  const place = task.slot === 0 ? (task.nodeId ?? '0') : String(task.slot);
-  const name = `${serviceName}.${place}.${task.id}`;
+  const name = taskName(serviceName, task);
   const context: TemplateContext = {
     service: { id: task.serviceId, name: serviceName, labels: assigned.serviceLabels ?? {} },
     node,
-    task: { id: task.id, name, slot: place },
+    task: { id: task.id, name, slot: taskPlace(task) },
   };
   const spec = filledSpec(task.spec, context);
   const { files, issues } = filledFiles(spec, context, fileOf);

@@ -215,9 +215,18 @@ function isReport(value: unknown): boolean {
 function endpointsMessage(): Decoder<EndpointsMessage> {
   const index = z.number().int().min(0);
   const endpoints = z.array(z.looseObject({ taskId: z.string(), serviceId: z.string() }));
+  const rows = z.array(z.looseObject({ id: z.string() }));
+  const clients = z.array(z.looseObject({ taskId: z.string(), serviceId: z.string() }));
+  const told = <T extends z.ZodType>(set: T) => z.object({ set, removed: z.array(z.string()) }).optional();
   const shape = z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('complete'), index, endpoints }),
-    z.object({ kind: z.literal('incremental'), index, joined: endpoints, left: z.array(z.string()) }),
+    z.object({
+      ...{ kind: z.literal('complete'), index, endpoints, clients },
+      ...{ services: rows, networks: rows, nodes: rows },
+    }),
+    z.object({
+      ...{ kind: z.literal('incremental'), index, joined: endpoints, left: z.array(z.string()) },
+      ...{ services: told(rows), networks: told(rows), nodes: told(rows), clients: told(clients) },
+    }),
   ]);
   return (value) => {
     if (!shape.safeParse(value).success) throw new NodeError('MALFORMED', 'a message is no endpoints');

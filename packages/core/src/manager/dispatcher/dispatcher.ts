@@ -26,13 +26,13 @@ import {
 import type { LeaderStore } from '../leader-store.ts';
 import { Departures } from './departures.ts';
 import { DISPATCHER } from './dispatcher-actor.ts';
-import { EndpointJournal } from './endpoint-journal.ts';
 import { NodeLiveness, nodeStatus } from './node-liveness.ts';
 import { NodeSession } from './node-session.ts';
 import { RegistrationLimit } from './registration-limit.ts';
 import { hasReplacedTasks, ReturningNodes } from './returning-nodes.ts';
 import { cleanStatus } from './status-check.ts';
 import { StatusQueue } from './status-queue.ts';
+import { TrafficJournal } from './traffic-journal.ts';
 
 /** What a dispatcher works with. */
 interface DispatcherParts {
@@ -54,7 +54,7 @@ export class Dispatcher implements DispatcherPort {
   readonly #registrations = new RegistrationLimit();
   readonly #statuses: StatusQueue;
   readonly #departures: Departures;
-  readonly #journal = new EndpointJournal();
+  readonly #journal = new TrafficJournal();
   /** Sessions of nodes that have an endpoint feed. */
   readonly #feeds = new Set<NodeSession>();
   #state: 'new' | 'serving' | 'stopped' = 'new';
@@ -117,7 +117,7 @@ export class Dispatcher implements DispatcherPort {
     const { calls, known } = request;
     const id = newId<SessionId>(this.#random);
     const session = new NodeSession(
-      { id, nodeId, calls, known },
+      { id, nodeId, calls, known, hasFeed: request.description.endpointFeed === true },
       {
         committed: () => this.#store.committed,
         holds: (task) => this.#departures.holds(task),

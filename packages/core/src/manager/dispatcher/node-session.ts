@@ -12,15 +12,16 @@ import type {
   WorkerCalls,
 } from '../../worker/dispatcher-port.ts';
 import { completeSet, type Holds, incrementalSet, resumedSet, toldNothing } from './assignments.ts';
-import { allEndpoints, type EndpointJournal } from './endpoint-journal.ts';
+import { OwnClients } from './own-clients.ts';
 import { PullStream } from './pull-stream.ts';
+import { allTraffic, type TrafficJournal } from './traffic-journal.ts';
 
 /** What a session tells from. */
 export interface SessionSources {
   /** Gives the newest committed state, which all that is told comes from. */
   readonly committed: () => ClusterState;
   readonly holds: Holds;
-  readonly journal: EndpointJournal;
+  readonly journal: TrafficJournal;
 }
 
 /** A session of a node. */
@@ -36,8 +37,9 @@ export class NodeSession {
   readonly #endpoints: PullStream<EndpointsMessage>;
   /** What the first reader of assignments has from sessions before. */
   #known: KnownAssignments | undefined;
-  /** Where it stands in the journal of endpoints. */
+  /** Where it stands in the journal of traffic. */
   #place = 0;
+  readonly #clients: OwnClients | undefined;
   #nodeChanged = true;
   #ended: SessionError | undefined;
 
@@ -47,6 +49,8 @@ export class NodeSession {
       readonly nodeId: NodeId;
       readonly calls: WorkerCalls;
       readonly known: KnownAssignments | undefined;
+      /** Its node has an endpoint feed. */
+      readonly hasFeed: boolean;
     },
     sources: SessionSources,
   ) {
@@ -54,6 +58,7 @@ export class NodeSession {
     this.nodeId = session.nodeId;
     this.calls = session.calls;
     this.#known = session.known;
+    this.#clients = session.hasFeed ? new OwnClients(session.nodeId) : undefined;
     this.#sources = sources;
     this.#assignments = new PullStream((first) => this.#nextAssignments(first));
     this.#messages = new PullStream((first) => this.#nextMessage(first));
@@ -74,6 +79,7 @@ export class NodeSession {
   /** A task of this node changed. Nothing is told before {@link wake}. */
   markTask(id: TaskId): void {
     this.#dirty.add(id);
+    this.#clients?.mark(id);
   }
 
   /** The node's row, or a setting that its agent follows, changed. */
@@ -85,6 +91,7 @@ export class NodeSession {
   wake(): void {
     this.#assignments.wake();
     this.#messages.wake();
+    if (this.#clients) this.#endpoints.wake();
   }
 
   /** Endpoints changed. */
@@ -131,8 +138,11 @@ export class NodeSession {
   #nextEndpoints(first: boolean): EndpointsMessage | undefined {
     const { journal, committed } = this.#sources;
     const state = committed();
-    const message = first ? allEndpoints(state) : journal.since(this.#place, state);
+    const message = first ? allTraffic(state) : journal.since(this.#place, state);
     this.#place = journal.end;
-    return message;
+    if (message?.kind === 'complete') return { ...message, clients: this.#clients?.all(state) ?? [] };
+    const clients = this.#clients?.changed(state);
+    if (!clients) return message;
+    return { kind: 'incremental', index: state.index, joined: [], left: [], ...message, clients };
   }
 }
