@@ -7,6 +7,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InvalidSpecError, isSkepError } from '@skep/core';
 import { EngineApi, NodeMembership } from '@skep/engine-api';
+import { type MeshNode, UserspaceDataPlane } from '@skep/mesh';
 import { init, isNodeError, join, lineLogger, type SkepNode, start } from '@skep/node';
 import type {
   Answer,
@@ -76,6 +77,7 @@ async function begun({ origin, ...options }: MemberOptions): Promise<SkepNode> {
     dir: options.dir,
     hostname: options.hostname,
     listen: options.address,
+    dataPlane: (node: MeshNode) => new UserspaceDataPlane({ node }),
     advertise: options.address,
     logger: lineLogger(process.stderr),
     signal: ending.signal,

@@ -51,6 +51,20 @@ function nodePids(lines: readonly string[]): number[] {
   return lines.flatMap((line) => / is up: pid (\d+), /.exec(line)?.[1] ?? []).map(Number);
 }
 
+/** Addresses of nodes that its tables told. */
+function nodeHosts(lines: readonly string[]): string[] {
+  return [...new Set(lines.flatMap((line) => / (127\.\d+\.0\.1):\d+ +\d+$/.exec(line)?.[1] ?? []))];
+}
+
+/** What the published port answers there, once it does: a node hears of the service a moment after it runs. */
+async function answerOf(host: string): Promise<string> {
+  for (;;) {
+    const answer = await fetch(`http://${host}:8080/`).catch(() => undefined);
+    if (answer?.ok) return answer.text();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 describe('given the mini-cluster with its own stack', () => {
   it(
     'when it is run once, then it exits with 0 after all has converged, and shows its tables',
@@ -73,6 +87,10 @@ describe('given the mini-cluster with its own stack', () => {
     async () => {
       const running = start();
       const pid = pidOf(await running.line(/kill -9 \d+/));
+      const hosts = nodeHosts(running.lines);
+      // Elsewhere than on Linux the nodes share one address, and so do their published ports.
+      if (process.platform === 'linux') expect(hosts).toHaveLength(5);
+      for (const host of hosts) expect(await answerOf(host)).toMatch(/^Hello from Skep: task hello_web/);
       process.kill(pid, 'SIGKILL');
       const failed = await running.line(/^hello_\w+\.\d failed/);
       const [name = ''] = failed.split(' ');

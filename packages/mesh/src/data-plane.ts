@@ -162,6 +162,8 @@ export interface MeshStatus {
 export interface MeshDataPlane {
   /** `userspace`, `kernel`. */
   readonly name: string;
+  /** Key that other nodes encrypt for, base64. Absent: nothing encrypted comes here. */
+  readonly publicKey?: string | undefined;
   /**
    * Takes in what should be. Resolves once nothing new is sent to endpoints that are gone; what is under way to them
    * goes on. What can't be brought about becomes a problem in {@link MeshDataPlane.status} and is tried again; nothing

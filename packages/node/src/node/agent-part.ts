@@ -2,7 +2,7 @@
 
 import type { ClusterId, NodeId } from '@skep/core';
 import type { RuntimeDriver } from '@skep/core/driver';
-import { Agent } from '@skep/core/member';
+import { Agent, type DataPlane } from '@skep/core/member';
 import { nodeProbeNetwork } from '@skep/core/node';
 import { RemoteDispatcher } from '../dispatch/remote-dispatcher.ts';
 import { parseAddress } from '../rpc/address.ts';
@@ -21,6 +21,8 @@ export interface AgentPartOptions {
   readonly directory: StateDirectory;
   readonly link: ManagerLink;
   readonly host: NodeHost;
+  /** Told of who may receive traffic. Undefined: nobody passes traffic on here. */
+  readonly dataPlane: DataPlane | undefined;
 }
 
 /**
@@ -31,13 +33,14 @@ const RECONNECT_MS_MAX = 500;
 
 /** The agent, not started yet. */
 export function agentOf(options: AgentPartOptions): Agent {
-  const { clusterId, nodeId, hostname, advertise, driver, directory, link, host } = options;
+  const { clusterId, nodeId, hostname, advertise, driver, directory, link, host, dataPlane } = options;
   return new Agent({
     ...{ clusterId, nodeId, hostname, driver, ...host },
     address: parseAddress(advertise).host,
     stateDir: directory.agentPath,
     dispatcher: new RemoteDispatcher(link, host.clock),
     probeNetwork: nodeProbeNetwork,
+    ...(dataPlane && { dataPlane }),
     limits: { reconnectMaxMs: RECONNECT_MS_MAX },
   });
 }

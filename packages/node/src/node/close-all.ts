@@ -1,6 +1,6 @@
 /** The end of several nodes of one cluster, as their embedding program wants it: all of them, in the right order. */
 
-import type { TasksAtClose } from './running-node.ts';
+import type { TasksAtClose } from './options.ts';
 import type { SkepNode } from './skep-node.ts';
 
 /**

@@ -36,7 +36,7 @@ export async function newNode(
     await Promise.all([directory.writeCredentials(texts), keep?.()]);
     const node = new RunningNode({
       ...{ directory, file, managers, unlockKey: undefined },
-      ...{ driver: options.driver, history: options.history },
+      ...{ driver: options.driver, history: options.history, dataPlane: options.dataPlane },
       credentials: new Credentials(texts),
       host: hostOf(options),
     });

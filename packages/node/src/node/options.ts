@@ -4,9 +4,16 @@ import { hostname as machineName, networkInterfaces } from 'node:os';
 import type { Clock, HistoryOptions, Logger, MetricSources, Random } from '@skep/core';
 import type { RuntimeDriver } from '@skep/core/driver';
 import { silentLogger, systemClock, systemRandom } from '@skep/core/member';
+import type { MeshDataPlane, MeshNode } from '@skep/mesh';
 import { noRaftMetrics, type RaftMetrics } from '@skep/raft';
 import { NodeError } from '../errors.ts';
 import { formatAddress, isUnspecified, parseAddress } from '../rpc/address.ts';
+
+/** What becomes of the tasks of a node that closes: they are stopped, or go on until it is started again. */
+export type TasksAtClose = 'stop' | 'leave';
+
+/** Makes a node's data plane. */
+export type OpenDataPlane = (node: MeshNode) => MeshDataPlane | Promise<MeshDataPlane>;
 
 /** How much of the past a manager keeps. */
 export type NodeHistoryOptions = Omit<HistoryOptions, 'store'>;
@@ -26,6 +33,11 @@ export interface NodeOptions {
    * be made `active` when it is started with a driver later. A driver serves one node.
    */
   readonly driver?: RuntimeDriver;
+  /**
+   * Makes what passes traffic on here, once the node knows who it is; the node closes it. Absent: nothing does, and
+   * published ports answer nowhere but where a driver publishes them.
+   */
+  readonly dataPlane?: OpenDataPlane;
   /** Opens a node that is locked: `SWMKEY-1-…`. */
   readonly unlockKey?: string;
   /** How much of the past is kept in `dir` while the node is a manager; `false` for none. Default: 7 days or 1 GiB. */

@@ -20,7 +20,8 @@ import { KeyKeeper } from './key-keeper.ts';
 import { type Leaving, leaveForGood, untilOutOfRaft } from './leaving.ts';
 import { type ManagerOrigin, ManagerPart, MembershipEnded } from './manager-part.ts';
 import { NoDriver } from './no-driver.ts';
-import type { NodeHistoryOptions, NodeHost } from './options.ts';
+import type { NodeHistoryOptions, NodeHost, OpenDataPlane, TasksAtClose } from './options.ts';
+import { type NodeTraffic, openTraffic } from './traffic.ts';
 import { WorkerPart } from './worker-part.ts';
 
 /** What a node is made of once its identity is known. */
@@ -31,6 +32,7 @@ export interface RunningNodeParts {
   readonly managers: readonly string[];
   readonly unlockKey: Uint8Array | undefined;
   readonly driver: RuntimeDriver | undefined;
+  readonly dataPlane: OpenDataPlane | undefined;
   readonly history: NodeHistoryOptions | false | undefined;
   readonly host: NodeHost;
 }
@@ -40,10 +42,6 @@ export type NodeCondition = 'starting' | 'running' | 'removed' | 'closed';
 
 /** Before a change of role that failed is tried again, in ms. */
 const ROLE_AGAIN_MS = 1_000;
-
-/** What becomes of the tasks of a node that closes: they are stopped, or go on until it is started again. */
-export type TasksAtClose = 'stop' | 'leave';
-
 /** A node that could not join tells the managers so within this time, in ms. */
 const ABANDON_MS = 2_000;
 
@@ -57,6 +55,7 @@ export class RunningNode implements Leaving {
   readonly #listeners = new Set<(role: NodeRole) => void>();
   readonly #removedListeners = new Set<() => void>();
   #file: NodeFile;
+  #traffic: NodeTraffic | undefined;
   #manager: ManagerPart | undefined;
   #worker: WorkerPart | undefined;
   #agent: Agent | undefined;
@@ -220,11 +219,12 @@ export class RunningNode implements Leaving {
   }
 
   async #startAgent(): Promise<void> {
-    const { driver = new NoDriver(), directory, host } = this.#parts;
+    const { driver = new NoDriver(), dataPlane, directory, host } = this.#parts;
+    this.#traffic = await openTraffic(dataPlane, this, host.logger);
     const { clusterId, nodeId, hostname, advertise } = this;
     this.#agent = agentOf({
       ...{ clusterId, nodeId, hostname, advertise, driver, host },
-      ...{ directory, link: this.#link },
+      ...{ directory, link: this.#link, dataPlane: this.#traffic?.dataPlane },
     });
     await this.#agent.start();
   }
@@ -238,6 +238,7 @@ export class RunningNode implements Leaving {
       .then(() =>
         allSteps([
           () => this.#agent?.close({ drain: tasks === 'stop' }),
+          () => this.#traffic?.close({ keep: tasks === 'leave' }),
           () => this.#upkeep.close(),
           () => this.#stop(),
           // What it could not see through, the next start does.

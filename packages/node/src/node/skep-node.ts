@@ -17,7 +17,8 @@ import { joinTokenFor } from '../security/trust-record.ts';
 import { formatUnlockKey, newUnlockKey, parseUnlockKey } from '../security/unlock-key.ts';
 import { HAND_OVER_MS } from './leaving.ts';
 import type { ManagerPart } from './manager-part.ts';
-import type { NodeCondition, RunningNode, TasksAtClose } from './running-node.ts';
+import type { TasksAtClose } from './options.ts';
+import type { NodeCondition, RunningNode } from './running-node.ts';
 
 const SECOND_MS = 1_000;
 

@@ -49,6 +49,7 @@ export async function start(options: StartOptions): Promise<SkepNode> {
     const addresses = addressesOf(addressOptions(file, options));
     const node = new RunningNode({
       ...{ directory, credentials, host, unlockKey, driver: options.driver, history: options.history },
+      dataPlane: options.dataPlane,
       file: { ...file, ...addresses },
       managers: await directory.readManagers(),
     });
