@@ -183,18 +183,22 @@ describe('given every published package, installed from its tarball in an empty 
   );
 
   it(
-    'when a cluster is bundled for browsers, then the bundle runs without anything of Node',
+    'when a cluster and the simulation of Raft are bundled for browsers, then they run without anything of Node',
     async () => {
       const program = [
         "import { Cluster } from '@skep/core';",
         "import { SimulatedDriver, systemClock } from '@skep/core/testing';",
+        "import { SimulatedMemoryDisks, simulateNodes } from '@skep/raft/simulator';",
+        'const turn = () => new Promise((resolve) => setTimeout(resolve, 0));',
         'globalThis.told = (async () => {',
         '  const cluster = await Cluster.open({ driver: new SimulatedDriver({ clock: systemClock }) });',
         "  await cluster.services.create({ name: 'web', task: { image: 'web' }, replicas: 2 });",
         "  const { running } = await cluster.services.waitFor('web', 'running', { timeout: 5_000 });",
         '  await cluster.close();',
         "  const refused = await Cluster.open({ dir: '/anywhere' }).catch((error) => error.code);",
-        '  return [running, refused];',
+        '  const disks = new SimulatedMemoryDisks();',
+        '  const { violation } = await simulateNodes({ seed: 2, steps: 200, turn, disks });',
+        '  return [running, refused, violation];',
         '})();',
       ];
       await writeFile(join(project, 'page.js'), program.join('\n'));
@@ -224,7 +228,7 @@ describe('given every published package, installed from its tarball in an empty 
       });
       const script = await readFileAsync(join(project, 'page', 'page.global.js'), 'utf8');
       runInContext(script, page);
-      expect(await page.told).toEqual([2, 'PRECONDITION_FAILED']);
+      expect(await page.told).toEqual([2, 'PRECONDITION_FAILED', undefined]);
     },
     2 * MINUTE,
   );

@@ -3,6 +3,7 @@
 export type { SimulationRequest } from './cores/simulate-cores.ts';
 export { simulateCores } from './cores/simulate-cores.ts';
 export type { DiskCall, DiskPace, MemberDisk, MemberDisks, StreamOf } from './nodes/member-disk.ts';
+export { SimulatedMemoryDisks } from './nodes/memory-disks.ts';
 export type { NodeAction, NodePlan } from './nodes/node-plan.ts';
 export { nodePlanOf } from './nodes/node-plan.ts';
 export type { NodeSimulationRequest } from './nodes/simulate-nodes.ts';

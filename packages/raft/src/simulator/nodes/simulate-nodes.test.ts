@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SimulatedFileDisks } from '../../adapters/file-storage/simulated-file-disks.ts';
+import { SimulatedMemoryDisks } from './memory-disks.ts';
 import { simulateNodes } from './simulate-nodes.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -28,6 +29,19 @@ describe('the simulation of nodes', () => {
     'given seed %i (%s), when its faults happen, then no rule is broken and agreement returns',
     async (seed) => {
       const { violation } = await simulate(seed, 2000);
+      expect(violation).toBeUndefined();
+    },
+  );
+
+  it.each([1, 2, 3, 4, 5, 6])(
+    'given seed %i and disks in memory, as in a browser, when its faults happen, then no rule is broken',
+    async (seed) => {
+      const { violation } = await simulateNodes({
+        seed,
+        steps: 2000,
+        turn,
+        disks: new SimulatedMemoryDisks(),
+      });
       expect(violation).toBeUndefined();
     },
   );
