@@ -153,6 +153,18 @@ published(program.command('history'))
     await publish({ name: 'history', result: { machine, ...result }, report }, { json, out });
   });
 
+published(program.command('mesh'))
+  .description('the data plane in userspace beside HAProxy, which has to be installed, and a bare forwarder')
+  .option('--rounds <n>', 'measurements of each, in turns', wholeNumber, 3)
+  .option('--seconds <n>', 'length of each', wholeNumber, 2)
+  .action(async ({ json, out, ...options }) => {
+    const { benchMesh, meshTable } = await import('./mesh.ts');
+    const machine = thisMachine();
+    const result = await benchMesh(options);
+    const report = [machineInWords(machine), meshTable(result)];
+    await publish({ name: 'mesh', result: { machine, ...result }, report }, { json, out });
+  });
+
 published(program.command('view'))
   .description('the page in Chromium: until it shows, its work a frame, jumps to the past, what is loaded')
   .option('--nodes <n>', 'nodes', wholeNumber, 1_000)
