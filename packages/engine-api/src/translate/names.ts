@@ -1,9 +1,10 @@
 /** What specs refer to by name and the engine by id, and the other way round. */
 
-import type { Cluster } from '@skep/core';
+import type { Cluster, Network } from '@skep/core';
 
 /** Finds ids and names. Undefined: there is none. */
 export interface Names {
+  network(id: string): Network | undefined;
   /** The name of the network with this id or name. */
   networkName(target: string): string | undefined;
   networkId(name: string): string | undefined;
@@ -18,6 +19,7 @@ export function namesOf({
   configs,
 }: Pick<Cluster, 'networks' | 'secrets' | 'configs'>): Names {
   return {
+    network: (id) => found(() => networks.inspect(id)),
     networkName: (target) => found(() => networks.inspect(target).spec.name),
     networkId: (name) => found(() => networks.inspect(name).id),
     secretId: (name) => found(() => secrets.inspect(name).id),

@@ -4,9 +4,10 @@ import type { Network, NetworkSpecInput } from '@skep/core';
 import type { Fields } from '../json/fields.ts';
 import { timestamp } from '../json/time.ts';
 import { Refusal } from '../server/refusal.ts';
+import { VXLAN_ID } from './attachment-out.ts';
 
 /** The engine's `Network`, in a list and inspected. */
-export function networkOut({ id, createdAt, spec }: Network) {
+export function networkOut({ id, createdAt, spec, allocation }: Network) {
   const { name, driver, ipv6, subnets, internal, attachable, ingress, options, labels } = spec;
   return {
     Name: name,
@@ -19,7 +20,7 @@ export function networkOut({ id, createdAt, spec }: Network) {
     IPAM: {
       Driver: 'default',
       Options: null,
-      Config: subnets.map(({ subnet, range, gateway }) => ({
+      Config: (allocation?.subnets ?? subnets).map(({ subnet, range, gateway }) => ({
         Subnet: subnet,
         IPRange: range,
         Gateway: gateway,
@@ -31,7 +32,7 @@ export function networkOut({ id, createdAt, spec }: Network) {
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
     Containers: null,
-    Options: options,
+    Options: allocation === undefined ? options : { ...options, [VXLAN_ID]: String(allocation.vni) },
     Labels: labels,
   };
 }

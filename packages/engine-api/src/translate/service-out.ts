@@ -3,6 +3,7 @@
 import type { Service, Task, UpdateStatus } from '@skep/core';
 import { filledList } from '../json/absent.ts';
 import { timestamp } from '../json/time.ts';
+import { virtualIpsOut } from './attachment-out.ts';
 import type { Written } from './container-spec-out.ts';
 import { portOut, serviceSpecOut } from './service-spec-out.ts';
 
@@ -16,7 +17,7 @@ export function serviceOut(service: Service, written: Written) {
     UpdatedAt: timestamp(updatedAt),
     Spec: serviceSpecOut(spec, written),
     PreviousSpec: previousSpec && serviceSpecOut(previousSpec, { ...written, withDefaults: false }),
-    Endpoint: endpointOut(service),
+    Endpoint: endpointOut(service, written),
     UpdateStatus: updateStatusOut(service.updateStatus),
     JobStatus: jobStatusOut(service),
   };
@@ -38,12 +39,14 @@ export function serviceStatusOut({ spec, jobStatus }: Service, tasks: readonly T
   return { RunningTasks: running, DesiredTasks: desired, CompletedTasks: completed };
 }
 
-function endpointOut({ spec, endpoint }: Service) {
-  const isReached = spec.ports.length > 0 || endpoint !== undefined;
+function endpointOut(service: Service, { names }: Written) {
+  const { spec, endpoint, vips } = service;
+  const isReached = spec.ports.length > 0 || endpoint !== undefined || vips !== undefined;
   if (!isReached) return { Spec: {} };
   return {
     Spec: { Mode: spec.endpointMode, Ports: filledList(spec.ports.map(portOut)) },
     Ports: filledList((endpoint?.ports ?? []).map(portOut)),
+    VirtualIPs: virtualIpsOut(service, names),
   };
 }
 

@@ -8,6 +8,7 @@ import { serviceSpecOut } from './service-spec-out.ts';
 
 /** Every name has the id `id-of-NAME`. */
 const names: Names = {
+  network: () => undefined,
   networkName: (target) => target.replace(/^id-of-/, ''),
   networkId: (name) => `id-of-${name}`,
   secretId: (name) => `id-of-${name}`,

@@ -3,6 +3,7 @@
 import type { Task, TaskSpec } from '@skep/core';
 import { filledList } from '../json/absent.ts';
 import { timestamp } from '../json/time.ts';
+import { attachmentsOut } from './attachment-out.ts';
 import type { Written } from './container-spec-out.ts';
 import { jobIterationOut } from './service-out.ts';
 import { taskTemplateOut } from './task-template-out.ts';
@@ -31,6 +32,7 @@ export class TaskWriter {
       NodeID: task.nodeId,
       Status: statusOut(task),
       DesiredState: task.desiredState,
+      NetworksAttachments: task.attachments && attachmentsOut(task.attachments, this.#written.names),
       GenericResources: filledList(genericOut(task)),
       JobIteration: jobIteration === undefined ? undefined : jobIterationOut(jobIteration),
       Volumes: null,
