@@ -120,7 +120,7 @@ export class SimulatedCluster implements AsyncDisposable {
       () => simulated.#managers.every(({ cluster }) => cluster) && simulated.leader !== undefined,
     );
     for (const worker of simulated.#workers) {
-      await simulated.run(worker.join(simulated.cluster));
+      await simulated.run(worker.join(() => simulated.cluster));
       worker.start(simulated.cluster);
     }
     const isReady = () => [...simulated.state.nodes()].every(({ status }) => status.state === 'ready');
@@ -240,16 +240,15 @@ export class SimulatedCluster implements AsyncDisposable {
       process.start();
       return;
     }
-    const { cluster } = this;
     const isRemoved = process.nodeId !== undefined && !this.state.node(process.nodeId);
     if (isRemoved) {
       // Who was taken out learns of it first, and lets go of what it ran.
-      process.start(cluster);
+      process.start(this.cluster);
       await this.until(() => process.agent?.state === 'removed' && process.host.runtimes().length === 0);
       process.crash();
-      await this.run(process.join(cluster));
+      await this.run(process.join(() => this.cluster));
     }
-    process.start(cluster);
+    process.start(this.cluster);
   }
 
   /**

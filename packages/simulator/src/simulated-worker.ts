@@ -11,9 +11,10 @@ import {
   type Random,
   seededRandom,
 } from '@skep/core';
-import { Agent, type ProbeNetwork } from '@skep/core/member';
+import { Agent, type ProbeNetwork, sleep } from '@skep/core/member';
 import { type SimulatedBehaviour, SimulatedDriver, SimulatedHost } from '@skep/core/testing';
 import { hashText } from '@skep/raft/simulator';
+import { ASK_AGAIN_MS, isOpen } from './ask-again.ts';
 import { type Calls, Endpoint } from './calls.ts';
 import type { Gate } from './gate.ts';
 import { AgentRoute, type DispatcherWrapper, type ManagerDoor } from './routes.ts';
@@ -58,6 +59,8 @@ export class SimulatedWorker {
   #nodeId: NodeId | undefined;
   #endpoint: Endpoint | undefined;
   #agent: Agent | undefined;
+  /** How often it was asked to join. */
+  #joins = 0;
   #driver: SimulatedDriver | undefined;
 
   /** @param number - from 1, for its address. */
@@ -95,17 +98,30 @@ export class SimulatedWorker {
     return this.#agent;
   }
 
-  /** Makes the machine a node, unless it is one. */
-  async join(cluster: Cluster): Promise<void> {
+  /**
+   * Makes the machine a node, unless it is one.
+   *
+   * @param clusterOf - any manager that runs: the one that is asked may die before it answers.
+   */
+  async join(clusterOf: () => Cluster): Promise<void> {
     const { labels = {} } = this.#options;
-    const id = this.#nodeId;
-    if (id !== undefined && cluster.nodes.list().some((node) => node.id === id)) return;
-    this.#nodeId = await cluster.nodes.join({
-      hostname: this.name,
-      address: this.address,
-      driver: 'simulated',
-      labels,
-    });
+    this.#joins += 1;
+    const commandId = `${this.name} joins ${this.#joins}`;
+    for (;;) {
+      try {
+        const cluster = clusterOf();
+        const id = this.#nodeId;
+        if (id !== undefined && cluster.nodes.list().some((node) => node.id === id)) return;
+        this.#nodeId = await cluster.nodes.join(
+          { hostname: this.name, address: this.address, driver: 'simulated', labels },
+          { commandId },
+        );
+        return;
+      } catch (error) {
+        if (!isOpen(error)) throw error;
+        await sleep(this.#parts.world.clock, ASK_AGAIN_MS);
+      }
+    }
   }
 
   /** Begins a process for the agent. It takes up what the one before left running. */

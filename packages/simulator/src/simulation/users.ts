@@ -6,6 +6,7 @@
 import { isSkepError } from '@skep/core';
 import { sleep } from '@skep/core/member';
 import { type RandomStream, randomStream, type Tally, Violation } from '@skep/raft/simulator';
+import { ASK_AGAIN_MS, isOpen } from '../ask-again.ts';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
 import type { AnyUser, Command, Expected } from './any-user.ts';
 import { CrowdUser } from './crowd-user.ts';
@@ -15,7 +16,6 @@ import { ScaledUser } from './scaled-user.ts';
 import { User } from './user.ts';
 
 /** Codes of errors that leave it open whether the command was carried out, or say that it can be asked for again. */
-const OPEN: ReadonlySet<string> = new Set(['UNAVAILABLE', 'OUTCOME_UNKNOWN', 'CLOSED', 'TIMEOUT', 'ABORTED']);
 
 /** All users of one simulation. */
 export class Users {
@@ -172,9 +172,9 @@ export class Users {
       } catch (error) {
         if (!isSkepError(error)) throw error;
         tally.add(`commands answered ${error.code}`);
-        if (!OPEN.has(error.code)) return false;
+        if (!isOpen(error)) return false;
       }
-      await sleep(sim.clock, 200);
+      await sleep(sim.clock, ASK_AGAIN_MS);
     }
   }
 }
