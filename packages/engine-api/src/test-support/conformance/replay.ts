@@ -36,10 +36,10 @@ const ASKED_NODES: Readonly<Record<string, 'n2' | 'n3'>> = {
   '55-swarm-leave-worker': 'n2',
 };
 
-/** How often it is asked at most whether the cluster has settled. */
-const SETTLING_ROUNDS = 10_000;
-
-/** A change that comes while an update goes on leaves the spec before as it is, so each is waited for. */
+/** How often it is asked at most whether tasks run: some never do, for want of what they mount. */
+const STARTING_ROUNDS = 300;
+/** How often it is asked at most whether updates have ended: a change during one leaves the spec before as it is. */
+const UPDATING_ROUNDS = 10_000;
 const UNDER_WAY = ['updating', 'rollback_started'];
 
 /** Replays all of them in their order. */
@@ -173,23 +173,29 @@ function headDifferences(
   return expected === answered ? [] : [`content type ${answered} instead of ${expected}`];
 }
 
-/** Asks until every service has as many tasks running as it shall have, and no update goes on. */
+/** Asks until no root is rotated, no update goes on and every service has as many tasks running as it shall have. */
 async function settled(socket: string): Promise<void> {
-  for (let round = 0; round < SETTLING_ROUNDS; round++) {
+  for (let round = 0; round < UPDATING_ROUNDS; round++) {
     const swarm = await ask(socket, 'GET', '/swarm');
     if (swarm.status !== 200) return;
     const { json } = await ask(socket, 'GET', '/services?status=true');
+    const services = Array.isArray(json) ? (json as readonly ServiceAnswer[]) : [];
     const { RootRotationInProgress: isRotating } = swarm.json as { readonly RootRotationInProgress: boolean };
-    if (!isRotating && Array.isArray(json) && json.every(hasSettled)) return;
+    if (isRotating || services.some(isUpdating)) continue;
+    if (round >= STARTING_ROUNDS || services.every(isRunning)) return;
   }
 }
 
-function hasSettled(service: {
+interface ServiceAnswer {
   readonly ServiceStatus: { readonly RunningTasks: number; readonly DesiredTasks: number };
   readonly UpdateStatus?: { readonly State?: string };
   readonly JobStatus?: object;
-}): boolean {
-  const { RunningTasks: running, DesiredTasks: desired } = service.ServiceStatus;
-  const isUpdating = UNDER_WAY.includes(service.UpdateStatus?.State ?? '');
-  return service.JobStatus !== undefined || (running >= desired && !isUpdating);
+}
+
+function isUpdating({ UpdateStatus: status }: ServiceAnswer): boolean {
+  return UNDER_WAY.includes(status?.State ?? '');
+}
+
+function isRunning({ ServiceStatus: status, JobStatus: job }: ServiceAnswer): boolean {
+  return job !== undefined || status.RunningTasks >= status.DesiredTasks;
 }
