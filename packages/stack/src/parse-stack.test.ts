@@ -193,6 +193,14 @@ describe('given deploy, when the file is parsed, then the service has it', () =>
       },
     ],
     ['x-skep-drain-delay: 1m30s', { drainDelayMs: 90_000 }],
+    [
+      'x-skep-balancing: {algorithm: round-robin, stickiness: cookie}',
+      { balancing: { algorithm: 'round-robin', stickiness: 'cookie' } },
+    ],
+    [
+      'ports: [{target: 80, published: 8080, x-skep-proxy-protocol: v2}]',
+      { ports: [{ target: 80, published: 8_080, protocol: 'tcp', mode: 'ingress', proxyProtocol: 'v2' }] },
+    ],
     ['deploy: {update_config: {parallelism: 2}}', { update: { parallelism: 2 } }],
     [
       'deploy: {update_config: {parallelism: 0, delay: 10s, failure_action: rollback, monitor: 1m, max_failure_ratio: 0.25, order: start-first}}',

@@ -30,6 +30,7 @@ export const SERVICE_KEYS = [
   'tty',
   'read_only',
   ...CONTAINER_KEYS,
+  'x-skep-balancing',
   'x-skep-drain-delay',
   'x-skep-health',
 ] as const;

@@ -120,11 +120,16 @@ const readPortNumber: Read<number> = (reading, place) => {
 
 function readLongPort(reading: Reading, place: Place): readonly Port[] {
   const fields = readFields(reading, place, {
-    read: ['target', 'published', 'protocol', 'mode', 'name', 'app_protocol', 'host_ip'],
+    read: [
+      ...(['target', 'published', 'protocol', 'mode', 'name', 'app_protocol', 'host_ip'] as const),
+      'x-skep-proxy-protocol',
+    ],
   });
   if (fields === undefined) return [];
   const protocol = readField(reading, fields.protocol, readOneOf(PROTOCOLS)) ?? 'tcp';
   const mode = readField(reading, fields.mode, readOneOf(['ingress', 'host'])) ?? 'ingress';
+  const proxyProtocol = readField(reading, fields['x-skep-proxy-protocol'], readOneOf(['v1', 'v2']));
+  const extra = proxyProtocol === undefined ? {} : { proxyProtocol };
   if (fields.host_ip !== undefined && !ANY_ADDRESS.has(readText(reading, fields.host_ip) ?? '')) {
     reading.issue(fields.host_ip, 'is refused: a published port listens on every address of a node');
   }
@@ -134,10 +139,10 @@ function readLongPort(reading: Reading, place: Place): readonly Port[] {
   }
   const target = readPortNumber(reading, fields.target);
   if (target === undefined) return [];
-  if (fields.published === undefined) return [{ target, protocol, mode }];
+  if (fields.published === undefined) return [{ target, protocol, mode, ...extra }];
   const text = readText(reading, fields.published) ?? '';
   // 0 and nothing mean: any free port.
-  if (text === '' || text === '0') return [{ target, protocol, mode }];
+  if (text === '' || text === '0') return [{ target, protocol, mode, ...extra }];
   const range = parseRange(text);
   if (range === undefined) {
     reading.issue(fields.published, `must be from 1 to 65535, not ${shown(fields.published)}`);
@@ -145,6 +150,7 @@ function readLongPort(reading: Reading, place: Place): readonly Port[] {
   }
   return expand(reading, place, { first: target, last: target }, range, protocol).map((port) => ({
     ...port,
+    ...extra,
     mode,
   }));
 }

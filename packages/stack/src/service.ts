@@ -9,6 +9,7 @@ import { readEach, readPairs, readTextRecord } from './read-collections.ts';
 import { compact, readField, readFields } from './read-fields.ts';
 import { readBoolean, readDurationMs, readText, readWord } from './read-values.ts';
 import { type Keyed, type Place, type Read, type Reading, shown } from './reading.ts';
+import { readBalancing } from './service-balancing.ts';
 import { readContainer } from './service-container.ts';
 import { readDependsOn } from './service-depends-on.ts';
 import { type Deploy, readDeploy } from './service-deploy.ts';
@@ -74,6 +75,7 @@ export function readService(
     task,
     ports: mutable(readField(reading, fields.ports, readPorts)),
     endpointMode: deploy.endpointMode,
+    balancing: readField(reading, fields['x-skep-balancing'], readBalancing),
     drainDelayMs: readField(reading, fields['x-skep-drain-delay'], readDurationMs),
     disruption: deploy.disruption,
     update: deploy.update,
@@ -240,6 +242,7 @@ const ORIGINS: readonly (readonly [spec: string, compose: string])[] = [
   ['autoscale.staleMs', 'deploy.x-skep-autoscale.stale'],
   ['autoscale', 'deploy.x-skep-autoscale'],
   ['disruption', 'deploy.x-skep-disruption'],
+  ['balancing', 'x-skep-balancing'],
   ['drainDelayMs', 'x-skep-drain-delay'],
 ];
 

@@ -146,6 +146,16 @@ describe('given a service spec, when it breaks a rule, then the field and the ru
       'ports[0].published: must be from 1',
     ],
     [
+      'the PROXY protocol where clients connect to the task itself',
+      service({ ports: [{ target: 80, mode: 'host', proxyProtocol: 'v1' }] }),
+      'ports[0].proxyProtocol: must be absent in host mode',
+    ],
+    [
+      'the PROXY protocol as text over UDP',
+      service({ ports: [{ target: 53, protocol: 'udp', proxyProtocol: 'v1' }] }),
+      'ports[0].proxyProtocol: must be v2 over udp',
+    ],
+    [
       'a port published twice',
       service({
         ports: [

@@ -14,15 +14,30 @@ const portNumber = z
   .min(1, 'must be from 1 to 65535')
   .max(65_535, 'must be from 1 to 65535');
 
-const port = z.strictObject({
-  /** The port that the task listens on. */
-  target: portNumber,
-  /** The port that people connect to. Absent: given from 30000–32767 in ingress mode, by the node in host mode. */
-  published: portNumber.optional(),
-  protocol: z.enum(['tcp', 'udp', 'sctp']).default('tcp'),
-  /** `ingress`: on every node. `host`: on the task's node alone. */
-  mode: z.enum(['ingress', 'host']).default('ingress'),
-});
+const port = z
+  .strictObject({
+    /** The port that the task listens on. */
+    target: portNumber,
+    /** The port that people connect to. Absent: given from 30000–32767 in ingress mode, by the node in host mode. */
+    published: portNumber.optional(),
+    protocol: z.enum(['tcp', 'udp', 'sctp']).default('tcp'),
+    /** `ingress`: on every node. `host`: on the task's node alone. */
+    mode: z.enum(['ingress', 'host']).default('ingress'),
+    /**
+     * Tasks are told the client's address by this version of the PROXY protocol, in front of what the client sends; over
+     * UDP by `v2` alone, in front of each datagram. Default: they are not, and see the node's.
+     */
+    proxyProtocol: z.enum(['v1', 'v2']).optional(),
+  })
+  .refine(({ mode, proxyProtocol }) => proxyProtocol === undefined || mode === 'ingress', {
+    path: ['proxyProtocol'],
+    error: 'must be absent in host mode: clients connect to the task itself',
+  })
+  .refine(
+    ({ protocol, proxyProtocol }) =>
+      proxyProtocol === undefined || protocol === 'tcp' || (protocol === 'udp' && proxyProtocol === 'v2'),
+    { path: ['proxyProtocol'], error: 'must be v2 over udp, and absent over sctp' },
+  );
 
 /** Highest priority that a service may have; the lowest is its negative. */
 export const PRIORITY_MAX = 1_000_000_000;
@@ -88,6 +103,18 @@ export const serviceSpecSchema = z.strictObject({
   task: taskSpecSchema,
   ports: z.array(port).default([]),
   endpointMode: z.enum(['vip', 'dnsrr']).default('vip'),
+  /** Which task the next connection goes to. */
+  balancing: z
+    .strictObject({
+      /** Default: `least-connections` where nodes see connections end, as in userspace; else `round-robin`. */
+      algorithm: z.enum(['least-connections', 'round-robin']).optional(),
+      /**
+       * What makes connections of one client go to one task for as long as that takes traffic: its address, or, for HTTP,
+       * a cookie that the first answer sets. Default: nothing.
+       */
+      stickiness: z.enum(['client-address', 'cookie']).optional(),
+    })
+    .optional(),
   /** How tasks that could run on are moved: off a node that is drained, or that they may not stay on. */
   disruption: z
     .strictObject({

@@ -3,6 +3,7 @@
 import type { NetworkId, NodeId, ServiceId, TaskId } from './ids.ts';
 import type { NetworkAllocation } from './network.ts';
 import type { AllocatedPort, NetworkAttachment } from './objects.ts';
+import type { ServiceSpec } from './service-spec.ts';
 
 /** A service as those see it who look for it. */
 export interface TrafficService {
@@ -14,6 +15,8 @@ export interface TrafficService {
   readonly networks: readonly { readonly networkId: NetworkId; readonly aliases: readonly string[] }[];
   /** Only those that people can connect to: in ingress mode, once they have a number. */
   readonly ports: readonly AllocatedPort[];
+  /** As its spec has it. */
+  readonly balancing?: NonNullable<ServiceSpec['balancing']>;
 }
 
 /** A network that spans nodes, once it has what the allocator gives it. */

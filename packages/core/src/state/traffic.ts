@@ -20,7 +20,8 @@ export function trafficServiceOf(
     return network && isClusterWide(network.spec) ? [{ networkId, aliases }] : [];
   });
   if (ports.length === 0 && networks.length === 0) return undefined;
-  return { id, name: spec.name, vips, networks, ports };
+  const { name, balancing } = spec;
+  return { id, name, vips, networks, ports, ...(balancing && { balancing }) };
 }
 
 /** A network that tasks can be in. */

@@ -31,6 +31,7 @@ const anyPort: fc.Arbitrary<PortSpec> = shape<PortSpec>(
     published: fc.integer({ min: 1, max: 65_535 }),
     protocol: fc.constantFrom('tcp', 'udp', 'sctp'),
     mode: fc.constantFrom('ingress', 'host'),
+    proxyProtocol: fc.constantFrom('v1', 'v2'),
   },
   ['target', 'protocol', 'mode'],
 );

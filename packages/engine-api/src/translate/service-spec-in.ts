@@ -1,12 +1,14 @@
 /** The engine's `ServiceSpec` as what a service should be. */
 
-import type { Service, ServiceSpecInput } from '@skep/core';
+import type { Service, ServiceSpec, ServiceSpecInput } from '@skep/core';
 import { Fields } from '../json/fields.ts';
 import { millisOf } from '../json/time.ts';
 import { clusterRefusal, Refusal } from '../server/refusal.ts';
 import { keptUnless } from './kept.ts';
 import { serviceSpecOut } from './service-spec-out.ts';
 import { type Reading, taskFrom } from './task-template-in.ts';
+
+type PortInput = NonNullable<ServiceSpecInput['ports']>[number];
 
 /**
  * The spec that a client sent. For a service that is there, what the engine has no field for stays as it is.
@@ -35,17 +37,29 @@ export function serviceSpecFrom(body: Fields, reading: Reading, service?: Servic
   const rollback = keptUnless<ServiceSpecInput['rollback']>(now.rollback, before.rollback, spec.rollback);
   const ownTemplate = written.fields('TaskTemplate') ?? new Fields({});
   const { update: _, rollback: __, ports: ___, ...own } = spec;
-  const { replicas, job, ...plain } = plainFrom(body);
+  const { replicas, job, ports = [], ...plain } = plainFrom(body);
   const { replicas: ____, job: _____, ...rest } = own;
   return {
     ...rest,
     ...plain,
+    ports: ports.map((port) => ({ ...port, ...proxyProtocolOf(port, spec.ports) })),
     ...(replicas !== undefined && { replicas }),
     ...(job !== undefined && { job }),
     task: taskFrom(template, reading, { task: spec.task, template: ownTemplate }),
     ...(update !== undefined && { update }),
     ...(rollback !== undefined && { rollback }),
   };
+}
+
+/** What the engine has no word for, and a port that stays keeps. */
+function proxyProtocolOf(
+  { target, protocol, mode }: PortInput,
+  before: ServiceSpec['ports'],
+): Pick<PortInput, 'proxyProtocol'> {
+  const same = before.find(
+    (port) => port.target === target && port.protocol === protocol && port.mode === mode,
+  );
+  return same?.proxyProtocol === undefined ? {} : { proxyProtocol: same.proxyProtocol };
 }
 
 /** All but the task and the policies. */

@@ -125,12 +125,15 @@ export async function openTraffic(
   };
 }
 
-function meshService({ ports, ...service }: TrafficService): MeshService {
+function meshService({ ports, balancing = {}, ...service }: TrafficService): MeshService {
+  const { algorithm, stickiness } = balancing;
   return {
     ...service,
-    ports: ports.flatMap(({ published, ...port }) =>
-      published === undefined ? [] : [{ ...port, published }],
+    ports: ports.flatMap(({ published, proxyProtocol, ...port }) =>
+      published === undefined ? [] : [{ ...port, published, ...(proxyProtocol && { proxyProtocol }) }],
     ),
+    ...(algorithm && { balance: algorithm }),
+    ...(stickiness && { stickiness }),
   };
 }
 
