@@ -214,6 +214,7 @@ published(program.command('update'))
   .option('--rounds <n>', 'simulated rounds, after one that is thrown away', wholeNumber, 2)
   .option('--replicas <n>', 'containers that are replaced on an engine', wholeNumber, 10)
   .option('--pairs <n>', 'rounds on engines, after one that is thrown away', wholeNumber, 15)
+  .option('--deaf-pairs <n>', 'the same for programs that are deaf to SIGTERM', wholeNumber, 15)
   .option('--swarm-rounds <n>', 'of those, rounds that Swarm mode takes part in', wholeNumber, 3)
   .option('--no-swarm', 'leave Swarm mode out')
   .action(async ({ json, out, ...options }) => {

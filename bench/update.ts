@@ -38,6 +38,8 @@ export interface UpdateBenchOptions {
   readonly replicas: number;
   /** Rounds on engines, after one that is thrown away. */
   readonly pairs: number;
+  /** The same where programs are deaf to SIGTERM: each is mostly their grace, and takes a minute. */
+  readonly deafPairs: number;
   /** Measure Swarm mode too, on an engine of its own. */
   readonly swarm: boolean;
   /** Rounds that Swarm mode, which has no limit to keep, takes part in, after the one that is thrown away. */
@@ -62,8 +64,6 @@ export interface UpdateBenchResult {
 
 const UPDATE_LIMIT = 1.15;
 const RESTART_LIMIT = 1.3;
-/** One round of deaf containers for so many of others. */
-const DEAF_SHARE = 5;
 
 /** Measures. */
 export async function benchUpdate(options: UpdateBenchOptions): Promise<UpdateBenchResult> {
@@ -151,10 +151,9 @@ async function updatesOn(
   first: PrivateEngine,
   second: PrivateEngine | undefined,
   program: Program,
-  { replicas, pairs: asked, swarmRounds }: UpdateBenchOptions,
+  { replicas, pairs: others, deafPairs, swarmRounds }: UpdateBenchOptions,
 ): Promise<EngineRow> {
-  // Each round of these is mostly their grace, and takes a minute.
-  const pairs = program === 'is deaf to SIGTERM' ? Math.ceil(asked / DEAF_SHARE) : asked;
+  const pairs = program === 'is deaf to SIGTERM' ? deafPairs : others;
   const parts = { replicas, program };
   const contestants: Updater[] = [await bareUpdater(first, parts), await skepUpdater(first, parts)];
   try {

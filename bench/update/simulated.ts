@@ -40,12 +40,19 @@ export async function benchSimulatedUpdates(
     const largest = Math.max(...options.sizes);
     const all: Round[][] = options.sizes.map(() => []);
     for (let round = 0; round <= options.rounds; round++) {
-      for (const [at, stage] of stages.entries()) {
-        // So many updates that each size has replaced as many tasks, as far as that goes.
-        const updates = Math.min(20, Math.max(1, Math.round(largest / stage.tasks)));
-        const measured = await measure(stage, updates);
-        if (round > 0) all[at]?.push(measured);
+      const measured = options.sizes.map(() => NOTHING);
+      // There and back again, so that a machine that grows busier meanwhile is as busy for each size.
+      const there = [...stages.keys()];
+      for (const [way, order] of [there, [...there].reverse()].entries()) {
+        for (const at of order) {
+          const stage = stages[at] as Stage;
+          // So many updates that each size has replaced as many tasks, as far as that goes.
+          const updates = Math.min(20, Math.max(1, Math.round(largest / stage.tasks)));
+          const share = way === 0 ? Math.ceil(updates / 2) : Math.floor(updates / 2);
+          measured[at] = await measure(stage, share, measured[at]);
+        }
       }
+      if (round > 0) for (const [at, each] of measured.entries()) all[at]?.push(each);
     }
     return stages.map(({ tasks }, at) => rowOf(tasks, all[at] ?? [], all[0] ?? []));
   } finally {
@@ -60,11 +67,15 @@ interface Stage {
   version: number;
 }
 
+/** What the updates of one round took, all together. */
 interface Round {
   readonly updates: number;
-  readonly perTaskMs: number;
-  readonly seconds: number;
+  readonly tasks: number;
+  readonly cpuMs: number;
+  readonly virtualMs: number;
 }
+
+const NOTHING: Round = { updates: 0, tasks: 0, cpuMs: 0, virtualMs: 0 };
 
 async function stageOf(
   tasks: number,
@@ -82,7 +93,7 @@ function specOf({ tasks, parallelism, version }: Stage): ServiceSpecInput {
   return { name: 'web', replicas: tasks, update, task: { image: `v${version}` } };
 }
 
-async function measure(stage: Stage, updates: number): Promise<Round> {
+async function measure(stage: Stage, updates: number, before = NOTHING): Promise<Round> {
   const { sim, tasks } = stage;
   const from = process.cpuUsage();
   const virtual = sim.clock.now();
@@ -92,18 +103,24 @@ async function measure(stage: Stage, updates: number): Promise<Round> {
     await sim.run(sim.cluster.services.waitFor('web', 'updated', { timeout: 86_400_000 }));
   }
   const { user, system } = process.cpuUsage(from);
-  const perTaskMs = (user + system) / 1_000 / (updates * tasks);
-  return { updates, perTaskMs, seconds: (sim.clock.now() - virtual) / 1_000 / updates };
+  return {
+    updates: before.updates + updates,
+    tasks: before.tasks + updates * tasks,
+    cpuMs: before.cpuMs + (user + system) / 1_000,
+    virtualMs: before.virtualMs + sim.clock.now() - virtual,
+  };
 }
 
+const perTask = ({ cpuMs, tasks }: Round) => cpuMs / tasks;
+
 function rowOf(tasks: number, rounds: readonly Round[], first: readonly Round[]): SimulatedUpdateRow {
-  const ratios = rounds.map(({ perTaskMs }, at) => perTaskMs / (first[at]?.perTaskMs ?? Number.NaN));
+  const ratios = rounds.map((round, at) => perTask(round) / perTask(first[at] ?? NOTHING));
   return {
     tasks,
     rounds: rounds.length,
     updates: rounds[0]?.updates ?? 0,
-    perTaskMs: median(rounds.map(({ perTaskMs }) => perTaskMs)),
-    seconds: median(rounds.map(({ seconds }) => seconds)),
+    perTaskMs: median(rounds.map(perTask)),
+    seconds: median(rounds.map(({ virtualMs, updates }) => virtualMs / 1_000 / updates)),
     ratio: median(ratios),
   };
 }
