@@ -3,7 +3,6 @@
 import { findTask } from '../manager/api/find.ts';
 import { type TaskWait, taskWait } from '../manager/orchestrator/task-wait.ts';
 import { holdsPlace, isNominee } from '../manager/scheduler/holds-place.ts';
-import { isHeld } from '../manager/scheduler/lease-gate.ts';
 import {
   nominationInWords,
   predecessorInWords,
@@ -14,6 +13,7 @@ import {
 import { findRemedies, type Prospects } from '../manager/scheduler/remedies.ts';
 import type { Remedy } from '../manager/scheduler/remedy.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
+import { isHeldByLease } from '../model/lease.ts';
 import type { Preemptor, Task } from '../model/objects.ts';
 import type { PlacementCandidate, Rejection } from '../model/placement.ts';
 import { isMeantToRun, isTerminal } from '../model/task-state.ts';
@@ -94,7 +94,7 @@ function* explain(task: Task, state: ClusterState): Generator<undefined, TaskExp
   const service = state.service(task.serviceId);
   const isWaiting = isMeantToRun(task.desiredState) && task.status.state === 'pending' && !isNominee(task);
   // Whatever node it would fit on, it gets none before the other one of its slot has ended.
-  const waits = isWaiting && !(task.explanation && isHeld(task.explanation));
+  const waits = isWaiting && !(task.explanation && isHeldByLease(task.explanation));
   const { fits, remedies } = waits ? yield* findRemedies(task, state) : NO_PROSPECTS;
   const nameOf = (nodeId: NodeId) => state.node(nodeId)?.description.hostname ?? nodeId;
   const decision = decisionOf(task, nameOf);

@@ -6,6 +6,8 @@
  * C. Gray, D. Cheriton: Leases, SOSP 1989.
  */
 
+import type { PlacementFinding } from './placement.ts';
+
 /** Clocks may differ in speed by a part in ten, and a process takes a moment to be killed. */
 const MARGIN_SHARE = 0.1;
 const MARGIN_MIN_MS = 5_000;
@@ -20,4 +22,12 @@ export function leaseWaitMs(leaseMs: number): number {
 /** How long after the last heartbeat that was answered an agent begins to stop a task; milliseconds. */
 export function leaseStopMs(leaseMs: number, stopGraceMs: number): number {
   return Math.max(0, leaseMs - stopGraceMs);
+}
+
+/** In place of a filter's name, where a task waits for another of its slot. */
+export const LEASE_FILTER = 'lease';
+
+/** Whether a task has no node since another of its slot may be at work still: without that, it would get one. */
+export function isHeldByLease({ rejected }: Pick<PlacementFinding, 'rejected'>): boolean {
+  return rejected[0]?.filter === LEASE_FILTER;
 }

@@ -4,8 +4,8 @@
  */
 
 import type { Finding } from '../../model/finding.ts';
+import { isHeldByLease } from '../../model/lease.ts';
 import type { PlacementExplanation, Rejection, RejectionCause } from '../../model/placement.ts';
-import { isHeld } from '../scheduler/lease-gate.ts';
 import { amountInWords } from '../scheduler/remedy.ts';
 
 /** What each filter asks for, by its causes. */
@@ -22,7 +22,7 @@ const REMEDIES: Readonly<Record<string, (by: readonly RejectionCause[]) => strin
 /** Why the task has no node. */
 export function placementFinding(explanation: PlacementExplanation): Finding {
   const { message, rejected, nodes } = explanation;
-  if (isHeld(explanation)) {
+  if (isHeldByLease(explanation)) {
     const remedy = 'the other task has ended, or its lease has run out: its own node has stopped it by then';
     return { code: 'lease-wait', message, remedy };
   }

@@ -9,7 +9,13 @@ import { isRollback, isUnderWay } from '../../state/update-standing.ts';
 import type { DecideContext } from '../control-loop.ts';
 import { isPreempted, leaveCause, leaveDeadline, mayStartFirst, serves } from './drain/must-leave.ts';
 import { spareTask } from './drain/spare-task.ts';
-import { isFailedMove, predecessorOf, tendLeaving, tendPreempted } from './drain/tend-leaving.ts';
+import {
+  isAsPrepared,
+  isFailedMove,
+  predecessorOf,
+  tendLeaving,
+  tendPreempted,
+} from './drain/tend-leaving.ts';
 import { evictsAt, isOnInvalidNode, mayBeAtWork, type NodeLookup } from './node-validity.ts';
 import {
   mayRestart,
@@ -158,7 +164,7 @@ export function tendSlot(
   }
   if (live.desiredState === 'ready' && !live.awaitsDependencies) {
     if (isPreparedFirst) {
-      const isPrepared = live.status.state === 'ready' && live.startAfter <= at;
+      const isPrepared = isAsPrepared(live) && live.startAfter <= at;
       if (isMove && isPrepared && deciding.budgets.take(service, state.slotKey(live), state)) {
         wishes.shutdown(predecessor.id);
         return waiting(true, at + OLD_TASK_TIMEOUT_MS);

@@ -9,6 +9,8 @@ import {
   type Rejection,
   type RejectionCause,
 } from '../../model/placement.ts';
+import type { Filter } from './filters.ts';
+import type { NodeTable } from './node-table.ts';
 import { FILTERS, FIT, type FilterName, type Verdict, type VerdictCause } from './verdicts.ts';
 
 /** The most that is free of a resource on the nodes that a verdict turned away; undefined for what is no resource. */
@@ -30,6 +32,22 @@ export function explainUnplaced(
   const reasons = rejected.map(inWords).join('; ');
   const none = reasons === '' ? 'no suitable node' : `no suitable node (${reasons})`;
   return { nodes, rejected, message: refusal === undefined ? none : `${none}; ${refusal}` };
+}
+
+/** Explains a task that no node would take; undefined: one would. */
+export function unfitEverywhere(
+  filter: Filter,
+  causes: readonly VerdictCause[],
+  nodes: NodeTable,
+): PlacementFinding | undefined {
+  const counts = new Uint32Array(causes.length);
+  for (let slot = 0; slot < nodes.length; slot++) {
+    if (nodes.rows[slot] === 0) continue;
+    const verdict = filter(slot);
+    if (verdict === FIT) return undefined;
+    counts[verdict] = (counts[verdict] as number) + 1;
+  }
+  return explainUnplaced(nodes.size, counts, causes);
 }
 
 /** Explains a task that must go to one node and doesn't fit there. */

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidSpecError } from '../../errors.ts';
-import { asId, type TaskId } from '../../model/ids.ts';
+import { asId, type NodeId, type TaskId } from '../../model/ids.ts';
 import { leaseWaitMs } from '../../model/lease.ts';
 import { parseServiceSpec } from '../../model/parse-spec.ts';
 import type { ServiceSpecInput } from '../../model/service-spec.ts';
 import { LoopHarness } from '../../testing/loop-harness.ts';
 import { aCluster, type StateBuilder } from '../../testing/state-builder.ts';
 import { createAllocator } from '../allocator/allocator.ts';
+import { updateService } from '../api/service-commands.ts';
 import { createReplicatedOrchestrator } from '../orchestrator/replicated.ts';
 import { createScheduler } from './scheduler.ts';
 
@@ -95,6 +96,54 @@ describe('given a service with at most one task of a slot', () => {
     cluster.withStatus([asId<TaskId>('one-1')], 'failed');
     harness.run();
     expect(live(cluster)?.nodeId).toBe('node-1');
+  });
+});
+
+describe('given a service with at most one task of a slot, when its task is to be replaced', () => {
+  it('then it runs on for as long as no node would take the next one, which says what it lacks', () => {
+    const cluster = anOne().withRunning('one', ['node-1']);
+    const harness = new LoopHarness(cluster, loops());
+    harness.run();
+    const service = harness.state.serviceByName('one');
+    if (!service) throw new Error('the service is gone');
+    const spec = parseServiceSpec({
+      ...service.spec,
+      task: { ...service.spec.task, image: 'new', placement: { constraints: ['node.labels.disk==ssd'] } },
+    });
+    harness.apply(...updateService(harness.state, service, { spec }).events);
+    harness.advance(60_000);
+    expect(cluster.tasks('one')).toMatchObject([
+      { id: 'one-1', desiredState: 'running' },
+      { status: { state: 'pending' }, desiredState: 'ready' },
+    ]);
+    expect(live(cluster)?.explanation?.message).toMatch(/constraints not satisfied on 3 nodes/);
+    const node = harness.state.node(asId<NodeId>('node-2'));
+    if (!node) throw new Error('the node is gone');
+    const labels = { disk: 'ssd' };
+    harness.apply({ type: 'node.updated', id: node.id, spec: { ...node.spec, labels } });
+    harness.run();
+    expect(cluster.tasks('one')[0]).toMatchObject({ desiredState: 'shutdown' });
+    expect(live(cluster)?.nodeId).toBeUndefined();
+    cluster.withStatus([asId<TaskId>('one-1')], 'shutdown');
+    harness.run();
+    expect(live(cluster)?.nodeId).toBe('node-2');
+  });
+
+  it('when its node is drained and there is no other, then it stays, and goes once there is one', () => {
+    const cluster = anOne().withRunning('one', ['node-1']);
+    const harness = new LoopHarness(cluster, loops());
+    for (const node of ['node-2', 'node-3']) cluster.withAvailability(node, 'pause');
+    cluster.withAvailability('node-1', 'drain');
+    harness.advance(60_000);
+    expect(cluster.tasks('one')[0]).toMatchObject({ id: 'one-1', desiredState: 'running' });
+    expect(live(cluster)?.explanation?.message).toMatch(/3 nodes not available for new tasks/);
+    cluster.withAvailability('node-2', 'active');
+    harness.run();
+    expect(cluster.tasks('one')[0]).toMatchObject({ desiredState: 'shutdown' });
+    expect(live(cluster)?.nodeId).toBeUndefined();
+    cluster.withStatus([asId<TaskId>('one-1')], 'shutdown');
+    harness.run();
+    expect(live(cluster)?.nodeId).toBe('node-2');
   });
 });
 

@@ -4,7 +4,7 @@
  */
 
 import type { TaskId } from '../../model/ids.ts';
-import { leaseWaitMs } from '../../model/lease.ts';
+import { LEASE_FILTER, leaseWaitMs } from '../../model/lease.ts';
 import type { Task } from '../../model/objects.ts';
 import type { PlacementFinding } from '../../model/placement.ts';
 import { isMeantToRun, isTerminal } from '../../model/task-state.ts';
@@ -48,14 +48,6 @@ export function leaseHold(
   return undefined;
 }
 
-/** In place of a filter's name, where a task waits for another of its slot. */
-const LEASE = 'lease';
-
-/** Whether that is why a task has no node. */
-export function isHeld({ rejected }: Pick<PlacementFinding, 'rejected'>): boolean {
-  return rejected[0]?.filter === LEASE;
-}
-
 /** What such a task is told. */
 export function explainHold({ task, until }: LeaseHold, state: ClusterState): PlacementFinding {
   const node = task.nodeId === undefined ? undefined : state.node(task.nodeId);
@@ -65,7 +57,7 @@ export function explainHold({ task, until }: LeaseHold, state: ClusterState): Pl
       ? `waits until task ${task.id}${where} has ended`
       : `waits for the lease of task ${task.id}${where} to run out, since that node can't be heard`;
   const by = [{ what: `task ${task.id}`, nodes: 1 }];
-  return { nodes: 1, rejected: [{ filter: LEASE, nodes: 1, by }], message: why };
+  return { nodes: 1, rejected: [{ filter: LEASE_FILTER, nodes: 1, by }], message: why };
 }
 
 /** Who waits, and is to be looked at. */
@@ -110,8 +102,8 @@ export class LeaseGate {
     for (const id of this.#bySlot.get(slotOf(task)) ?? []) this.#dirty.add(id);
   }
 
-  /** A node changed: it may have been lost, or found again. */
-  noteNode(): void {
+  /** Something changed that any of them may wait for: a node, or what stands near it. */
+  noteOther(): void {
     for (const id of this.#waiting.keys()) this.#dirty.add(id);
   }
 

@@ -91,7 +91,7 @@ export class PlacementIndex {
           this.#foldTask(change.before, change.after, state);
           break;
         case 'node':
-          this.waiting.leases.noteNode();
+          this.waiting.leases.noteOther();
           folded = this.#foldNode(change.before, change.after, state) && folded;
           break;
         case 'service':
@@ -106,7 +106,10 @@ export class PlacementIndex {
         default:
       }
     }
-    if (changes.volumes !== undefined) this.waiting.volumesMoved(changes.volumes, state);
+    if (changes.volumes !== undefined) {
+      this.waiting.leases.noteOther();
+      this.waiting.volumesMoved(changes.volumes, state);
+    }
     this.#settleYielding(state);
     this.priorities.settle(state, this.nodes);
     return folded;

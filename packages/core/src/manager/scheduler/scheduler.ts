@@ -6,11 +6,20 @@
  */
 
 import type { TaskId } from '../../model/ids.ts';
+import type { Task } from '../../model/objects.ts';
+import type { PlacementFinding } from '../../model/placement.ts';
+import { isMeantToRun } from '../../model/task-state.ts';
 import type { ChangeSet } from '../../state/change.ts';
 import type { ClusterState } from '../../state/cluster-state.ts';
 import { type ControlLoop, type DecideContext, type Decision, NOTHING } from '../control-loop.ts';
 import { DecisionDraft, RowNumbers } from './decision-draft.ts';
-import { endsWithTasks, explainUnplaced, rejections, sameExplanation } from './explanation.ts';
+import {
+  endsWithTasks,
+  explainUnplaced,
+  rejections,
+  sameExplanation,
+  unfitEverywhere,
+} from './explanation.ts';
 import { compileFilters, type Filter, freeAtBest } from './filters.ts';
 import { IndexLoader } from './index-loader.ts';
 import { explainHold, leaseHold } from './lease-gate.ts';
@@ -19,10 +28,11 @@ import { PlacementOverlay } from './placement-overlay.ts';
 import type { Placement } from './placement-request.ts';
 import { PreassignedPlacer } from './preassigned-placer.ts';
 import { Preemptor, type PreemptorParts } from './preemption/preemptor.ts';
-import type { Requirements } from './requirements.ts';
+import { hostPortsOf, type Requirements } from './requirements.ts';
 import { schedule } from './schedule.ts';
-import type { ServiceEntry, ServiceGroup } from './service-entry.ts';
+import { groupKey, type ServiceEntry, type ServiceGroup } from './service-entry.ts';
 import { FIT } from './verdicts.ts';
+import { homesOf } from './volume-followers.ts';
 
 /** Nodes looked at plus tasks placed in one decision: a few milliseconds. A group's walk is not broken off for it. */
 const WORK_PER_DECISION = 200_000;
@@ -159,6 +169,7 @@ class Scheduler implements ControlLoop {
       const rules = this.#requirementsOf(group, state).affinity?.required ?? [];
       if (rules.some(({ counts }) => affinity.changed.has(counts))) this.#index.waiting.retry(group);
     }
+    this.#index.waiting.leases.noteOther();
     affinity.changed.clear();
   }
 
@@ -195,10 +206,23 @@ class Scheduler implements ControlLoop {
         continue;
       }
       if (hold.until !== undefined) leases.wait(id, hold.until);
-      const explanation = explainHold(hold, state);
+      // One that runs is to go on for as long as no node would take the other.
+      const unfit = isMeantToRun(hold.task.desiredState) ? this.#unfit(task, state) : undefined;
+      const explanation = unfit ?? explainHold(hold, state);
       if (!sameExplanation(task.explanation, explanation)) draft.explain(id, explanation);
     }
     return draft.room === 0;
+  }
+
+  /** What keeps a task from every node, though it is not to be placed yet; undefined: some node would take it. */
+  #unfit(task: Task, state: ClusterState): PlacementFinding | undefined {
+    const index = this.#index;
+    const service = index.entryOf(task, state);
+    const homes = homesOf(task, state);
+    const key = groupKey(task.specVersion, hostPortsOf(task.ports), homes);
+    const requirements = index.requirementsOf(service, key, task, state, homes);
+    const filter = this.#filterOf(service, requirements);
+    return unfitEverywhere(filter, requirements.causes, index.nodes);
   }
 
   /** Only those of services with a priority from `least` up to but without `below`. */

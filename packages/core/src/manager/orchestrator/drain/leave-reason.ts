@@ -7,7 +7,7 @@ import type { ClusterState } from '../../../state/cluster-state.ts';
 import { slotOf } from '../slot-tasks.ts';
 import { countUp, countWanted } from './disruption-budgets.ts';
 import { isPreempted, isUp, maxUnavailable, mayStartFirst } from './must-leave.ts';
-import { isFailedMove } from './tend-leaving.ts';
+import { isAsPrepared, isFailedMove } from './tend-leaving.ts';
 
 /** What it waits for. */
 export interface LeaveReason {
@@ -47,9 +47,9 @@ function moveReason(state: ClusterState, service: Service, task: Task): LeaveRea
   const startsFirst = mayStartFirst(service);
   if (successor && successor.id !== task.id) {
     const { explanation, status } = successor;
+    if (isAsPrepared(successor) && !startsFirst) return budgetReason(state, service);
     if (explanation)
       return { code: 'successor-waits', message: `its successor waits: ${explanation.message}` };
-    if (status.state === 'ready' && !startsFirst) return budgetReason(state, service);
     const told = status.error === undefined ? '' : `: ${status.error}`;
     return { code: 'successor-starts', message: `its successor ${successor.id} is ${status.state}${told}` };
   }
@@ -60,8 +60,7 @@ function moveReason(state: ClusterState, service: Service, task: Task): LeaveRea
       message: `its successor ${how}: ${error ?? message}; its restart policy allows no more`,
     };
   }
-  if (!startsFirst && (service.spec.maxOne || maxUnavailable(service) === 0))
-    return budgetReason(state, service);
+  if (!startsFirst && maxUnavailable(service) === 0) return budgetReason(state, service);
   return { code: 'successor-starts', message: 'its successor is about to be created' };
 }
 

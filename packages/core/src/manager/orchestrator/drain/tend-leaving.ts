@@ -4,6 +4,7 @@
  * far as the service's budget has room. Pure but for what it wishes.
  */
 
+import { isHeldByLease } from '../../../model/lease.ts';
 import type { Service, Task } from '../../../model/objects.ts';
 import { isMeantToRun, isTerminal } from '../../../model/task-state.ts';
 import { isGoneNode, type NodeLookup } from '../node-validity.ts';
@@ -69,7 +70,7 @@ export function tendPreempted(service: Service, slot: Slot, live: Task, deciding
 
 /**
  * Goes on with the move of a task that serves. Where two of a slot must not run at once the new one is only prepared
- * beside it, so that a task with no other place stays; with a lease not even that.
+ * beside it, so that a task with no other place stays; with a lease it waits for a node, and there has to be one.
  */
 export function tendLeaving(service: Service, slot: Slot, live: Task, deciding: Deciding): Tended {
   const { state, context, wishes, budgets } = deciding;
@@ -77,16 +78,15 @@ export function tendLeaving(service: Service, slot: Slot, live: Task, deciding: 
   const isOverdue = deadline !== undefined && deadline <= context.at;
   const lookAgain = deadline === undefined || isOverdue ? {} : { lookAgainAt: deadline };
   const isOrdered = live.slot !== 0 && !isOverdue;
-  const isBeside = isOrdered && !service.spec.maxOne;
-  const startsFirst = isBeside && mayStartFirst(service);
+  const startsFirst = isOrdered && mayStartFirst(service);
   const waits = { changed: false, ...lookAgain };
-  if (isBeside && isFailedMove(slot, live)) return waits;
+  if (isOrdered && isFailedMove(slot, live)) return waits;
   // Where it is prepared first, the budget is asked once that is done; one that never has room need not be prepared for.
-  const asksBudget = isOrdered && !startsFirst && !(isBeside && maxUnavailable(service) > 0);
+  const asksBudget = isOrdered && !startsFirst && maxUnavailable(service) === 0;
   if (asksBudget && !budgets.take(service, state.slotKey(live), state)) return waits;
-  if (!isBeside) wishes.shutdown(live.id);
-  const others = isBeside ? slot.tasks.filter((task) => task !== live) : slot.tasks;
-  makeSuccessor(service, others, live, deciding, { isPrepared: isBeside && !startsFirst });
+  if (!isOrdered) wishes.shutdown(live.id);
+  const others = isOrdered ? slot.tasks.filter((task) => task !== live) : slot.tasks;
+  makeSuccessor(service, others, live, deciding, { isPrepared: isOrdered && !startsFirst });
   return { changed: true, ...lookAgain };
 }
 
@@ -115,4 +115,10 @@ function makeSuccessor(
 export function isFailedMove({ newest }: Slot, live: Task): boolean {
   if (newest === undefined || newest === live || !isTerminal(newest.status.state)) return false;
   return endedByItself(newest.status) && !mayRestart(newest);
+}
+
+/** All is done for it that can be while another of its slot runs: with a lease that is to know that a node would take it. */
+export function isAsPrepared({ status, explanation }: Task): boolean {
+  if (status.state === 'ready') return true;
+  return status.state === 'pending' && explanation !== undefined && isHeldByLease(explanation);
 }
