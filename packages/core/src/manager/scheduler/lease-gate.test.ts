@@ -100,6 +100,16 @@ describe('given a service with at most one task of a slot', () => {
 });
 
 describe('given a service with at most one task of a slot, when its task is to be replaced', () => {
+  /** The one before is stopped, and only once it has ended the next one gets its node. */
+  const expectHandover = (cluster: StateBuilder, harness: LoopHarness) => {
+    harness.run();
+    expect(cluster.tasks('one')[0]).toMatchObject({ desiredState: 'shutdown' });
+    expect(live(cluster)?.nodeId).toBeUndefined();
+    cluster.withStatus([asId<TaskId>('one-1')], 'shutdown');
+    harness.run();
+    expect(live(cluster)?.nodeId).toBe('node-2');
+  };
+
   it('then it runs on for as long as no node would take the next one, which says what it lacks', () => {
     const cluster = anOne().withRunning('one', ['node-1']);
     const harness = new LoopHarness(cluster, loops());
@@ -121,12 +131,7 @@ describe('given a service with at most one task of a slot, when its task is to b
     if (!node) throw new Error('the node is gone');
     const labels = { disk: 'ssd' };
     harness.apply({ type: 'node.updated', id: node.id, spec: { ...node.spec, labels } });
-    harness.run();
-    expect(cluster.tasks('one')[0]).toMatchObject({ desiredState: 'shutdown' });
-    expect(live(cluster)?.nodeId).toBeUndefined();
-    cluster.withStatus([asId<TaskId>('one-1')], 'shutdown');
-    harness.run();
-    expect(live(cluster)?.nodeId).toBe('node-2');
+    expectHandover(cluster, harness);
   });
 
   it('when its node is drained and there is no other, then it stays, and goes once there is one', () => {
@@ -138,12 +143,7 @@ describe('given a service with at most one task of a slot, when its task is to b
     expect(cluster.tasks('one')[0]).toMatchObject({ id: 'one-1', desiredState: 'running' });
     expect(live(cluster)?.explanation?.message).toMatch(/3 nodes not available for new tasks/);
     cluster.withAvailability('node-2', 'active');
-    harness.run();
-    expect(cluster.tasks('one')[0]).toMatchObject({ desiredState: 'shutdown' });
-    expect(live(cluster)?.nodeId).toBeUndefined();
-    cluster.withStatus([asId<TaskId>('one-1')], 'shutdown');
-    harness.run();
-    expect(live(cluster)?.nodeId).toBe('node-2');
+    expectHandover(cluster, harness);
   });
 });
 
