@@ -8,7 +8,7 @@ import { alreadyInSwarm, managerOf } from '../membership/swarm-refusals.ts';
 import type { Route } from '../server/engine-server.ts';
 import { type Exchange, ok } from '../server/exchange.ts';
 import { clusterRefusal, Refusal } from '../server/refusal.ts';
-import { swarmOut } from '../translate/swarm-out.ts';
+import { SUBNET_SIZE, swarmOut } from '../translate/swarm-out.ts';
 import type { ApiContext } from './context.ts';
 
 const HOUR_MS = 3_600_000;
@@ -76,6 +76,7 @@ function initRequestFrom(body: Fields): InitRequest {
   const validity = spec?.fields('CAConfig')?.natural('NodeCertExpiry') ?? 0;
   const isLocking = spec?.fields('EncryptionConfig')?.flag('AutoLockManagers') ?? false;
   checkValidity(validity);
+  checkPools(body);
   return {
     ...addressesFrom(body),
     forceNewCluster: body.flag('ForceNewCluster') ?? false,
@@ -85,6 +86,13 @@ function initRequestFrom(body: Fields): InitRequest {
     ...(heartbeat > 0 && { heartbeatMs: millisOf(heartbeat) }),
     ...(validity > 0 && { certificateValidityMs: millisOf(validity) }),
   };
+}
+
+/** Pools are a setting of the cluster that the engine's API does not reach yet. @throws Refusal */
+function checkPools(body: Fields): void {
+  if (body.texts('DefaultAddrPool').length > 0) throw new Refusal(501, 'DefaultAddrPool is not supported');
+  const size = body.natural('SubnetSize') ?? 0;
+  if (size !== 0 && size !== SUBNET_SIZE) throw new Refusal(501, 'SubnetSize is not supported');
 }
 
 function joinRequestFrom(body: Fields): JoinRequest {

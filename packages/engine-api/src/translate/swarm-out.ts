@@ -15,7 +15,8 @@ const RAFT = {
 
 /** Where overlay networks exchange packets unless told otherwise. */
 const DATA_PATH_PORT = 4_789;
-const SUBNET_SIZE = 24;
+/** Length of the prefix of subnets that networks are given unless told otherwise. */
+export const SUBNET_SIZE = 24;
 
 /** The engine's `ClusterInfo`. */
 export function clusterInfoOut(manager: Manager) {
